@@ -1,0 +1,1 @@
+"""The same core in a terminal: no account needed."""

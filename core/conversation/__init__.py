@@ -1,0 +1,1 @@
+"""The values that cross every border, and the stored threads."""

@@ -1,0 +1,96 @@
+"""The values that cross every border. Frozen, with no client, session or secret inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRef:
+    """A Slack team, a Discord guild, or the user of one machine's console."""
+
+    platform: str
+    workspace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRef:
+    """Where people talk; of a Discord thread, its parent. Always all three: channel ids repeat across workspaces."""
+
+    platform: str
+    workspace_id: str
+    channel_id: str
+
+    @property
+    def workspace(self) -> WorkspaceRef:
+        """The workspace this channel belongs to."""
+        return WorkspaceRef(self.platform, self.workspace_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRef:
+    """One conversation. Slack: `thread_ts`, or the message's own `ts`. Discord: the thread channel's id."""
+
+    channel: ChannelRef
+    thread_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked. `name` is display text and identifies nobody."""
+
+    user_id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked, where, by whom.
+
+    (channel, message_id) is its natural key: any number of deliveries with that key are one question. `order` sorts
+    the questions of one thread and comes from the platform's message id, not from the time of arrival.
+    """
+
+    thread: ThreadRef
+    message_id: str
+    order: int
+    asker: Asker
+    text: str
+    asked_at: datetime
+
+
+class Outcome(StrEnum):
+    """The four ways a turn ends. A turn has exactly one."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for a question, whole or marked as cut off by its outcome."""
+
+    text: str
+    repository: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and what became of it. `answer` and `outcome` are None while it is open."""
+
+    turn_id: str
+    question: Question
+    outcome: Outcome | None = None
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence of ours that is no answer: a refusal, a failure, help. Markdown."""
+
+    text: str

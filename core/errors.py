@@ -1,0 +1,260 @@
+"""Every failure askrepo tells somebody about. Foreign exceptions are translated where the library is called.
+
+    AskrepoError
+    ├── SettingsError               a setting that cannot work
+    ├── SecretError                 a secret that cannot be used as one
+    ├── CipherError
+    │   ├── KeyringError            the key ring itself is unusable
+    │   ├── UnknownKey              encrypted under a key that is not in the ring
+    │   └── Tampered                the ciphertext is damaged or belongs to another row
+    ├── DatabaseError
+    │   ├── DatabaseUnavailable     away, refused, or timed out: worth another try
+    │   ├── DatabaseUnreadable      no database of ours, damaged, or not permitted
+    │   └── DatabaseTooNew          written by a newer askrepo
+    ├── RepositoryNameError         nothing that names a repository
+    ├── RepositoryPathError         a folder that is no usable git repository
+    ├── MappingError
+    │   ├── NotMapped               no rule of the choosing order named a repository
+    │   ├── UnknownAlias            `in:alias` names nothing here
+    │   ├── AliasTaken              the alias already names another repository here
+    │   └── MappingGone             the thread's repository is no longer mapped, or suspended
+    ├── ChatError                   the /chat service; see ChatError for its branches
+    ├── DeliveryError
+    │   ├── PlaceGone               the place cannot be written to any more
+    │   └── DeliveryFailed          the platform did not take it this time
+    ├── LeaseLost                   another worker answers this turn now
+    └── ServerError                 a server of ours cannot start (port in use, bad address)
+
+The words for people stand in wording.py; a message given here is for logs and holds no secret.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AskrepoError(Exception):
+    """Root of all errors of ours. Its text is safe to log."""
+
+
+class SettingsError(AskrepoError):
+    """A setting that cannot work. `name` is the environment variable, `problem` a sentence without its value."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
+class SecretError(AskrepoError):
+    """A text that cannot be a token. `problem` says why, never what it was."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class CipherError(AskrepoError):
+    """Something stored could not be encrypted or decrypted. Never answered by a fallback."""
+
+
+class KeyringError(CipherError):
+    """ASKREPO_SECRET_KEYS, or the key file, is unusable. `problem` holds no key material."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class UnknownKey(CipherError):
+    """The row was encrypted under a key that is not in the ring. `key_id` is that key's public id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"key {key_id} is not in the key ring")
+        self.key_id = key_id
+
+
+class Tampered(CipherError):
+    """The ciphertext was changed, cut, or moved here from another row."""
+
+
+class DatabaseError(AskrepoError):
+    """The database. `where` names it without user name or password."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+
+class DatabaseUnavailable(DatabaseError):
+    """Away, refused, locked or timed out: the same call may succeed later."""
+
+
+class DatabaseUnreadable(DatabaseError):
+    """Not a database of ours, damaged, or not permitted: another try does not help."""
+
+
+class DatabaseTooNew(DatabaseError):
+    """Its schema was written by a newer askrepo. Nothing was changed."""
+
+
+class RepositoryNameError(AskrepoError):
+    """A text that names no repository. `given` is what was written (shortened), `example` what would work."""
+
+    def __init__(self, given: str, problem: str, example: str) -> None:
+        super().__init__(problem)
+        self.given = given
+        self.problem = problem
+        self.example = example
+
+
+class RepositoryPathError(AskrepoError):
+    """A folder that cannot be used as a repository. `problem` completes the sentence '<path> …'."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path} {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class MappingError(AskrepoError):
+    """No repository could be chosen, or a mapping could not be made."""
+
+
+class NotMapped(MappingError):
+    """No rule of the choosing order named a repository for this place."""
+
+
+class UnknownAlias(MappingError):
+    """`in:alias` names no mapping of this channel. `known` lists the aliases that would."""
+
+    def __init__(self, alias: str, known: tuple[str, ...]) -> None:
+        super().__init__("unknown alias")
+        self.alias = alias
+        self.known = known
+
+
+class AliasTaken(MappingError):
+    """The alias already names another repository in this channel."""
+
+    def __init__(self, alias: str, repository: str) -> None:
+        super().__init__("alias taken")
+        self.alias = alias
+        self.repository = repository
+
+
+class MappingGone(MappingError):
+    """The repository this thread began with is no longer mapped here, or its mapping is suspended."""
+
+    def __init__(self, repository: str, *, suspended: bool) -> None:
+        super().__init__("suspended" if suspended else "unmapped")
+        self.repository = repository
+        self.suspended = suspended
+
+
+class ChatError(AskrepoError):
+    """The /chat service did not give a whole answer.
+
+    `partial` is the text that had arrived (empty if none). `detail` is for logs: a status or a short reason of
+    ours, never a body of the service, a URL or a token. Branches:
+
+        TokenRefused, UnknownModel, UnknownRepository, RepositoryIndexing, ConversationTooLong, RateLimited,
+        BadRequest, ServiceUnavailable, ChatTimeout, UnusableAnswer, BrokenOff
+    """
+
+    def __init__(self, detail: str = "", *, partial: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.partial = partial
+
+
+class TokenRefused(ChatError):
+    """401 or 403: the token is wrong, or has no access to this repository. Not retried."""
+
+
+class UnknownModel(ChatError):
+    """404 for the model named in the request. Not retried."""
+
+
+class UnknownRepository(ChatError):
+    """404 for the repository named in the request. Not retried."""
+
+
+class RepositoryIndexing(ChatError):
+    """409: the repository is still being indexed. One slow retry, then told."""
+
+
+class ConversationTooLong(ChatError):
+    """413, or the context is too long: fewer turns may fit."""
+
+
+class RateLimited(ChatError):
+    """429. `retry_after` is what the service asked for, in seconds, or None."""
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, partial: str = "") -> None:
+        super().__init__(detail, partial=partial)
+        self.retry_after = retry_after
+
+
+class BadRequest(ChatError):
+    """400, 408, 422 or another 4xx: the service does not take this request. Not retried."""
+
+
+class ServiceUnavailable(ChatError):
+    """5xx, refused, reset or TLS failure before the first text. `retry_after` in seconds where one was sent."""
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None, partial: str = "") -> None:
+        super().__init__(detail, partial=partial)
+        self.retry_after = retry_after
+
+
+class Deadline(StrEnum):
+    """The four deadlines of one request to /chat."""
+
+    CONNECT = "connect"
+    FIRST_TOKEN = "first token"  # noqa: S105 - a deadline's name
+    SILENCE = "silence"
+    TOTAL = "total"
+
+
+class ChatTimeout(ChatError):
+    """One of our deadlines passed; `deadline` says which, `seconds` how long it was."""
+
+    def __init__(self, deadline: Deadline, seconds: float, *, partial: str = "") -> None:
+        super().__init__(f"{deadline} deadline of {seconds:g} s", partial=partial)
+        self.deadline = deadline
+        self.seconds = seconds
+
+
+class UnusableAnswer(ChatError):
+    """The service answered 200 or a redirect with something that is no answer (HTML, nothing, too large)."""
+
+
+class BrokenOff(ChatError):
+    """The answer ended before its end; `partial` holds what came."""
+
+
+class DeliveryError(AskrepoError):
+    """A platform did not show what it was given."""
+
+
+class PlaceGone(DeliveryError):
+    """The place cannot be written to any more (left, archived, deleted, closed)."""
+
+
+class DeliveryFailed(DeliveryError):
+    """The platform did not take it this time."""
+
+
+class LeaseLost(AskrepoError):
+    """Another worker answers this turn now, or its lease is too short to act safely: do nothing visible."""
+
+
+class ServerError(AskrepoError):
+    """A server of ours cannot start. `problem` completes the sentence 'cannot listen on <address>: …'."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(f"{address}: {problem}")
+        self.address = address
+        self.problem = problem

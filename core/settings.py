@@ -1,0 +1,93 @@
+"""Every setting, read once from the environment and a `.env` file in the working directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SecretError, SettingsError
+from core.secret import Secret, bearer
+
+Seconds = Annotated[float, Field(gt=0, le=3_600)]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it is not a web address; write it like https://chat.example.com")
+    if parts.username or parts.password:
+        raise ValueError("it holds a user name or password; the token belongs in ASKREPO_CHAT_TOKEN")
+    if parts.query or parts.fragment:
+        raise ValueError("it holds a query or fragment; write only the base, like https://chat.example.com")
+    return url.rstrip("/")
+
+
+def _path(path: str) -> str:
+    if not path.startswith("/") or any(character in path for character in "?# \t\r\n"):
+        raise ValueError("it is not a path; write it like /chat")
+    return path
+
+
+class Settings(BaseSettings):
+    """The stable names of the README. Unknown variables are ignored; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True,
+        populate_by_name=False, frozen=True,
+    )
+
+    database_url: Secret | None = Field(default=None, validation_alias="DATABASE_URL")
+    secret_keys: Secret | None = Field(default=None, validation_alias="ASKREPO_SECRET_KEYS")
+
+    chat_url: Annotated[str, AfterValidator(_origin)] | None = Field(default=None, validation_alias="ASKREPO_CHAT_URL")
+    chat_path: Annotated[str, AfterValidator(_path)] = Field(default="/chat", validation_alias="ASKREPO_CHAT_PATH")
+    chat_token: Secret | None = Field(default=None, validation_alias="ASKREPO_CHAT_TOKEN")
+    chat_model: str = Field(default="gpt-4o", min_length=1, validation_alias="ASKREPO_CHAT_MODEL")
+    chat_temperature: float | None = Field(default=None, ge=0, le=2, validation_alias="ASKREPO_CHAT_TEMPERATURE")
+    chat_stream: bool = Field(default=True, validation_alias="ASKREPO_CHAT_STREAM")
+    chat_connect_seconds: Seconds = Field(default=5, validation_alias="ASKREPO_CHAT_CONNECT_SECONDS")
+    chat_first_token_seconds: Seconds = Field(default=60, validation_alias="ASKREPO_CHAT_FIRST_TOKEN_SECONDS")
+    chat_silence_seconds: Seconds = Field(default=30, validation_alias="ASKREPO_CHAT_SILENCE_SECONDS")
+    chat_total_seconds: Seconds = Field(default=300, validation_alias="ASKREPO_CHAT_TOTAL_SECONDS")
+
+    repo: str | None = Field(default=None, validation_alias="ASKREPO_REPO")
+
+    log_format: Literal["console", "json"] | None = Field(default=None, validation_alias="ASKREPO_LOG_FORMAT")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias="ASKREPO_LOG_LEVEL"
+    )
+
+    @field_validator("chat_token")
+    @classmethod
+    def _bearer(cls, token: Secret | None) -> Secret | None:
+        if token is None:
+            return None
+        try:
+            return bearer(token.reveal())
+        except SecretError as error:
+            raise ValueError(error.problem) from None
+
+
+def load() -> Settings:
+    """The settings of this process. Raises SettingsError, naming the variable and never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise SettingsError(name, first["msg"].removeprefix("Value error, ")) from None
+
+
+def data_folder() -> Path:
+    """The user's own data: database, key file, console history. Not created here."""
+    return platformdirs.user_data_path("askrepo", appauthor=False)
+
+
+def cache_folder() -> Path:
+    """What can be made again: clones and indexes of the embedded /chat. Not created here."""
+    return platformdirs.user_cache_path("askrepo", appauthor=False)
