@@ -22,6 +22,7 @@
     ├── DeliveryError
     │   ├── PlaceGone               the place cannot be written to any more
     │   └── DeliveryFailed          the platform did not take it this time
+    ├── GaveUp                      a turn that failed too often
     ├── LeaseLost                   another worker answers this turn now
     └── ServerError                 a server of ours cannot start (port in use, bad address)
 
@@ -245,6 +246,10 @@ class PlaceGone(DeliveryError):
 
 class DeliveryFailed(DeliveryError):
     """The platform did not take it this time."""
+
+
+class GaveUp(AskrepoError):
+    """Every attempt to answer this turn crashed or failed; it is not tried again by itself."""
 
 
 class LeaseLost(AskrepoError):

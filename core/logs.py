@@ -67,7 +67,9 @@ def configure(level: str, form: Literal["console", "json"] | None, stream: TextI
         _redact_event,
     ]
     last: Processor = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if console else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        if console
+        else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(stream)
     handler.addFilter(_BelowWarning())
@@ -82,7 +84,9 @@ def configure(level: str, form: Literal["console", "json"] | None, stream: TextI
     root.setLevel(level.upper())
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,

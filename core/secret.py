@@ -56,13 +56,17 @@ class Secret:
         from_text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
         return core_schema.union_schema(
             [core_schema.is_instance_schema(cls), from_text],
-            serialization=core_schema.plain_serializer_function_ser_schema(repr, return_schema=core_schema.str_schema()),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                repr, return_schema=core_schema.str_schema()
+            ),
         )
 
 
 def live_values() -> list[str]:
     """The secrets this process holds now, longest first, for the redaction of log lines."""
-    return sorted((secret._value for secret in list(_live) if len(secret._value) >= _SHORTEST), key=len, reverse=True)
+    return sorted(
+        (secret._value for secret in list(_live) if len(secret._value) >= _SHORTEST), key=len, reverse=True
+    )
 
 
 _SHORTEST = 6  # redacting shorter texts would blacken ordinary words

@@ -37,18 +37,29 @@ class Settings(BaseSettings):
     """The stable names of the README. Unknown variables are ignored; an empty one counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True,
-        populate_by_name=False, frozen=True,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        populate_by_name=False,
+        frozen=True,
     )
 
     database_url: Secret | None = Field(default=None, validation_alias="DATABASE_URL")
     secret_keys: Secret | None = Field(default=None, validation_alias="ASKREPO_SECRET_KEYS")
 
-    chat_url: Annotated[str, AfterValidator(_origin)] | None = Field(default=None, validation_alias="ASKREPO_CHAT_URL")
-    chat_path: Annotated[str, AfterValidator(_path)] = Field(default="/chat", validation_alias="ASKREPO_CHAT_PATH")
+    chat_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        default=None, validation_alias="ASKREPO_CHAT_URL"
+    )
+    chat_path: Annotated[str, AfterValidator(_path)] = Field(
+        default="/chat", validation_alias="ASKREPO_CHAT_PATH"
+    )
     chat_token: Secret | None = Field(default=None, validation_alias="ASKREPO_CHAT_TOKEN")
     chat_model: str = Field(default="gpt-4o", min_length=1, validation_alias="ASKREPO_CHAT_MODEL")
-    chat_temperature: float | None = Field(default=None, ge=0, le=2, validation_alias="ASKREPO_CHAT_TEMPERATURE")
+    chat_temperature: float | None = Field(
+        default=None, ge=0, le=2, validation_alias="ASKREPO_CHAT_TEMPERATURE"
+    )
     chat_stream: bool = Field(default=True, validation_alias="ASKREPO_CHAT_STREAM")
     chat_connect_seconds: Seconds = Field(default=5, validation_alias="ASKREPO_CHAT_CONNECT_SECONDS")
     chat_first_token_seconds: Seconds = Field(default=60, validation_alias="ASKREPO_CHAT_FIRST_TOKEN_SECONDS")
@@ -71,6 +82,10 @@ class Settings(BaseSettings):
             return bearer(token.reveal())
         except SecretError as error:
             raise ValueError(error.problem) from None
+
+    def database_address(self) -> Secret:
+        """DATABASE_URL, or the SQLite file in the user's data folder."""
+        return self.database_url or Secret(f"sqlite:///{data_folder() / 'askrepo.db'}")
 
 
 def load() -> Settings:

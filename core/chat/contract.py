@@ -6,9 +6,10 @@ answer never fails over metadata.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 DEFAULT_MODEL = "gpt-4o"  # the one documented value of the contract's enum
 
@@ -36,23 +37,45 @@ class ChatRequest(BaseModel):
 
 
 def _text_or_none(value: Any) -> str | None:
+    # JSON can escape half a surrogate pair; pydantic refuses such a text, and with it the whole answer.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+
+
+def _code_or_none(value: Any) -> str | None:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text_or_none(value)
+
+
+def _content_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
 def _list_or_empty(value: Any) -> list[Any]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict | BaseModel)] if isinstance(value, list) else []
 
 
 def _dict_or_none(value: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def _object_or_none(value: Any) -> Any:
+    return value if isinstance(value, dict | BaseModel) else None  # the server builds these of models
+
+
 def _whole_or_none(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _error_or_none(value: Any) -> Any:
+    if isinstance(value, dict | BaseModel):
+        return value or None
+    return {"message": value} if value else None
+
+
 Text = Annotated[str | None, BeforeValidator(_text_or_none)]
 Whole = Annotated[int | None, BeforeValidator(_whole_or_none)]
+Code = Annotated[str | None, BeforeValidator(_code_or_none)]
+Content = Annotated[str | None, PlainValidator(_content_or_none)]  # may end in half a surrogate pair: see answer.py
+Details = Annotated[dict[str, Any] | None, PlainValidator(_dict_or_none)]
 
 
 class _Lenient(BaseModel):
@@ -63,16 +86,16 @@ class Delta(_Lenient):
     """The text of a choice: a message (whole) or a delta (streamed)."""
 
     role: Text = None
-    content: Text = None
-    refusal: Text = None
+    content: Content = None
+    refusal: Content = None
 
 
 class Choice(_Lenient):
     """One choice of a completion or of a chunk. We read the first."""
 
     index: Whole = 0
-    message: Annotated[Delta | None, BeforeValidator(_dict_or_none)] = None
-    delta: Annotated[Delta | None, BeforeValidator(_dict_or_none)] = None
+    message: Annotated[Delta | None, BeforeValidator(_object_or_none)] = None
+    delta: Annotated[Delta | None, BeforeValidator(_object_or_none)] = None
     finish_reason: Text = None
 
 
@@ -82,21 +105,21 @@ class Usage(_Lenient):
     prompt_tokens: Whole = None
     completion_tokens: Whole = None
     total_tokens: Whole = None
-    completion_token_details: Annotated[dict[str, Any] | None, BeforeValidator(_dict_or_none)] = Field(
+    completion_token_details: Details = Field(
         default=None, validation_alias=AliasChoices("completion_token_details", "completion_tokens_details")
     )
-    prompt_token_details: Annotated[dict[str, Any] | None, BeforeValidator(_dict_or_none)] = Field(
+    prompt_token_details: Details = Field(
         default=None, validation_alias=AliasChoices("prompt_token_details", "prompt_tokens_details")
     )
 
 
 class ErrorBody(_Lenient):
-    """The inside of `{"error": …}`."""
+    """The inside of `{"error": …}`. A number as `code` and a bare text as `error` are taken too."""
 
     message: Text = None
     type: Text = None
     param: Text = None
-    code: Text = None
+    code: Code = None
 
 
 class Completion(_Lenient):
@@ -107,5 +130,14 @@ class Completion(_Lenient):
     created: Whole = None
     model: Text = None
     choices: Annotated[list[Choice], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
-    usage: Annotated[Usage | None, BeforeValidator(_dict_or_none)] = None
-    error: Annotated[ErrorBody | None, BeforeValidator(_dict_or_none)] = None
+    usage: Annotated[Usage | None, BeforeValidator(_object_or_none)] = None
+    error: Annotated[ErrorBody | None, BeforeValidator(_error_or_none)] = None
+
+
+def parse(text: str) -> Completion | None:
+    """What came back, or None if it is no JSON object. A service's error body is a Completion with `error` alone."""
+    try:
+        value = json.loads(text)  # pydantic's own JSON parser refuses half a surrogate pair
+    except (ValueError, RecursionError):
+        return None
+    return Completion.model_validate(value) if isinstance(value, dict) else None

@@ -1,0 +1,134 @@
+"""Puts the parts together for one process. Only the askrepo command and tests call it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from core import keyfile, schema
+from core.channels.commands import Commands
+from core.channels.mappings import Mappings
+from core.channels.repositories import parse
+from core.channels.tokens import Tokens
+from core.chat.client import ChatClient, Deadlines, Service
+from core.conversation.history import History
+from core.database import Database
+from core.errors import RepositoryNameError, SettingsError
+from core.localchat.repos import Repositories
+from core.localchat.server import serving
+from core.relay.answering import Answering
+from core.relay.claims import Scope
+from core.relay.delivery import Delivery
+from core.relay.intake import Intake
+from core.relay.leases import Leases
+from core.relay.posts import Posts
+from core.relay.worker import Worker
+from core.secret import Secret
+from core.settings import Settings, cache_folder
+from core.workspaces import Workspaces
+
+EMBEDDED = "the embedded service"  # the origin of tokens entered for it
+
+
+@dataclass
+class App:
+    """The parts of one process, open."""
+
+    settings: Settings
+    database: Database
+    history: History
+    mappings: Mappings
+    tokens: Tokens
+    commands: Commands
+    intake: Intake
+    leases: Leases
+    repositories: Repositories
+    _client: ChatClient
+    _workers: list[Worker] = field(default_factory=list)
+
+    def worker(self, deliveries: Mapping[str, Delivery], scope: Scope) -> Worker:
+        """A worker that shows answers through these deliveries; woken by this process's intake."""
+        answering = Answering(
+            leases=self.leases,
+            posts=Posts(self.database),
+            history=self.history,
+            mappings=self.mappings,
+            tokens=self.tokens,
+            client=self._client,
+            deliveries=deliveries,
+        )
+        worker = Worker(self.leases, answering, scope)
+        self._workers.append(worker)
+        return worker
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[App]:
+    """Open the database (bringing its schema up to date), the keys, the /chat client, and the embedded /chat if no
+    other is configured. Raises SettingsError, DatabaseError, CipherError, ServerError.
+    """
+    process_repository = _process_repository(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(settings.database_address())
+        stack.push_async_callback(database.close)
+        await schema.upgrade(database)
+        keyring = await keyfile.keyring(database, settings.secret_keys)
+        repositories = Repositories(cache_folder() / "repositories")
+        url, token = settings.chat_url, settings.chat_token
+        if url is None:
+            token = Secret(secrets.token_urlsafe(32))
+            url = await stack.enter_async_context(serving(repositories, token=token))
+        client = ChatClient(_service(settings, url))
+        stack.push_async_callback(client.aclose)
+        workspaces = Workspaces(database, keyring)
+        mappings = Mappings(database, workspaces, process_repository=process_repository)
+        tokens = Tokens(
+            database, workspaces, keyring, origin=settings.chat_url or EMBEDDED, process_token=token
+        )
+        workers: list[Worker] = []
+
+        def wake() -> None:
+            for worker in workers:
+                worker.wake()
+
+        await stack.enter_async_context(database.wakes(wake))
+        yield App(
+            settings=settings,
+            database=database,
+            history=History(database, workspaces),
+            mappings=mappings,
+            tokens=tokens,
+            commands=Commands(mappings, tokens),
+            intake=Intake(database, workspaces, wake),
+            leases=Leases(database),
+            repositories=repositories,
+            _client=client,
+            _workers=workers,
+        )
+
+
+def _process_repository(settings: Settings) -> str | None:
+    if settings.repo is None:
+        return None
+    try:
+        return parse(settings.repo)
+    except RepositoryNameError as error:
+        raise SettingsError("ASKREPO_REPO", f"{error.problem}; write it like {error.example}") from None
+
+
+def _service(settings: Settings, url: str) -> Service:
+    return Service(
+        base_url=url,
+        path=settings.chat_path if settings.chat_url is not None else "/chat",
+        model=settings.chat_model,
+        temperature=settings.chat_temperature,
+        stream=settings.chat_stream,
+        deadlines=Deadlines(
+            connect=settings.chat_connect_seconds,
+            first_token=settings.chat_first_token_seconds,
+            silence=settings.chat_silence_seconds,
+            total=settings.chat_total_seconds,
+        ),
+    )

@@ -1,0 +1,140 @@
+"""An answer put together from what came over the wire. No I/O: octets go in, text comes out, then the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+from core.chat.contract import Choice, Delta, parse
+from core.chat.events import EventReader
+from core.chat.progress import Finished
+from core.chat.refusals import in_answer
+from core.errors import BrokenOff, ChatError, ChatTimeout, ServiceUnavailable, UnusableAnswer
+
+ANSWER_LIMIT = 1 << 20  # octets of an answer's text, as UTF-8
+
+_DONE = "[DONE]"
+_TOO_LONG = f"an answer longer than {ANSWER_LIMIT} octets"
+
+
+class StreamedAnswer:
+    """One answer as it streams in.
+
+    Feed it until it is `over`; then `result()` gives the whole answer or raises why there is none. It is whole only
+    if the service named a `finish_reason`; what the connection does after that no longer matters.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        self.finishing = False
+        self._events = EventReader()
+        self._text = StringIO(newline="\n")  # compact where an answer comes as a million tiny pieces
+        self._size = 0
+        self._half = ""
+        self._last = Finished("")
+        self._failure: ChatError | None = None
+
+    def feed(self, octets: bytes) -> str:
+        """The new text in these octets, which may be none."""
+        fresh = ""
+        try:
+            for data in self._events.feed(octets):
+                fresh += self._take(data)
+                if self.over:
+                    break
+        except UnusableAnswer as error:
+            self._fail(error)
+        return fresh
+
+    def close(self) -> str:
+        """The connection ended; the new text of an event that nothing terminated, if it had come whole."""
+        data = self._events.close()
+        fresh = self._take(data) if data.strip() == _DONE or parse(data) is not None else ""
+        self.over = True
+        return fresh
+
+    def fail(self, error: ChatError) -> str:
+        """The connection failed or a deadline passed. Returns new text like `close`."""
+        fresh = self.close()
+        if not self.finishing:
+            self._fail(error)
+        return fresh
+
+    def result(self) -> Finished:
+        """The whole answer. Raises a ChatError, with the text so far as its `partial`, if there is none."""
+        text = self._text.getvalue()
+        failure = self._failure
+        if failure is None and not self.finishing:
+            failure = ServiceUnavailable("the answer ended before its end")
+        if failure is None:
+            return _with_content(replace(self._last, text=text))
+        if text and not isinstance(failure, ChatTimeout | UnusableAnswer):
+            raise BrokenOff(failure.detail, partial=text)
+        failure.partial = text
+        raise failure
+
+    def _fail(self, error: ChatError) -> str:
+        self.over = True
+        self._failure = self._failure or error
+        return ""
+
+    def _take(self, data: str) -> str:
+        if not data.strip():
+            return ""
+        if data.strip() == _DONE:
+            self.over = True
+            return ""
+        chunk = parse(data)
+        if chunk is None:
+            # What it held is lost, so whatever follows would be an answer with a hole.
+            damaged = "an event that is no JSON object"
+            return self._fail(BrokenOff(damaged) if self._size else UnusableAnswer(damaged))
+        if chunk.error:
+            return self._fail(in_answer(chunk.error))
+        choice = chunk.choices[0] if chunk.choices else Choice()
+        reason = choice.finish_reason or self._last.finish_reason
+        self._last = Finished("", chunk.model or self._last.model, reason, chunk.usage or self._last.usage)
+        self.finishing = bool(reason)
+        return self._add(_text(choice.delta))
+
+    def _add(self, text: str) -> str:
+        text, self._half = _clean(self._half + text)
+        self._size += len(text.encode())
+        if self._size > ANSWER_LIMIT:
+            return self._fail(UnusableAnswer(_TOO_LONG))
+        self._text.write(text)
+        return text
+
+
+def whole_answer(octets: bytes) -> Finished:
+    """An answer that came as one JSON body. Raises a ChatError if it is none."""
+    completion = parse(octets.decode("utf-8-sig", "replace"))
+    if completion is None:
+        raise UnusableAnswer("no JSON object")
+    if completion.error:
+        raise in_answer(completion.error)
+    choice = completion.choices[0] if completion.choices else Choice()
+    text, _ = _clean(_text(choice.message))
+    if len(text.encode()) > ANSWER_LIMIT:
+        raise UnusableAnswer(_TOO_LONG)
+    return _with_content(Finished(text, completion.model, choice.finish_reason, completion.usage))
+
+
+def _with_content(finished: Finished) -> Finished:
+    if not finished.text.strip():
+        raise UnusableAnswer("finished without content")
+    return finished
+
+
+def _text(said: Delta | None) -> str:
+    return (said.content or said.refusal or "") if said else ""
+
+
+def _clean(text: str) -> tuple[str, str]:
+    """The text as every store and platform takes it, and the half of a surrogate pair it ended in.
+
+    A service that cuts its text by UTF-16 units sends the two halves of an emoji in two chunks.
+    """
+    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+    units = text[: len(text) - len(half)].encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace").replace("\0", "\ufffd"), half  # PostgreSQL stores no NUL

@@ -1,0 +1,255 @@
+"""Asking /chat one question: sent, sent again where that helps, streamed, and ended by a verdict or a ChatError."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import httpx
+
+from core import logs
+from core.chat import request
+from core.chat.answer import StreamedAnswer, whole_answer
+from core.chat.contract import DEFAULT_MODEL, Message
+from core.chat.deadlines import Deadlines, Watch
+from core.chat.progress import Delta, Finished, Progress, Reason, Shortened, Waiting
+from core.chat.refusals import BODY_LIMIT, refusal
+from core.chat.retries import Retries
+from core.errors import BadRequest, ChatError, ConversationTooLong, ServiceUnavailable, SettingsError, UnusableAnswer
+from core.secret import Secret
+
+# The rest of the house takes what belongs to asking from here.
+__all__ = [
+    "ChatClient",
+    "Deadlines",
+    "Delta",
+    "Finished",
+    "Message",
+    "Progress",
+    "Reason",
+    "Service",
+    "Shortened",
+    "Waiting",
+]
+
+RAW_LIMIT = 4 << 20  # octets of an unstreamed body; JSON escapes can make an answer several times its length
+
+_MOST_STREAMS = 1_000  # connections at a time; a stream holds one from its beginning to its end
+_MOST_IDLE = 50
+_IDLE_SECONDS = 30.0
+_DRAIN_SECONDS = 0.2
+
+# TLS failures in mid-stream and names that cannot be resolved come through httpx untranslated.
+_FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
+
+T = TypeVar("T")
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where and how to ask. A path ending in `/chat/completions` means an OpenAI-compatible service."""
+
+    base_url: str
+    path: str = "/chat"
+    model: str = DEFAULT_MODEL
+    temperature: float | None = None
+    stream: bool = True
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+class ChatClient:
+    """The one client of a process, with the one pool of connections.
+
+    `pause` waits between retries. Raises SettingsError if the service's address cannot be one.
+    """
+
+    def __init__(self, service: Service, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._service = service
+        self._pause = pause
+        self._url = _address(service)
+        # At INFO httpx writes every URL, and repository names are confidential.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        tls = httpx.create_ssl_context(trust_env=False)
+        tls.load_default_certs()  # a company's own authority is in the system's store
+        self._http = httpx.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            timeout=None,  # noqa: S113 - every wait stands under a deadline of ours, see deadlines.py
+            verify=tls,
+            headers={"User-Agent": "askrepo"},
+            # A service's cookie would tie one asker's question to another's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            limits=httpx.Limits(
+                max_connections=_MOST_STREAMS, max_keepalive_connections=_MOST_IDLE, keepalive_expiry=_IDLE_SECONDS
+            ),
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection. Questions still running end with an error."""
+        await self._http.aclose()
+
+    async def ask(
+        self, repository: str, messages: Sequence[Message], token: Secret | None
+    ) -> AsyncGenerator[Progress, None]:
+        """Ask; the last of `messages` is the question.
+
+        Yields text and notices, and Finished at the end, or raises a ChatError whose `partial` is the text that was
+        yielded. Close it (`contextlib.aclosing`) to stop early: the connection is closed with it.
+        """
+        watch = Watch(self._service.deadlines)
+        retries = Retries()
+        shortened = False
+        while True:
+            failure = None
+            spoken = False
+            async with aclosing(self._attempt(self._request(repository, messages, token, watch), watch)) as attempt:
+                try:
+                    async for progress in attempt:
+                        spoken = True
+                        yield progress
+                except ChatError as error:
+                    failure = error
+            if failure is None:
+                return
+            if spoken:
+                raise failure
+            fewer = request.without_oldest(messages) if isinstance(failure, ConversationTooLong) else None
+            if fewer and not shortened:
+                messages, dropped = fewer
+                shortened = True
+                yield Shortened(dropped)
+                continue
+            waiting = retries.after(failure, watch.seconds_left())
+            if waiting is None:
+                raise failure
+            log.warning("chat_retry", error=type(failure).__name__, detail=failure.detail, seconds=waiting.seconds)
+            if retries.worth_telling:
+                yield waiting
+            await self._pause(waiting.seconds)
+
+    def _request(
+        self, repository: str, messages: Sequence[Message], token: Secret | None, watch: Watch
+    ) -> httpx.Request:
+        service = self._service
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            if event == "http11.send_request_headers.started":
+                watch.sending(streaming=service.stream)
+
+        return self._http.build_request(
+            "POST",
+            self._url,
+            params=request.query(service.path, repository),
+            headers=request.headers(token, stream=service.stream),
+            content=request.body(
+                service.path,
+                repository,
+                messages,
+                model=service.model,
+                stream=service.stream,
+                temperature=service.temperature,
+            ),
+            extensions={"trace": trace},
+        )
+
+    async def _attempt(self, asked: httpx.Request, watch: Watch) -> AsyncGenerator[Delta | Finished, None]:
+        watch.connecting()
+        response = await _step(self._http.send(asked, stream=True), watch)
+        octets = response.aiter_raw()
+        try:
+            kind = await _kind(response, octets, watch)
+            if kind == "application/json":
+                finished = whole_answer(await _whole_body(octets, watch))
+                yield Delta(finished.text)
+                yield finished
+                return
+            answer = StreamedAnswer()
+            while not answer.over:
+                if text := await _next_text(octets, answer, watch):
+                    yield Delta(text)
+                    watch.heard()
+                if answer.finishing:
+                    watch.linger()
+            yield answer.result()
+            await _drain(octets)
+        finally:
+            with suppress(*_FOREIGN):
+                await response.aclose()
+
+
+def _address(service: Service) -> httpx.URL:
+    problem = ""
+    try:
+        return httpx.URL(service.base_url.rstrip("/") + service.path)
+    except httpx.InvalidURL:
+        problem = "it is not a web address"
+    raise SettingsError("ASKREPO_CHAT_URL", problem)
+
+
+async def _step(step: Awaitable[T], watch: Watch) -> T:
+    """The one place where httpx is awaited. Its exceptions end here: their texts hold URLs and headers."""
+    failure: ChatError
+    try:
+        return await watch.wait(step)
+    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+        failure = BadRequest(type(error).__name__)
+    except _FOREIGN as error:
+        failure = ServiceUnavailable(type(error).__name__)
+    raise failure
+
+
+async def _kind(response: httpx.Response, octets: AsyncIterator[bytes], watch: Watch) -> str:
+    """The content type of an answer. Raises what the response stands for if it is none."""
+    if response.status_code != httpx.codes.OK:
+        watch.linger()
+        raise refusal(response.status_code, response.headers, await _error_body(octets, watch), datetime.now(UTC))
+    encoding: str = response.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise UnusableAnswer("a content encoding nobody asked for")
+    content_type: str = response.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in {"application/json", "text/event-stream"}:
+        raise UnusableAnswer("neither JSON nor an event stream")
+    return kind
+
+
+async def _next_text(octets: AsyncIterator[bytes], answer: StreamedAnswer, watch: Watch) -> str:
+    try:
+        chunk = await _step(anext(octets, None), watch)
+    except ChatError as error:
+        return answer.fail(error)
+    return answer.close() if chunk is None else answer.feed(chunk)
+
+
+async def _whole_body(octets: AsyncIterator[bytes], watch: Watch) -> bytes:
+    body = bytearray()
+    while (chunk := await _step(anext(octets, None), watch)) is not None:
+        body += chunk
+        if len(body) > RAW_LIMIT:
+            raise UnusableAnswer(f"a body longer than {RAW_LIMIT} octets")
+    return bytes(body)
+
+
+async def _error_body(octets: AsyncIterator[bytes], watch: Watch) -> bytes:
+    """As much of it as came in time: the status alone is an answer too."""
+    body = bytearray()
+    with suppress(ChatError):
+        while len(body) < BODY_LIMIT and (chunk := await _step(anext(octets, None), watch)) is not None:
+            body += chunk
+    return bytes(body[:BODY_LIMIT])
+
+
+async def _drain(octets: AsyncIterator[bytes]) -> None:
+    """Let the body end after [DONE], so that the pool can use the connection again."""
+    with suppress(TimeoutError, *_FOREIGN):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await anext(octets, None)

@@ -1,0 +1,130 @@
+"""What a response that is no answer means, as a ChatError. Pure: status, headers and body go in.
+
+Words of the service are only compared here; no text of it goes on into an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from core.chat.contract import ErrorBody, parse
+from core.errors import (
+    BadRequest,
+    ChatError,
+    ConversationTooLong,
+    RateLimited,
+    RepositoryIndexing,
+    ServiceUnavailable,
+    TokenRefused,
+    UnknownModel,
+    UnknownRepository,
+    UnusableAnswer,
+)
+
+BODY_LIMIT = 1 << 16  # octets of an error's body that are looked at
+
+_LONGEST_WAIT = 86_400.0  # seconds; what is asked beyond a day is taken as a day
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+_INDEXING = re.compile(r"\bindexing\b|being indexed|not (yet )?indexed|indexed yet")
+_TOO_LONG = re.compile(
+    r"context[ _-](length|window|size)|maximum context|too many tokens"
+    r"|(prompt|conversation|input|messages?)( is| are|_)? ?too[ _]long"
+)
+_ABOUT = re.compile(r"(?P<repository>repo)|(?P<model>model)")
+
+_MEANING: dict[int, type[ChatError]] = {
+    401: TokenRefused,
+    403: TokenRefused,
+    409: RepositoryIndexing,
+    413: ConversationTooLong,
+}
+
+# An error inside an answer has no status of its own: the first word found in its code and type stands for one.
+_STATUS_OF_WORD = (
+    ("rate_limit", 429),
+    ("insufficient_quota", 429),
+    ("too_many_requests", 429),
+    ("api_key", 401),
+    ("authentication", 401),
+    ("unauthorized", 401),
+    ("permission", 403),
+    ("forbidden", 403),
+    ("not_found", 404),
+    ("invalid_request", 400),
+)
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> ChatError:
+    """The error that a response other than 200 stands for. `headers` are looked up in lower case; `now` is in UTC."""
+    completion = parse(body.decode("utf-8", "replace"))
+    error = completion.error if completion else None
+    return _of_status(status, error, retry_after(headers.get("retry-after"), now))
+
+
+def in_answer(error: ErrorBody) -> ChatError:
+    """The error that `{"error": …}` inside a 200 stands for."""
+    return _of_status(_status(error), error, None)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds a Retry-After header asks to wait, 0 … 86,400. None where it is absent or means nothing."""
+    value = (value or "").strip()
+    if _SECONDS.fullmatch(value):
+        return min(float(value), _LONGEST_WAIT)
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return min(max((date - now).total_seconds(), 0.0), _LONGEST_WAIT)
+
+
+def _of_status(status: int, error: ErrorBody | None, wait: float | None) -> ChatError:
+    kind = _MEANING.get(status) or _of_words(status, _words(error))
+    if kind:
+        return kind(str(status))
+    if status == 404:
+        return _not_found(error)
+    if status == 429:
+        return RateLimited(str(status), retry_after=wait)
+    if status == 408 or 500 <= status < 600:
+        return ServiceUnavailable(str(status), retry_after=wait)
+    return BadRequest(str(status)) if 400 <= status < 500 else UnusableAnswer(f"status {status}")
+
+
+def _of_words(status: int, words: str) -> type[ChatError] | None:
+    if 400 <= status < 600 and _INDEXING.search(words):
+        return RepositoryIndexing
+    if 400 <= status < 500 and _TOO_LONG.search(words):
+        return ConversationTooLong
+    return None
+
+
+def _not_found(error: ErrorBody | None) -> ChatError:
+    if error is None:
+        # The service's own 404 has a body; without one something else answered, so the address is wrong.
+        return BadRequest("404 without an error body: nothing answers at this path")
+    for text in (error.param, error.code, error.type, error.message):
+        about = _ABOUT.search((text or "").lower())
+        if about and about["model"]:
+            return UnknownModel("404 model")
+        if about:
+            break
+    return UnknownRepository("404 repository")
+
+
+def _status(error: ErrorBody) -> int:
+    code = error.code or ""
+    if re.fullmatch(r"[45]\d\d", code, re.ASCII):
+        return int(code)
+    named = f"{code} {error.type or ''}".lower()
+    return next((status for word, status in _STATUS_OF_WORD if word in named), 500)
+
+
+def _words(error: ErrorBody | None) -> str:
+    return " ".join(filter(None, (error.code, error.type, error.message))).lower() if error else ""

@@ -1,0 +1,294 @@
+"""The database: SQLite (one file, one grouped writer) or PostgreSQL (by its URL alone), behind the same two calls.
+
+`reading()` gives a connection to read with; `write(unit)` runs a unit of work in a transaction. Units do database work
+only: no connection is held across a network await.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import asyncpg
+from sqlalchemy import URL, BigInteger, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from core.batches import Batches
+from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
+from core.secret import Secret
+
+Result = TypeVar("Result")
+Unit = Callable[[AsyncConnection], Awaitable[Result]]
+
+_BUSY_SECONDS = 5
+_POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
+_READERS = 4  # connections that read a SQLite file beside its one writer
+_GROUP = 256  # units that share one SQLite transaction at most
+_CHANNEL = "askrepo_turns"
+_AWAY = (
+    "locked",
+    "busy",
+    "connection",
+    "connect",
+    "terminating",
+    "starting up",
+    "shutting down",
+    "timeout",
+    "deadlock",
+    "serialize",
+    "too many clients",
+    "disk i/o error",
+    "disk is full",
+)
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """Milliseconds since 1970 by the database's own clock: leases never trust a worker's clock."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "postgresql")
+def _now_postgresql(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+
+
+@compiles(now_ms, "sqlite")
+def _now_sqlite(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
+    # 2440587.5 is the Julian day of 1970-01-01; unixepoch('subsec') needs SQLite 3.42
+    return "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+
+
+def parse_url(url: Secret) -> URL:
+    """DATABASE_URL as SQLAlchemy's URL with our driver. `postgres://` is accepted. Raises SettingsError."""
+    text = url.reveal()
+    try:
+        parsed = make_url(text)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "DATABASE_URL",
+            "it is not a database address; write it like "
+            "postgresql://user:password@host/name or sqlite:///askrepo.db",
+        ) from None
+    backend = parsed.drivername.split("+", 1)[0]
+    if backend in {"postgres", "postgresql"}:
+        if not parsed.database:
+            raise SettingsError(
+                "DATABASE_URL", "it names no database; write it like postgresql://user:password@host/name"
+            )
+        return _without_libpq_names(parsed.set(drivername="postgresql+asyncpg"))
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise SettingsError(
+                "DATABASE_URL", "it names no file; write it like sqlite:////var/lib/askrepo/askrepo.db"
+            )
+        return parsed.set(drivername="sqlite+aiosqlite")
+    raise SettingsError("DATABASE_URL", f"'{backend}' is not supported; use postgresql:// or sqlite:///")
+
+
+def _without_libpq_names(url: URL) -> URL:
+    """Asyncpg calls libpq's `sslmode` `ssl`; hosters hand out URLs in libpq's words."""
+    query = dict(url.query)
+    if "sslmode" in query:
+        query["ssl"] = query.pop("sslmode")
+    return url.set(query=query)
+
+
+class Database:
+    """One process's connections. Raises DatabaseUnavailable or DatabaseUnreadable, and no foreign exception."""
+
+    def __init__(self, url: Secret) -> None:
+        self._url = parse_url(url)
+        self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._reader = self._engine(pool_size=_READERS if self.is_sqlite else _POOL)
+        self._writer = self._engine(pool_size=1, immediate=True) if self.is_sqlite else self._reader
+        self._units = Batches[Unit[Any], Any](self._write_group, _GROUP)
+
+    @property
+    def where(self) -> str:
+        """The database named for people, without user name and password."""
+        if self.is_sqlite:
+            return str(self._url.database)
+        return f"PostgreSQL database {self._url.database} at {self._url.host or 'the local socket'}"
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None with PostgreSQL."""
+        return Path(str(self._url.database)) if self.is_sqlite else None
+
+    def engine_for_schema(self) -> AsyncEngine:
+        """An engine for revisions alone: SQLite's writes exclude all others, foreign keys are off (batch mode)."""
+        return self._engine(pool_size=1, immediate=True, foreign_keys=False)
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with, in one snapshot."""
+        with self.translated():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    async def write(self, unit: Unit[Result]) -> Result:
+        """Run `unit` in a transaction and commit it before returning; an exception of it rolls it back.
+
+        On SQLite concurrent units share a transaction, each in its own savepoint. A cancelled caller's unit may still
+        be committed.
+        """
+        with self.translated():
+            if self.is_sqlite:
+                return cast("Result", await self._units.add(unit))
+            async with self._writer.begin() as connection:
+                return await unit(connection)
+
+    async def _write_group(self, units: Sequence[Unit[Any]]) -> Sequence[Any]:
+        async with self._writer.begin() as connection:
+            if len(units) == 1:
+                return [await units[0](connection)]
+            return [await _in_savepoint(connection, unit) for unit in units]
+
+    async def close(self) -> None:
+        """Finish what is being written and close every connection."""
+        await self._units.drain()
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    @contextlib.asynccontextmanager
+    async def wakes(self, wake: Callable[[], None]) -> AsyncIterator[None]:
+        """Call `wake` when another process has accepted questions. PostgreSQL only, and only a hint: poll as well."""
+        if self.is_sqlite:
+            yield
+            return
+        listener = asyncio.create_task(self._listen(wake))
+        try:
+            yield
+        finally:
+            listener.cancel()
+            await asyncio.wait([listener])
+
+    async def _listen(self, wake: Callable[[], None]) -> None:
+        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection = await asyncpg.connect(plain, timeout=_BUSY_SECONDS)
+                lost = asyncio.Event()
+                connection.add_termination_listener(lambda _: lost.set())  # noqa: B023 - of this connection
+                try:
+                    await connection.add_listener(_CHANNEL, lambda *_: wake())
+                    wake()
+                    await lost.wait()
+                finally:
+                    connection.terminate()
+            await asyncio.sleep(1)
+
+    async def announce(self, connection: AsyncConnection) -> None:
+        """Within a unit: wake the workers of other processes once it is committed. One a transaction at most."""
+        if not self.is_sqlite:
+            await connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
+
+    @contextlib.contextmanager
+    def translated(self) -> Any:
+        """Turn what the drivers raise into DatabaseError."""
+        problem: DatabaseError
+        try:
+            yield
+            return
+        except IntegrityError:
+            raise  # a bug of ours: every expected conflict is an ON CONFLICT
+        except DBAPIError as error:
+            problem = self._problem(error.orig if isinstance(error.orig, BaseException) else error)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            problem = self._problem(error)
+        raise problem
+
+    def _problem(self, error: BaseException) -> DatabaseError:
+        cause = error.__cause__ or error
+        reason = _reason(cause)
+        if self.is_sqlite:
+            away = any(word in reason for word in _AWAY)
+        else:
+            away = isinstance(cause, OSError | TimeoutError | asyncpg.InterfaceError) or any(
+                word in reason for word in _AWAY
+            )
+        return (DatabaseUnavailable if away else DatabaseUnreadable)(self.where, reason)
+
+    def _engine(self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True) -> AsyncEngine:
+        try:
+            if not self.is_sqlite:
+                return create_async_engine(
+                    self._url,
+                    pool_size=pool_size,
+                    max_overflow=0,
+                    pool_pre_ping=True,
+                    hide_parameters=True,
+                    connect_args={"timeout": _BUSY_SECONDS, "command_timeout": 30},
+                )
+            self._prepare_file()
+            engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+        except NoSuchModuleError:
+            raise SettingsError("DATABASE_URL", "its driver is not supported") from None
+        _set_up_sqlite(engine, immediate=immediate, foreign_keys=foreign_keys)
+        return engine
+
+    def _prepare_file(self) -> None:
+        """The file exists before SQLite opens it, readable by its owner alone."""
+        path = Path(str(self._url.database))
+        problem = ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            problem = (error.strerror or "cannot be opened").lower()
+        if problem:
+            raise DatabaseUnreadable(str(path), problem)
+
+
+def _reason(error: BaseException) -> str:
+    """What the driver said, in one line, without the statement."""
+    if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
+        return "user name or password was refused"
+    text = (str(error) or type(error).__name__).splitlines()[0].lower()
+    return text.rsplit(">: ", 1)[-1][:200]
+
+
+async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:
+    """A unit's result, or its exception as a value, rolled back alone."""
+    savepoint = await connection.begin_nested()
+    try:
+        result = await unit(connection)
+    except Exception as error:
+        if connection.invalidated or not savepoint.is_active:
+            raise
+        await savepoint.rollback()
+        return error
+    await savepoint.commit()
+    return result
+
+
+def _set_up_sqlite(engine: AsyncEngine, *, immediate: bool, foreign_keys: bool) -> None:
+    """WAL, full durability, and transactions that we begin: the driver's own begin late and upgrade badly."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {_BUSY_SECONDS * 1000}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "secure_delete = ON",
+            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,153 @@
+"""Bare clones of public repositories in the cache, one folder for each commit.
+
+    <cache>/clones/github.com+owner+name/<commit>.git
+
+A folder appears by one rename when it is whole, and is never changed afterwards: readers need no lock, and a process
+killed in the middle leaves only a folder called `.incoming-…`, which nobody reads and a later clone sweeps away.
+Clones are anonymous. A chat bot's askers must not read what only the operator's stored credentials may read: whoever
+wants a private repository answered registers a working copy of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from core import logs
+from core.errors import BadRequest, ServiceUnavailable, UnknownRepository
+from core.localchat import git, transfer
+from core.localchat.git import Cause
+
+REF = "refs/heads/pinned"
+
+_FRESH_SECONDS = 600.0  # how long a clone answers before its host is asked for a newer commit
+_KEPT_COMMITS = 2  # the older one may still be being read
+_KEPT_REPOSITORIES = 32
+_STALE_SECONDS = 86_400.0  # older than any transfer can be
+_COMMIT_FOLDER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.git")
+
+log = logs.get(__name__)
+
+
+class EmptyRepository(UnknownRepository):
+    """The repository exists and has no commit."""
+
+
+class RepositoryTooLarge(BadRequest):
+    """The clone would exceed the size limit, or takes longer than its time limit."""
+
+
+def https(name: str) -> str:
+    """Where a repository is cloned from."""
+    return f"https://{name}"
+
+
+class Clones:
+    """Fetches repositories by name; `url` and `protocols` exist for tests, which have no https server."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        url: Callable[[str], str] = https,
+        protocols: frozenset[str] = frozenset({"https"}),
+        limits: transfer.Limits | None = None,
+        fresh_seconds: float = _FRESH_SECONDS,
+    ) -> None:
+        self._folder = folder
+        self._url = url
+        self._transfer = transfer.Transfer(protocols, limits or transfer.Limits())
+        self._fresh_seconds = fresh_seconds
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def current(self, name: str) -> tuple[Path, str]:
+        """The git folder and commit for a checked name, cloned or refreshed if need be.
+
+        Raises UnknownRepository, EmptyRepository, RepositoryTooLarge, or ServiceUnavailable (host away, git missing).
+        """
+        async with self._locks[name]:
+            home = self._folder / name.replace("/", "+")
+            have = await asyncio.to_thread(_newest, home)
+            if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
+                return have, have.stem
+            try:
+                found = await self._refreshed(name, home, have)
+            except ServiceUnavailable:
+                if have is None:
+                    raise
+                log.warning("clone not refreshed", repository=name)
+                found = have
+            os.utime(found)
+            return found, found.stem
+
+    async def _refreshed(self, name: str, home: Path, have: Path | None) -> Path:
+        try:
+            if have is not None and await self._transfer.head(self._url(name), folder=have) == have.stem:
+                return have
+            return await self._clone(name, home)
+        except transfer.OverLimit:
+            raise RepositoryTooLarge(f"{name} is too large to be cloned") from None
+        except git.GitMissing:
+            raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
+        except git.GitFailed as failure:
+            if failure.cause is Cause.NOT_FOUND:
+                raise UnknownRepository(f"{name}: {failure.cause}") from None
+            if failure.cause is Cause.EMPTY:
+                raise EmptyRepository(f"{name}: {failure.cause}") from None
+            raise ServiceUnavailable(f"{name} could not be cloned: {failure.cause}") from None
+        except OSError as error:
+            raise ServiceUnavailable(f"the clone cache cannot be written: {error.strerror}") from None
+
+    async def _clone(self, name: str, home: Path) -> Path:
+        await asyncio.to_thread(_sweep, self._folder)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self._folder))
+        try:
+            await self._transfer.fetch(self._url(name), REF, folder=incoming)
+            commit = await asyncio.to_thread(git.line, ["rev-parse", "--verify", f"{REF}^{{commit}}"], folder=incoming)
+            home.mkdir(exist_ok=True)
+            whole = home / f"{commit}.git"
+            if not whole.exists():
+                incoming.rename(whole)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, incoming, ignore_errors=True)
+        await asyncio.to_thread(_prune, self._folder, home)
+        log.info("repository cloned", repository=name, commit=commit)
+        return whole
+
+
+def _commits(home: Path) -> list[Path]:
+    """The whole clones of one repository, newest first."""
+    found = [path for path in home.iterdir() if _COMMIT_FOLDER.fullmatch(path.name)] if home.is_dir() else []
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _newest(home: Path) -> Path | None:
+    return next(iter(_commits(home)), None)
+
+
+def _prune(folder: Path, home: Path) -> None:
+    for path in _commits(home)[_KEPT_COMMITS:]:
+        shutil.rmtree(path, ignore_errors=True)
+    homes = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    for path in sorted(homes, key=_last_use, reverse=True)[_KEPT_REPOSITORIES:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_use(home: Path) -> float:
+    newest = _newest(home)
+    return newest.stat().st_mtime if newest is not None else 0.0
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed processes left, and nothing another process may still be filling."""
+    for path in folder.glob(".incoming-*"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)

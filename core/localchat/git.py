@@ -1,0 +1,137 @@
+"""The git command, run so that nothing a repository contains or configures can act."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from threading import Timer
+
+from core.errors import AskrepoError
+
+LOCAL_SECONDS = 20.0  # no local read takes as long; a dead network drive does
+
+_HARMLESS = (
+    "-c", "core.fsmonitor=false",
+    "-c", f"core.hooksPath={os.devnull}",
+    "-c", "core.askPass=",
+    "-c", "credential.helper=",
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+    "-c", "protocol.allow=never",
+)  # fmt: skip
+_KEPT = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH")  # a company's own certificate authority
+
+
+class Cause(StrEnum):
+    """Why git gave up, as far as its words tell."""
+
+    FOREIGN = "it belongs to another user, and git refuses to read it"
+    NO_REPOSITORY = "it is not inside a git repository"
+    EMPTY = "it has no commit yet"
+    NOT_FOUND = "it was not found, or is not public"
+    AWAY = "its host could not be reached"
+    OTHER = "git could not read it"
+
+
+class GitMissing(AskrepoError):
+    """The git command is not installed on this machine."""
+
+
+class GitFailed(AskrepoError):
+    """A git command ended with an error or took too long. `cause` is never its raw output."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+
+
+_SIGNS = (
+    (Cause.FOREIGN, r"dubious ownership|is owned by someone else"),
+    (Cause.EMPTY, r"couldn't find remote ref HEAD|Needed a single revision|unknown revision"),
+    (
+        Cause.NOT_FOUND,
+        r"repository '.*' not found|repository not found|could not read username|could not read password"
+        r"|authentication failed|requested URL returned error: 4(?!08|29)\d\d|does not appear to be a git repository"
+        r"|support for password authentication|not valid: is this a git repository",
+    ),
+    (
+        Cause.AWAY,
+        r"could not resolve|failed to connect|couldn't connect|timed out|connection (?:was )?(?:reset|refused)"
+        r"|network is unreachable|unable to access|early EOF|hung up|RPC failed|SSL|certificate",
+    ),
+    (Cause.NO_REPOSITORY, r"not a git repository|must be run in a work tree|cannot change to"),
+)
+
+
+def explain(said: str) -> Cause:
+    """Why git gave up, from what it said on standard error in the C locale."""
+    return next((cause for cause, sign in _SIGNS if re.search(sign, said, re.IGNORECASE)), Cause.OTHER)
+
+
+def command(arguments: Sequence[str], *, folder: Path, options: Sequence[str] = ()) -> list[str]:
+    """The whole command line for git in `folder`. Raises GitMissing."""
+    program = shutil.which("git")
+    if program is None:
+        raise GitMissing("git is not installed")
+    return [program, *_HARMLESS, *options, "-C", str(folder), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """What git inherits: nothing that points it elsewhere, asks somebody, writes, or speaks another language."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT}
+    kept.pop("SSH_ASKPASS", None)
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GCM_INTERACTIVE": "never"}
+
+
+def run(arguments: Sequence[str], *, folder: Path) -> bytes:
+    """What the command printed. Blocking, at most LOCAL_SECONDS. Raises GitMissing or GitFailed."""
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and every argument is ours or stands behind `--`
+            command(arguments, folder=folder),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment(),
+            timeout=LOCAL_SECONDS,
+            start_new_session=True,  # Ctrl-C in the console is not meant for git
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise GitFailed(Cause.OTHER) from None
+    if done.returncode != 0:
+        raise GitFailed(explain(done.stderr.decode(errors="replace")))
+    return done.stdout
+
+
+def line(arguments: Sequence[str], *, folder: Path) -> str:
+    """What `run` printed, as one text without its last line end."""
+    return os.fsdecode(run(arguments, folder=folder)).removesuffix("\n")
+
+
+@contextmanager
+def conversation(arguments: Sequence[str], *, folder: Path, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """A git process with open pipes, killed when the block is left or `seconds` have passed. Raises GitMissing."""
+    process = subprocess.Popen(  # noqa: S603 - see `run`
+        command(arguments, folder=folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        start_new_session=True,
+    )
+    timer = Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+    finally:
+        timer.cancel()

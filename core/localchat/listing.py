@@ -1,0 +1,178 @@
+"""Which files of a repository are read: the tracked ones, as they are on disk, or in the commit where it is bare.
+
+A working copy is answered from its working tree, never from the commit: citations are looked up in an editor, and
+line-end conversion, filters and half-done work all make the two differ. Untracked files are left out. `state` changes
+whenever an answer could.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from core.localchat import git, languages
+from core.localchat.places import Place
+
+MOST_FILES = 20_000
+MOST_OCTETS = 64 << 20  # of all files together
+LARGEST_OCTETS = 1 << 20  # of one file
+
+
+class Skip(StrEnum):
+    """Why a tracked file is not read."""
+
+    BINARY = "binary"
+    LARGE = "over 1 MB"
+    LOCK = "lock file"
+    MINIFIED = "minified or generated"
+    LINK = "symbolic link"
+    SUBMODULE = "submodule"
+    NAME = "unprintable name"
+    GONE = "missing or unreadable on disk"
+    CAP = "beyond the limit of what is indexed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file to read. `stamp` changes with its content; `blob` is the object id git last knew for it."""
+
+    path: str
+    blob: str
+    size: int
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of one repository in one state. `staged`: git's index is not what HEAD holds."""
+
+    place: Place
+    state: str
+    entries: tuple[Entry, ...]
+    skipped: tuple[tuple[str, Skip], ...]
+    staged: bool = False
+
+
+_LOCKS = frozenset(
+    "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml bun.lockb go.sum go.work.sum packages.lock.json "
+    "cartfile.resolved package.resolved gradle.lockfile".split()
+)
+_MINIFIED = re.compile(r"(?i)[.-]min\.(?:js|css|mjs)$|\.(?:map|bundle\.js|chunk\.js)$")
+_LINK, _SUBMODULE, _SPARSE = "120000", "160000", "S"
+
+
+def of(place: Place) -> Listing:
+    """What is to be read. Blocking, some milliseconds for a thousand files. Raises git.GitMissing or git.GitFailed."""
+    found = list(_committed(place) if place.bare else _on_disk(place))
+    entries = sorted((entry for entry in found if isinstance(entry, Entry)), key=_importance)
+    kept, cut = _within_limits(entries)
+    skipped = [item for item in found if not isinstance(item, Entry)]
+    skipped += [(entry.path, Skip.CAP) for entry in cut]
+    staged = not place.bare and _staged(place)
+    state = place.commit if place.bare else _digest(place.commit, kept, skipped, staged=staged)
+    return Listing(place, state, tuple(kept), tuple(skipped), staged)
+
+
+def refused(path: str, mode: str) -> Skip | None:
+    """Why a file is not read, as far as its name and mode tell."""
+    if mode == _LINK:
+        return Skip.LINK
+    if mode == _SUBMODULE:
+        return Skip.SUBMODULE
+    if not path.isprintable():
+        return Skip.NAME  # also names that are no UTF-8: they cannot be cited so that anybody finds them
+    name = PurePosixPath(path).name.lower()
+    if name in _LOCKS or name.endswith(".lock"):
+        return Skip.LOCK
+    return Skip.MINIFIED if _MINIFIED.search(name) else None
+
+
+def _committed(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
+    listed = git.run(["ls-tree", "-r", "-z", "--long", "--full-tree", place.commit], folder=place.folder)
+    for record in _records(listed):
+        about, _, path = record.partition("\t")
+        mode, _, blob, size = about.split()
+        why = refused(path, mode)
+        if why is not None:
+            yield path, why
+        elif int(size) > LARGEST_OCTETS:
+            yield path, Skip.LARGE
+        else:
+            yield Entry(path, blob, int(size), blob)
+
+
+def _on_disk(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
+    real: dict[str, bool] = {}
+    seen: set[str] = set()
+    for record in _records(git.run(["ls-files", "-s", "-t", "-z", "--full-name"], folder=place.folder)):
+        about, _, path = record.partition("\t")
+        tag, mode, blob, _ = about.split()
+        if tag == _SPARSE or path in seen:
+            continue  # not checked out on purpose; or unmerged, and then listed once for each side
+        seen.add(path)
+        why = refused(path, mode)
+        yield (path, why) if why is not None else _entry(place.folder, path, blob, real)
+
+
+def _entry(top: Path, path: str, blob: str, real: dict[str, bool]) -> Entry | tuple[str, Skip]:
+    parent = path.rpartition("/")[0]
+    if parent not in real:
+        real[parent] = inside(top, parent)
+    try:
+        found = os.lstat(top / path)
+    except OSError:
+        return path, Skip.GONE
+    if not real[parent] or stat.S_ISLNK(found.st_mode):
+        return path, Skip.LINK
+    if not stat.S_ISREG(found.st_mode):
+        return path, Skip.GONE
+    if found.st_size > LARGEST_OCTETS:
+        return path, Skip.LARGE
+    stamp = f"{blob}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}:{found.st_ino}"
+    return Entry(path, blob, found.st_size, stamp)
+
+
+def inside(top: Path, folder: str) -> bool:
+    """Whether a folder of the tree is reached without a symbolic link, and so lies in the tree."""
+    return os.path.realpath(top / folder) == os.path.join(os.path.realpath(top), *folder.split("/")).rstrip(os.sep)
+
+
+def _records(listed: bytes) -> Iterator[str]:
+    return (os.fsdecode(record) for record in listed.split(b"\0") if record)
+
+
+def _staged(place: Place) -> bool:
+    """Compares git's index with HEAD only: comparing the working tree would run filters the repository configures."""
+    changed = git.run(["diff-index", "--cached", "--name-only", "-z", "HEAD", "--"], folder=place.folder)
+    return bool(changed)
+
+
+def _importance(entry: Entry) -> tuple[int, str]:
+    """What stays when the limits cut: code before tests before prose."""
+    return list(languages.Kind).index(languages.kind(entry.path)), entry.path
+
+
+def _within_limits(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    kept: list[Entry] = []
+    cut: list[Entry] = []
+    octets = 0
+    for entry in entries:
+        fits = len(kept) < MOST_FILES and octets + entry.size <= MOST_OCTETS
+        (kept if fits else cut).append(entry)
+        octets += entry.size if fits else 0
+    return kept, cut
+
+
+def _digest(commit: str, entries: list[Entry], skipped: list[tuple[str, Skip]], *, staged: bool) -> str:
+    digest = hashlib.sha256(f"{commit} {staged}".encode())
+    for entry in entries:
+        digest.update(f"{entry.path}\0{entry.stamp}\0".encode())
+    for path, why in skipped:
+        digest.update(os.fsencode(f"{path}\0{why}\0"))
+    return digest.hexdigest()

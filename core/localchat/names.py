@@ -1,0 +1,64 @@
+"""The names under which /chat is asked for a repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core.errors import RepositoryNameError
+
+EXAMPLE = "github.com/owner/name"
+LOCAL = "local"  # the host of working copies without a recognisable origin; no real host lacks a dot
+
+_LONGEST = 300
+_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+_SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9._-]{0,99}"
+_NAME = re.compile(rf"(?:{_HOST}|{LOCAL})(?:/{_SEGMENT}){{2,8}}", re.ASCII)
+_SCP = re.compile(r"(?:[A-Za-z0-9_.-]+@)?(?P<host>[A-Za-z0-9.-]+):(?!/)(?P<path>[^\s:]+)", re.ASCII)
+
+
+def check(name: str) -> str:
+    """The canonical form of `host/owner/name`. Raises RepositoryNameError for anything else.
+
+    The pattern admits no `..`, scheme, port, IP address, white space or leading dash, so that a checked name is safe
+    as part of a path and of a URL.
+    """
+    host, slash, rest = name.partition("/")
+    canonical = f"{host.lower()}{slash}{rest}"
+    if len(name) > _LONGEST or not _NAME.fullmatch(canonical):
+        raise RepositoryNameError(name[:80], "it is not of the form host/owner/name", EXAMPLE)
+    if canonical.endswith(".git"):
+        raise RepositoryNameError(name[:80], "it ends in .git, which is no part of a name", EXAMPLE)
+    return canonical
+
+
+def of_remote(url: str) -> str | None:
+    """The name behind an https or ssh clone URL, or None where it is neither or names no such repository."""
+    url = url.strip()
+    if "://" in url:
+        try:
+            parts = urlsplit(url)
+            host, port, path = parts.hostname or "", parts.port, parts.path
+        except ValueError:
+            return None
+        usable = parts.scheme in {"ssh", "git+ssh"} or (parts.scheme == "https" and port in {None, 443})
+    else:
+        match = _SCP.fullmatch(url)
+        host, path, usable = (match["host"], match["path"], True) if match else ("", "", False)
+    if not usable:
+        return None
+    try:
+        return check(f"{host}/{path.strip('/').removesuffix('.git')}")
+    except RepositoryNameError:
+        return None
+
+
+def of_folder(folder: Path) -> str:
+    """`local/<parent>/<folder>` for a working copy without a recognisable origin."""
+    return f"{LOCAL}/{_segment(folder.parent.name)}/{_segment(folder.name.removesuffix('.git'))}"
+
+
+def _segment(text: str) -> str:
+    cleaned = re.sub(r"[^A-Za-z0-9._-]", "-", text)[:90].lstrip("-").removesuffix(".git")
+    return cleaned if cleaned.strip(".") else "folder"

@@ -1,0 +1,62 @@
+"""Where a repository lies on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import RepositoryPathError
+from core.localchat import git, names
+from core.localchat.git import Cause
+
+_PROBLEMS = {
+    Cause.FOREIGN: "belongs to another user, so git refuses to read it; "
+    "`git config --global --add safe.directory` with this folder allows it",
+    Cause.NO_REPOSITORY: "is not inside a git repository",
+    Cause.EMPTY: "has no commit yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A repository at its present commit. `folder` is its working tree, or its git folder where it is bare."""
+
+    folder: Path
+    commit: str
+    bare: bool
+
+
+def locate(path: Path) -> Place:
+    """The repository around `path`. Blocking, a few milliseconds. Raises RepositoryPathError or git.GitMissing."""
+    path = path.expanduser()
+    _check(path)
+    try:
+        bare, inside = git.line(["rev-parse", "--is-bare-repository", "--is-inside-git-dir"], folder=path).split("\n")
+        if inside == "true" and bare == "false":
+            raise RepositoryPathError(str(path), "is a repository's own .git folder; give the folder around it")
+        top = "--absolute-git-dir" if bare == "true" else "--show-toplevel"
+        folder = Path(git.line(["rev-parse", top], folder=path))
+        commit = git.line(["rev-parse", "--verify", "HEAD^{commit}"], folder=folder)
+    except git.GitFailed as failure:
+        problem = _PROBLEMS.get(failure.cause, "could not be read by git")
+        raise RepositoryPathError(str(path), problem) from None
+    return Place(folder, commit, bare == "true")
+
+
+def origin(folder: Path) -> str | None:
+    """The canonical name of the `origin` remote, None where there is none or it names no such repository."""
+    try:
+        return names.of_remote(git.line(["remote", "get-url", "origin"], folder=folder))
+    except git.GitFailed:
+        return None
+
+
+def _check(path: Path) -> None:
+    try:
+        exists, is_folder = path.exists(), path.is_dir()
+    except OSError:
+        raise RepositoryPathError(str(path), "cannot be opened") from None
+    if not exists:
+        raise RepositoryPathError(str(path), "does not exist")
+    if not is_folder:
+        raise RepositoryPathError(str(path), "is no folder")

@@ -1,0 +1,92 @@
+"""Which repositories the embedded /chat answers about, and where each one lies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from core.errors import RepositoryPathError, ServiceUnavailable, UnknownRepository
+from core.localchat import clones, git, names, places
+from core.localchat.places import Place
+
+_NONE: Mapping[str, Path] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A repository by the name it was asked for, and its place at the commit to answer from."""
+
+    name: str
+    place: Place
+
+
+class Repositories:
+    """Working copies registered here, and public repositories cloned into `cache` where `clone` allows it.
+
+    `local` maps names to folders, which are looked at when first asked for; RepositoryNameError for a malformed name.
+    `clone_url` and `protocols` exist for tests, which have no https server.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        local: Mapping[str, Path] = _NONE,
+        *,
+        clone: bool = True,
+        clone_url: Callable[[str], str] = clones.https,
+        protocols: frozenset[str] = frozenset({"https"}),
+    ) -> None:
+        self._local = {names.check(name): path for name, path in local.items()}
+        self._clones = clones.Clones(cache / "clones", url=clone_url, protocols=protocols) if clone else None
+
+    def add(self, path: Path) -> str:
+        """Registers the repository around `path` and returns its canonical name; the same one each time.
+
+        Raises RepositoryPathError. Blocking, some milliseconds.
+        """
+        try:
+            folder = places.locate(path).folder
+            known = next((name for name, other in self._local.items() if other == folder), None)
+            if known is not None:
+                return known
+            name = self._free(places.origin(folder), folder)
+        except git.GitMissing:
+            raise RepositoryPathError(str(path), "cannot be read: git is not installed on this machine") from None
+        self._local[name] = folder
+        return name
+
+    def _free(self, origin: str | None, folder: Path) -> str:
+        """The origin's name, or a local one: a second copy of a repository must not answer under the first's name."""
+        if origin is not None and origin not in self._local:
+            return origin
+        wanted = names.of_folder(folder)
+        name, number = wanted, 1
+        while name in self._local:
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    async def checkout(self, name: str) -> Checkout:
+        """Where the repository lies now, and at which commit.
+
+        Raises RepositoryNameError (malformed), UnknownRepository and its subclass EmptyRepository,
+        RepositoryTooLarge, RepositoryPathError (a registered folder became unusable), ServiceUnavailable.
+        """
+        name = names.check(name)
+        folder = self._local.get(name) or self._spelt_otherwise(name)
+        if folder is not None:
+            try:
+                return Checkout(name, await asyncio.to_thread(places.locate, folder))
+            except git.GitMissing:
+                raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
+        if self._clones is None or name.startswith(f"{names.LOCAL}/"):
+            raise UnknownRepository(f"{name} is not registered here")
+        folder, commit = await self._clones.current(name)
+        return Checkout(name, Place(folder, commit, bare=True))
+
+    def _spelt_otherwise(self, name: str) -> Path | None:
+        """Hosts ignore case in names, so a registered copy must not be cloned again for it."""
+        return next((folder for known, folder in self._local.items() if known.lower() == name.lower()), None)

@@ -1,0 +1,42 @@
+"""Texts as terms: identifiers split, in lower case, stemmed; the same for files and for questions."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from core.localchat.stems import stem
+
+_IDENTIFIER = re.compile(r"\w+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_LONGEST = 64  # characters; longer ones are hashes and encoded data
+_LONGEST_NUMBER = 8
+
+
+def identifiers(text: str) -> list[str]:
+    """The identifiers, words and numbers of a text, in order, as they are written."""
+    return _IDENTIFIER.findall(text)
+
+
+@lru_cache(maxsize=262_144)
+def of_identifier(identifier: str) -> tuple[str, ...]:
+    """The stems of its parts and, where there are several, the whole: `getUserName` → get, user, name, getusername."""
+    if len(identifier) > _LONGEST or (identifier.isdigit() and len(identifier) > _LONGEST_NUMBER):
+        return ()
+    if identifier.isascii():
+        parts = [part.lower() for part in _PART.findall(identifier)]
+    else:
+        parts = [part.casefold() for part in identifier.split("_") if part]
+    if len(parts) < 2:  # noqa: PLR2004 - a single part is the whole
+        return tuple(stem(part) for part in parts)
+    return (*(stem(part) for part in parts if len(part) > 1), joined(parts))
+
+
+def joined(parts: list[str]) -> str:
+    """How several parts stand as one term. Not stemmed: it is a name."""
+    return "".join(parts).lower()
+
+
+def of_text(text: str) -> list[str]:
+    """All terms of a text, repetitions included."""
+    return [term for identifier in identifiers(text) for term in of_identifier(identifier)]

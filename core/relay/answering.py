@@ -1,0 +1,194 @@
+"""One turn: choose the repository, ask /chat, show the answer, record the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from core import logs, wording
+from core.channels.choosing import Choice, choose
+from core.channels.mappings import Mappings
+from core.channels.tokens import ChosenToken, Tokens
+from core.chat.client import ChatClient
+from core.chat.contract import Message
+from core.chat.progress import Delta, Finished, Shortened, Waiting
+from core.conversation.history import Exchange, History
+from core.conversation.values import Asker, Notice, Outcome, Question
+from core.errors import ChatError, CipherError, GaveUp, MappingError, PlaceGone, TokenRefused
+from core.relay.claims import Claim, Ending
+from core.relay.delivery import Delivery, Footer, Writer
+from core.relay.leases import MOST_FAILURES, Hold, Leases
+from core.relay.pages import closed
+from core.relay.posts import Posts
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is sent for one turn, decided before the first byte goes out."""
+
+    choice: Choice
+    began_with: str | None  # the repository the thread was on
+    token: ChosenToken
+    messages: tuple[Message, ...]
+    covers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the thread gets to read: the service's text, as far as it came, and remarks of ours below it."""
+
+    outcome: Outcome
+    text: str
+    remarks: tuple[str, ...] = ()
+    model: str | None = None
+
+    def shown(self) -> str:
+        """All of it as one Markdown text; a code block that was cut off is closed before our remarks."""
+        if not self.remarks:
+            return self.text
+        return "\n\n".join(filter(None, (closed(self.text), *self.remarks)))
+
+
+def conversation(stretches: Sequence[Exchange], questions: Sequence[str]) -> tuple[Message, ...]:
+    """The thread as /chat takes it: what was answered, then what is asked now."""
+    earlier: list[Message] = []
+    for stretch in stretches:
+        earlier += [Message(role="user", content=text) for text in stretch.questions]
+        earlier.append(Message(role="assistant", content=stretch.answer))
+    return (*earlier, *(Message(role="user", content=text) for text in questions))
+
+
+class Answering:
+    """Answers claimed turns. Everything it needs is given; it keeps nothing between turns."""
+
+    def __init__(
+        self,
+        *,
+        leases: Leases,
+        posts: Posts,
+        history: History,
+        mappings: Mappings,
+        tokens: Tokens,
+        client: ChatClient,
+        deliveries: Mapping[str, Delivery],
+    ) -> None:
+        self._leases = leases
+        self._posts = posts
+        self._history = history
+        self._mappings = mappings
+        self._tokens = tokens
+        self._client = client
+        self._deliveries = deliveries
+
+    async def answer(self, hold: Hold) -> Outcome:
+        """Bring the turn to its one outcome. Raises LeaseLost, DeliveryError or DatabaseError: then it has none yet."""
+        claim = hold.claim
+        question = _question(claim, "")
+        try:
+            question = replace(question, text=await self._text(claim, claim.turn_id, claim.sealed_question))
+            ending = await self._end(hold, question)
+        except (MappingError, CipherError) as error:
+            ending = await self._refuse(hold, question, error)
+        except PlaceGone as error:
+            log.warning("the place is gone", turn=claim.turn_id, reason=str(error))
+            ending = Ending(Outcome.FAILED)
+        hold.ending = True
+        await self._leases.finish(claim, ending)
+        return ending.outcome
+
+    async def _end(self, hold: Hold, question: Question) -> Ending:
+        plan = await self._plan(hold.claim, question)
+        if plan.choice.repository != plan.began_with:
+            await self._history.stay(question.thread, plan.choice.repository)
+        writer = Writer(self._delivery(question), self._posts, hold, question)
+        try:
+            await writer.begin()
+            said = await self._ask(hold, plan, writer)
+            seconds = (datetime.now(UTC) - question.asked_at).total_seconds()
+            footer = Footer(said.outcome, plan.choice.repository, said.model, max(0.0, seconds))
+            await writer.finish(said.shown(), footer)
+        finally:
+            await writer.abandon()
+        sealed = await self._history.seal_answer(question.thread, hold.claim.turn_id, said.text) if said.text else None
+        covers = plan.covers if said.outcome is not Outcome.FAILED else ()
+        return Ending(said.outcome, sealed, plan.choice.repository, said.model, covers)
+
+    async def _refuse(self, hold: Hold, question: Question, error: MappingError | CipherError) -> Ending:
+        log.info("refused", turn=hold.claim.turn_id, reason=type(error).__name__)
+        hold.check()
+        await self._delivery(question).tell(question, hold.claim.turn_id, Notice(wording.sentence(error)))
+        return Ending(Outcome.REFUSED)
+
+    async def _plan(self, claim: Claim, question: Question) -> Plan:
+        facts = await self._mappings.facts(claim.thread)
+        choice = choose(facts, question.text)
+        token = await self._tokens.choose(claim.thread.channel.workspace, choice.token_id)
+        texts, covers = [choice.text], []
+        for waiting in await self._leases.behind(claim):
+            text = await self._text(claim, waiting.turn_id, waiting.sealed_question)
+            if text.lstrip().startswith("in:"):
+                break  # it chooses a repository of its own
+            texts.append(text)
+            covers.append(waiting.turn_id)
+        messages = conversation(await self._history.exchanges(claim.thread), texts)
+        return Plan(choice, facts.thread_repository, token, messages, tuple(covers))
+
+    async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:
+        """What is to be said in the end: the answer, or why there is none. Raises only what a redo may mend."""
+        if hold.claim.failures >= MOST_FAILURES:
+            return Said(Outcome.FAILED, "", (wording.sentence(GaveUp()),))
+        remarks = [wording.switched(plan.choice.repository)] if plan.choice.switched else []
+        try:
+            finished = await _unless(hold.stop, self._stream(plan, writer, remarks))
+        except ChatError as error:
+            log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
+            if isinstance(error, TokenRefused) and plan.token.token_id is not None:
+                await self._tokens.mark_refused(hold.claim.thread.channel.workspace, plan.token.token_id)
+            return Said(Outcome.FAILED, error.partial, (*remarks, wording.sentence(error)))
+        if finished is None:
+            return Said(Outcome.STOPPED, writer.text, (*remarks, wording.stopped()))
+        early = wording.ended_early(finished.finish_reason)
+        return Said(Outcome.ANSWERED, finished.text, (*remarks, early) if early else tuple(remarks), finished.model)
+
+    async def _stream(self, plan: Plan, writer: Writer, remarks: list[str]) -> Finished | None:
+        asked = self._client.ask(plan.choice.repository, plan.messages, plan.token.secret)
+        async with contextlib.aclosing(asked) as steps:
+            async for step in steps:
+                match step:
+                    case Delta(text):
+                        writer.add(text)
+                    case Waiting(seconds, reason):
+                        writer.note(wording.waiting(reason, seconds))
+                    case Shortened(dropped):
+                        remarks.append(wording.shortened(dropped))
+                    case Finished():
+                        return step
+        return None
+
+    async def _text(self, claim: Claim, turn_id: str, sealed: bytes) -> str:
+        return await self._history.question(claim.thread, turn_id, sealed)
+
+    def _delivery(self, question: Question) -> Delivery:
+        return self._deliveries[question.thread.channel.platform]
+
+
+def _question(claim: Claim, text: str) -> Question:
+    return Question(claim.thread, claim.message_id, claim.order, Asker(claim.asker_id), text, claim.asked_at)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Finished | None]) -> Finished | None:
+    """What `work` returns, or None once `stop` is set; by then it has ended, its connection closed."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)

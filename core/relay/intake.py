@@ -1,0 +1,86 @@
+"""A question is accepted once, durably and fast: only then may a platform be acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.batches import Batches
+from core.conversation.history import text_cell
+from core.conversation.values import Question
+from core.database import Database, now_ms
+from core.tables import TurnRow
+from core.workspaces import Workspaces
+
+_GROUP = 256  # questions that share one transaction at most
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The question is stored. `turn_id` is None where it had been accepted before: then nothing more is to be done."""
+
+    turn_id: str | None
+
+
+class Intake:
+    """Accepts questions; concurrent ones share a transaction, and a unique key alone decides what is a duplicate."""
+
+    def __init__(self, database: Database, workspaces: Workspaces, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._workspaces = workspaces
+        self._wake = wake
+        insert = insert_sqlite if database.is_sqlite else insert_postgresql
+        self._insert = insert(TurnRow).values(due_at=now_ms()).on_conflict_do_nothing().returning(TurnRow.turn_id)
+        self._batches = Batches[dict[str, Any], Accepted](self._store, _GROUP)
+
+    async def accept(self, question: Question) -> Accepted:
+        """Commit the question, then return. Raises DatabaseError: then it is not accepted, and may be sent again."""
+        workspace = question.thread.channel.workspace
+        key = await self._workspaces.data_key(workspace)
+        turn_id = uuid4().hex
+        sealed = key.seal_text(question.text, text_cell(workspace, turn_id, "question"))
+        return await self._batches.add(_row(question, turn_id, sealed))
+
+    async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted]:
+        async def unit(connection: AsyncConnection) -> set[str]:
+            # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
+            ordered = sorted(rows, key=_natural_key)
+            stored = set((await connection.execute(self._insert, ordered)).scalars())
+            if stored:
+                await self._database.announce(connection)
+            return stored
+
+        stored = await self._database.write(unit)
+        if stored:
+            self._wake()
+        return [Accepted(row["turn_id"] if row["turn_id"] in stored else None) for row in rows]
+
+
+def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:
+    return (row["platform"], row["workspace_id"], row["channel_id"], row["message_id"])
+
+
+def _row(question: Question, turn_id: str, sealed: bytes) -> dict[str, Any]:
+    channel = question.thread.channel
+    return {
+        "platform": channel.platform,
+        "workspace_id": channel.workspace_id,
+        "turn_id": turn_id,
+        "channel_id": channel.channel_id,
+        "thread_id": question.thread.thread_id,
+        "message_id": question.message_id,
+        "position": question.order,
+        "asker_id": question.asker.user_id,
+        "question": sealed,
+        "asked_at": question.asked_at,
+        "status": "waiting",
+        "attempt": 0,
+        "failures": 0,
+        "stop_requested": False,
+    }

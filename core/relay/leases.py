@@ -1,0 +1,179 @@
+"""Who answers which turn: a lease on the turn's own row, fenced by its attempt.
+
+Each change of state is one guarded UPDATE; the unique index `uq_turns_running_thread` keeps one answer per thread
+whatever this code does. Time is the database's; a worker compares only spans of its own monotonic clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Update, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation.history import of_thread
+from core.conversation.values import Outcome, ThreadRef
+from core.database import Database, Unit, now_ms
+from core.errors import LeaseLost
+from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope, Waiting, claim_of, claim_statement, held
+from core.tables import TurnRow
+
+TICK_SECONDS = 3.0  # between two renewals
+MOST_FAILURES = 3
+_PER_WORKSPACE = 50  # answers of one workspace that run at once
+_CLAIM_LOCK = 0x636C6169
+
+
+class Hold:
+    """A claim while it is worked on: whether it may still act, and whether it was asked to stop."""
+
+    def __init__(self, claim: Claim, since: float, clock: Callable[[], float]) -> None:
+        self.claim = claim
+        self.stop = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.ending = False  # the outcome is being recorded: the fence alone decides now
+        self._clock = clock
+        self._since = since
+
+    def renewed(self, since: float) -> None:
+        """The lease counts from `since`, taken before the statement was sent."""
+        self._since = since
+
+    def check(self) -> None:
+        """Raise LeaseLost unless more than a third of the lease is left: call it before every visible act."""
+        if self.lost.is_set() or self._clock() - self._since >= LEASE_SECONDS * 2 / 3:
+            raise LeaseLost("the lease is lost, or too short to act")
+
+
+class Leases:
+    """The queue of turns. Every method raises DatabaseError; what names a claim, LeaseLost once it is not ours."""
+
+    def __init__(self, database: Database, *, per_workspace: int = _PER_WORKSPACE) -> None:
+        self._database = database
+        self._per_workspace = per_workspace
+
+    async def claim(self, worker: str, scope: Scope, most: int) -> list[Claim]:
+        """Take up to `most` due turns: each the head of its thread, fairly among workspaces and within their limit."""
+
+        async def unit(connection: AsyncConnection) -> list[Claim]:
+            if not self._database.is_sqlite:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
+            rows = await connection.execute(claim_statement(worker, scope, most, self._per_workspace))
+            return sorted((claim_of(row) for row in rows), key=lambda claim: claim.asked_at)
+
+        return await self._database.write(unit)
+
+    async def renew(self, worker: str, claims: Collection[Claim]) -> dict[str, bool]:
+        """Prolong these leases. Of those still ours: turn id → whether it was asked to stop."""
+        ours = tuple_(TurnRow.turn_id, TurnRow.attempt).in_([(claim.turn_id, claim.attempt) for claim in claims])
+        statement = (
+            update(TurnRow)
+            .where(TurnRow.status == "running", TurnRow.worker == worker, ours)
+            .values(lease_until=now_ms() + int(LEASE_SECONDS * 1000))
+            .returning(TurnRow.turn_id, TurnRow.stop_requested)
+        )
+
+        async def unit(connection: AsyncConnection) -> dict[str, bool]:
+            return {row.turn_id: row.stop_requested for row in await connection.execute(statement)}
+
+        return await self._database.write(unit)
+
+    async def free_expired(self) -> int:
+        """Put turns of dead workers back; each counts as a failure. How many there were."""
+        statement = (
+            update(TurnRow)
+            .where(TurnRow.status == "running", TurnRow.lease_until < now_ms())
+            .values(_waiting_again(failures=TurnRow.failures + 1))
+        )
+        return await self._database.write(_count(statement))
+
+    async def free_thread(self, thread: ThreadRef) -> int:
+        """Put a thread's running turn back at once, its worker being known dead; counts as a failure."""
+        statement = (
+            update(TurnRow)
+            .where(of_thread(TurnRow, thread), TurnRow.status == "running")
+            .values(_waiting_again(failures=TurnRow.failures + 1))
+        )
+        return await self._database.write(_count(statement))
+
+    async def retry(self, claim: Claim) -> None:
+        """Put a failed attempt back, due after a pause with jitter; it stays the head of its thread."""
+        pause = min(60.0, 2.0**claim.failures) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+        values = _waiting_again(failures=TurnRow.failures + 1) | {"due_at": now_ms() + int(pause * 1000)}
+        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(values)))
+
+    async def hand_back(self, claims: Sequence[Claim]) -> None:
+        """Give up these leases at once, without blame: another worker takes over."""
+
+        async def unit(connection: AsyncConnection) -> None:
+            for claim in claims:
+                await connection.execute(update(TurnRow).where(held(claim)).values(_waiting_again()))
+            await self._database.announce(connection)
+
+        await self._database.write(unit)
+
+    async def behind(self, claim: Claim) -> list[Waiting]:
+        """The thread's other open turns, in order."""
+        statement = (
+            select(TurnRow.turn_id, TurnRow.question)
+            .where(of_thread(TurnRow, claim.thread), TurnRow.status == "waiting", TurnRow.turn_id != claim.turn_id)
+            .order_by(TurnRow.position, TurnRow.message_id)
+        )
+        async with self._database.reading() as connection:
+            return [Waiting(row.turn_id, row.question) for row in await connection.execute(statement)]
+
+    async def finish(self, claim: Claim, ending: Ending) -> None:
+        """Record the one outcome of this turn, and of the turns its answer covers, in one commit."""
+        done = {"status": ending.outcome.value, "repository": ending.repository, "finished_at": datetime.now(UTC)}
+        own = update(TurnRow).where(held(claim))
+        own = own.values(done | {"answer": ending.sealed_answer, "model": ending.model} | _FREE)
+        others = update(TurnRow).where(of_thread(TurnRow, claim.thread), TurnRow.status == "waiting")
+        others = others.where(TurnRow.turn_id.in_(ending.covers)).values(done | {"answered_with": claim.turn_id})
+
+        async def unit(connection: AsyncConnection) -> None:
+            await guarded(own)(connection)
+            if ending.covers:
+                await connection.execute(others)
+
+        await self._database.write(unit)
+
+    async def stop(self, thread: ThreadRef) -> int:
+        """Ask the thread's running answer to stop, and end what waits behind it. How many turns that were."""
+        waiting = update(TurnRow).where(of_thread(TurnRow, thread), TurnRow.status == "waiting")
+        running = update(TurnRow).where(of_thread(TurnRow, thread), TurnRow.status == "running")
+
+        async def unit(connection: AsyncConnection) -> int:
+            ended = await connection.execute(
+                waiting.values(status=Outcome.STOPPED.value, finished_at=datetime.now(UTC))
+            )
+            asked = await connection.execute(running.values(stop_requested=True))
+            return ended.rowcount + asked.rowcount
+
+        return await self._database.write(unit)
+
+
+_FREE: dict[str, object] = {"worker": None, "lease_until": None}
+
+
+def _waiting_again(**values: object) -> dict[str, object]:
+    return {"status": "waiting", "due_at": now_ms(), **_FREE, **values}
+
+
+def guarded(statement: Update) -> Unit[None]:
+    """A unit that fails with LeaseLost, and so rolls back, unless it changed its one row."""
+
+    async def unit(connection: AsyncConnection) -> None:
+        if (await connection.execute(statement)).rowcount != 1:
+            raise LeaseLost("another worker has this turn")
+
+    return unit
+
+
+def _count(statement: Update) -> Unit[int]:
+    async def unit(connection: AsyncConnection) -> int:
+        return (await connection.execute(statement)).rowcount
+
+    return unit

@@ -1,0 +1,68 @@
+"""What was shown of a turn and where, so that a redo edits what it finds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, and_, delete, inspect, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.database import Database
+from core.relay.claims import Claim, held
+from core.relay.leases import guarded
+from core.tables import PostRow, TurnRow
+
+
+class Posts:
+    """The posts of turns. Writing raises LeaseLost once the claim is not ours, and DatabaseError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, claim: Claim) -> dict[int, str]:
+        """What earlier attempts have shown of this turn: number → the platform's id."""
+        statement = select(PostRow.number, PostRow.post_id).where(_of_turn(claim))
+        async with self._database.reading() as connection:
+            return {row.number: row.post_id for row in await connection.execute(statement)}
+
+    async def record(self, claim: Claim, number: int, post_id: str) -> None:
+        """Remember a post, so that a redo edits it."""
+        insert = insert_sqlite if self._database.is_sqlite else insert_postgresql
+        channel = claim.thread.channel
+        statement = insert(PostRow).values(
+            platform=channel.platform,
+            workspace_id=channel.workspace_id,
+            turn_id=claim.turn_id,
+            number=number,
+            post_id=post_id,
+            posted_at=datetime.now(UTC),
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=inspect(PostRow).primary_key, set_={"post_id": post_id}
+        )
+
+        async def unit(connection: AsyncConnection) -> None:
+            await guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))(connection)
+            await connection.execute(statement)
+
+        await self._database.write(unit)
+
+    async def forget(self, claim: Claim, number: int) -> None:
+        """Forget a post that was withdrawn."""
+
+        async def unit(connection: AsyncConnection) -> None:
+            await guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))(connection)
+            await connection.execute(delete(PostRow).where(_of_turn(claim), PostRow.number == number))
+
+        await self._database.write(unit)
+
+
+def _of_turn(claim: Claim) -> ColumnElement[bool]:
+    channel = claim.thread.channel
+    return and_(
+        PostRow.platform == channel.platform,
+        PostRow.workspace_id == channel.workspace_id,
+        PostRow.turn_id == claim.turn_id,
+    )

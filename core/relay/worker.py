@@ -1,0 +1,168 @@
+"""Runs claimed turns, many at once; takes over from the dead; hands back when it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from uuid import uuid4
+
+from core import logs
+from core.conversation.values import Outcome, ThreadRef
+from core.errors import AskrepoError, DatabaseError, LeaseLost
+from core.relay.answering import Answering
+from core.relay.claims import Claim, Scope
+from core.relay.leases import TICK_SECONDS, Hold, Leases
+
+log = logs.get(__name__)
+
+POLL_SECONDS = 0.75  # the truth; wakes are only hints
+_MOST = 200  # answers at once
+
+
+def worker_name() -> str:
+    """A name no other process has, now or later."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+class Worker:
+    """Answers what is due in its scope until it is told to end."""
+
+    def __init__(
+        self, leases: Leases, answering: Answering, scope: Scope, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.name = worker_name()
+        self._leases = leases
+        self._answering = answering
+        self._scope = scope
+        self._clock = clock
+        self._due = asyncio.Event()
+        self._closing = False
+        self._running: dict[str, tuple[Hold, asyncio.Task[None]]] = {}
+        self._awaited: dict[str, asyncio.Future[Outcome]] = {}
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._due.set()
+
+    async def outcome(self, turn_id: str) -> Outcome:
+        """How this turn ends, if it is this worker that ends it. Call it before, or as soon as, it is accepted."""
+        future = self._awaited.setdefault(turn_id, asyncio.get_running_loop().create_future())
+        try:
+            return await asyncio.shield(future)
+        finally:
+            self._awaited.pop(turn_id, None)
+
+    async def stop(self, thread: ThreadRef) -> int:
+        """Stop the thread's running answer and end what waits behind it. How many turns that were."""
+        stopped = await self._leases.stop(thread)
+        for hold, _ in self._running.values():
+            if hold.claim.thread == thread:
+                hold.stop.set()
+        return stopped
+
+    @contextlib.asynccontextmanager
+    async def running(self, grace: float = 20.0) -> AsyncIterator[None]:
+        """Answers while the context is open; at its end, running answers get `grace` seconds, then are handed back."""
+        claiming = asyncio.create_task(self._keep_claiming())
+        renewing = asyncio.create_task(self._keep_renewing())
+        try:
+            yield
+        finally:
+            self._closing = True
+            self.wake()
+            # not cancelled: a claim whose answer is not awaited would hold its turns for a whole lease
+            await asyncio.wait([claiming], timeout=grace)
+            await self._hand_back(grace)
+            for task in (claiming, renewing):
+                task.cancel()
+            await asyncio.gather(claiming, renewing, return_exceptions=True)
+
+    async def _keep_claiming(self) -> None:
+        while not self._closing:
+            self._due.clear()
+            try:
+                await self._claim()
+            except DatabaseError as error:
+                log.warning("cannot claim", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), POLL_SECONDS)
+
+    async def _claim(self) -> None:
+        free = _MOST - len(self._running)
+        if free <= 0:
+            return
+        since = self._clock()
+        for claim in await self._leases.claim(self.name, self._scope, free):
+            hold = Hold(claim, since, self._clock)
+            if claim.stop_requested:
+                hold.stop.set()
+            task = asyncio.create_task(self._turn(hold))
+            self._running[claim.turn_id] = (hold, task)
+
+    async def _turn(self, hold: Hold) -> None:
+        claim = hold.claim
+        try:
+            outcome = await self._answering.answer(hold)
+        except LeaseLost:
+            log.warning("another worker took over", turn=claim.turn_id)
+        except DatabaseError as error:
+            log.warning("put back", turn=claim.turn_id, reason=str(error))
+            await self._retry(claim)
+        except Exception:
+            log.exception("attempt failed", turn=claim.turn_id, failures=claim.failures)
+            await self._retry(claim)
+        else:
+            log.info("turn ended", turn=claim.turn_id, outcome=outcome.value, attempt=claim.attempt)
+            future = self._awaited.get(claim.turn_id)
+            if future is not None and not future.done():
+                future.set_result(outcome)
+        finally:
+            if self._running.get(claim.turn_id, (None,))[0] is hold:
+                del self._running[claim.turn_id]
+            self.wake()
+
+    async def _retry(self, claim: Claim) -> None:
+        """Where even that fails, the lease runs out and the turn is freed."""
+        with contextlib.suppress(AskrepoError):
+            await self._leases.retry(claim)
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                await self._renew()
+                if await self._leases.free_expired():
+                    self.wake()
+            except DatabaseError as error:
+                log.warning("cannot renew", reason=str(error))
+
+    async def _renew(self) -> None:
+        held = dict(self._running)  # those held before the statement: one claimed meanwhile is not missing
+        if not held:
+            return
+        since = self._clock()
+        kept = await self._leases.renew(self.name, [hold.claim for hold, _ in held.values()])
+        for turn_id, (hold, task) in held.items():
+            if turn_id in kept:
+                hold.renewed(since)
+                if kept[turn_id]:
+                    hold.stop.set()
+            elif not hold.ending:
+                hold.lost.set()
+                task.cancel()
+
+    async def _hand_back(self, grace: float) -> None:
+        if self._running:
+            await asyncio.wait([task for _, task in self._running.values()], timeout=grace)
+        unfinished = list(self._running.values())
+        for _, task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait([task for _, task in unfinished])
+            with contextlib.suppress(DatabaseError):
+                await self._leases.hand_back([hold.claim for hold, _ in unfinished])
+

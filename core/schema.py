@@ -1,0 +1,65 @@
+"""The schema's revisions: brought up to date by one process at a time, refused when newer than this program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.database import Database
+from core.errors import DatabaseTooNew, DatabaseUnreadable
+
+_LOCK = 0x61736B72  # any number that nobody else locks in the same database
+_HERE = Path(__file__).resolve().parent
+_BESIDE = _HERE / "migrations"  # in an installed wheel
+_CHECKOUT = _HERE.parent / "alembic"
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration of our revisions, for `alembic.command`, working on the connection given."""
+    made = Config()
+    folder = _BESIDE if _BESIDE.is_dir() else _CHECKOUT
+    made.set_main_option("script_location", str(folder).replace("%", "%%"))
+    made.attributes["connection"] = connection
+    return made
+
+
+async def upgrade(database: Database) -> bool:
+    """Bring the schema up to date; True if anything was done.
+
+    Processes that start together wait for each other, and one of them does it. Raises DatabaseTooNew, changing
+    nothing, and DatabaseUnreadable for a database that holds something else.
+    """
+    engine = database.engine_for_schema()
+    try:
+        with database.translated():
+            async with engine.begin() as connection:
+                await _take_lock(database, connection)
+                return await connection.run_sync(_upgrade, database.where)
+    finally:
+        await engine.dispose()
+
+
+async def _take_lock(database: Database, connection: AsyncConnection) -> None:
+    """Held until the transaction ends. SQLite's BEGIN IMMEDIATE has taken it already."""
+    if not database.is_sqlite:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _upgrade(connection: Connection, where: str) -> bool:
+    settings = config(connection)
+    revisions = ScriptDirectory.from_config(settings)
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current == revisions.get_current_head():
+        return False
+    if current is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        raise DatabaseUnreadable(where, "it holds tables, but none of askrepo's making")
+    if current is not None and current not in {each.revision for each in revisions.walk_revisions()}:
+        raise DatabaseTooNew(where, "it was written by a newer askrepo")
+    command.upgrade(settings, "head")
+    return True

