@@ -1,0 +1,25 @@
+"""Places and questions for the tests of the relay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
+
+
+def thread(name: str = "1", *, workspace: str = "W1", channel: str = "C1", platform: str = "console") -> ThreadRef:
+    return ThreadRef(ChannelRef(platform, workspace, channel), name)
+
+
+def question(
+    text: str = "How does it work?", *, at: int = 1, within: ThreadRef | None = None, message_id: str | None = None
+) -> Question:
+    within = within or thread()
+    return Question(
+        thread=within,
+        message_id=message_id or f"{within.thread_id}:{at:06}",
+        order=at,
+        asker=Asker("U1"),
+        text=text,
+        asked_at=datetime.now(UTC),
+    )

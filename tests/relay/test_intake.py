@@ -1,0 +1,84 @@
+"""A question is accepted once, whatever the deliveries, and only when it is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core.cipher import Keyring, new_key
+from core.conversation.history import History
+from core.database import Database
+from core.errors import DatabaseUnavailable
+from core.relay.intake import Intake
+from core.secret import Secret
+from core.tables import TurnRow
+from core.workspaces import Workspaces
+from tests.relay.places import question, thread
+
+
+async def test_two_hundred_questions_delivered_four_times_are_two_hundred(
+    database: Database, workspaces: Workspaces
+) -> None:
+    wakes: list[None] = []
+    processes = [Intake(database, workspaces, lambda: wakes.append(None)) for _ in range(2)]
+    deliveries = [question(at=at) for at in range(200) for _ in range(4)]
+    random.Random(7).shuffle(deliveries)
+    accepted = await asyncio.gather(
+        *(processes[number % 2].accept(delivery) for number, delivery in enumerate(deliveries))
+    )
+    assert sum(each.turn_id is not None for each in accepted) == 200
+    assert await _count(database) == 200
+    assert wakes
+
+
+async def test_equal_ids_in_other_places_are_other_questions(database: Database, workspaces: Workspaces) -> None:
+    intake = Intake(database, workspaces, lambda: None)
+    places = [
+        thread(workspace=workspace, channel=channel, platform=platform)
+        for workspace in ("W1", "W2")
+        for channel in ("C1", "C2")
+        for platform in ("slack", "discord")
+    ]
+    for place in places:
+        assert (await intake.accept(question(place.channel.workspace_id, within=place))).turn_id is not None
+    history = History(database, workspaces)
+    for place in places:
+        assert [turn.question.text for turn in await history.turns(place)] == [place.channel.workspace_id]
+
+
+async def test_what_is_stored_is_sealed(tmp_path: Path, keyring: Keyring) -> None:
+    from core import schema
+
+    database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"))
+    await schema.upgrade(database)
+    workspaces = Workspaces(database, keyring)
+    await Intake(database, workspaces, lambda: None).accept(question("the canary sings"))
+    turns = await History(database, workspaces).turns(thread())
+    assert turns[0].question.text == "the canary sings"
+    await database.close()
+    for file in tmp_path.iterdir():
+        assert b"canary" not in file.read_bytes()
+
+
+async def test_nothing_is_accepted_that_is_not_committed(unused_tcp_port: int) -> None:
+    database = Database(Secret(f"postgresql://u@127.0.0.1:{unused_tcp_port}/askrepo"))
+    intake = Intake(database, Workspaces(database, Keyring((new_key(),))), lambda: None)
+    with pytest.raises(DatabaseUnavailable):
+        await intake.accept(question())
+    await database.close()
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "\ud800 half", "🙂" * 1000, "'; DROP TABLE turns; --", "x" * 1_000_000])
+async def test_any_text_comes_back_as_it_was(text: str, database: Database, workspaces: Workspaces) -> None:
+    await Intake(database, workspaces, lambda: None).accept(question(text))
+    (turn,) = await History(database, workspaces).turns(thread())
+    assert turn.question.text == text
+
+
+async def _count(database: Database) -> int:
+    async with database.reading() as connection:
+        return int((await connection.execute(select(func.count()).select_from(TurnRow))).scalar_one())

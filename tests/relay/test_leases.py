@@ -1,0 +1,230 @@
+"""Leases on both databases: order, fences, take-over, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from sqlalchemy import select, update
+
+from core.conversation.values import Outcome, ThreadRef
+from core.database import Database, now_ms
+from core.errors import LeaseLost
+from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope
+from core.relay.intake import Intake
+from core.relay.leases import Hold, Leases
+from core.relay.posts import Posts
+from core.tables import TurnRow
+from core.workspaces import Workspaces
+from tests.relay.places import question, thread
+
+ALL = Scope(("console", "slack", "discord"))
+ANSWERED = Ending(Outcome.ANSWERED, b"sealed", "github.com/o/n", "gpt-4o")
+
+
+@pytest.fixture
+def intake(database: Database, workspaces: Workspaces) -> Intake:
+    return Intake(database, workspaces, lambda: None)
+
+
+@pytest.fixture
+def leases(database: Database) -> Leases:
+    return Leases(database)
+
+
+async def ask(intake: Intake, *threads: ThreadRef, each: int = 1) -> None:
+    await asyncio.gather(*(intake.accept(question(at=at, within=place)) for place in threads for at in range(each)))
+
+
+async def let_leases_end(database: Database) -> None:
+    """As if LEASE_SECONDS had passed for everybody."""
+    past = update(TurnRow).where(TurnRow.status == "running").values(lease_until=now_ms() - 1)
+    await database.write(lambda connection: connection.execute(past))
+
+
+async def statuses(database: Database) -> list[str]:
+    async with database.reading() as connection:
+        return sorted((await connection.execute(select(TurnRow.status))).scalars())
+
+
+async def test_a_thread_is_answered_in_order_one_at_a_time(intake: Intake, leases: Leases) -> None:
+    place = thread()
+    for at in (5, 3, 4):  # as they happen to arrive
+        await intake.accept(question(at=at, within=place))
+    for expected in (3, 4, 5):
+        (claim,) = await leases.claim("a", ALL, 10)
+        assert claim.order == expected
+        assert await leases.claim("b", ALL, 10) == []
+        await leases.finish(claim, ANSWERED)
+    assert await leases.claim("a", ALL, 10) == []
+
+
+async def test_no_turn_is_claimed_twice(intake: Intake, leases: Leases, database: Database) -> None:
+    await ask(intake, *(thread(str(n)) for n in range(40)), each=2)
+    other = Leases(database)
+    batches = await asyncio.gather(
+        *((leases, other)[n % 2].claim(f"w{n}", ALL, 7) for n in range(12)),
+    )
+    claimed = [claim.turn_id for batch in batches for claim in batch]
+    assert len(claimed) == len(set(claimed)) == 40
+    assert len({claim.thread for batch in batches for claim in batch}) == 40
+
+
+async def test_a_dead_workers_turn_is_taken_over_and_its_late_words_are_refused(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    posts = Posts(database)
+    await ask(intake, thread(), each=2)
+    (dead,) = await leases.claim("dead", ALL, 1)
+    await posts.record(dead, 0, "post-1")
+    assert await leases.free_expired() == 0
+    await let_leases_end(database)
+    assert await leases.free_expired() == 1
+
+    (alive,) = await leases.claim("alive", ALL, 10)
+    assert (alive.turn_id, alive.attempt, alive.failures) == (dead.turn_id, 2, 1)
+    assert await posts.of(alive) == {0: "post-1"}
+    for late in (
+        leases.finish(dead, ANSWERED),
+        leases.retry(dead),
+        posts.record(dead, 1, "post-2"),
+        posts.forget(dead, 0),
+    ):
+        with pytest.raises(LeaseLost):
+            await late
+    assert await leases.renew("dead", [dead]) == {}
+    await leases.hand_back([dead])
+    assert await leases.renew("alive", [alive]) == {alive.turn_id: False}
+    assert await posts.of(alive) == {0: "post-1"}
+    await leases.finish(alive, ANSWERED)
+    with pytest.raises(LeaseLost):
+        await leases.finish(alive, ANSWERED)
+
+
+async def test_a_failed_attempt_stays_the_head_of_its_thread(intake: Intake, leases: Leases) -> None:
+    await ask(intake, thread(), each=2)
+    (claim,) = await leases.claim("a", ALL, 10)
+    await leases.retry(claim)
+    assert await leases.claim("a", ALL, 10) == []  # not due yet, and nothing may overtake it
+
+
+async def test_handed_back_without_blame(intake: Intake, leases: Leases) -> None:
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 10)
+    await leases.hand_back([claim])
+    (again,) = await leases.claim("b", ALL, 10)
+    assert (again.attempt, again.failures) == (2, 0)
+
+
+async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Leases, database: Database) -> None:
+    await ask(intake, thread(), each=3)
+    (claim,) = await leases.claim("a", ALL, 10)
+    behind = await leases.behind(claim)
+    await intake.accept(question(at=9, within=thread()))  # too late to be covered
+    await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=tuple(each.turn_id for each in behind)))
+    assert await statuses(database) == ["answered"] * 3 + ["waiting"]
+
+
+async def test_stop_ends_what_waits_and_reaches_the_worker(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    await ask(intake, thread(), thread("2"), each=2)
+    claims = {claim.thread: claim for claim in await leases.claim("a", ALL, 10)}
+    assert await leases.stop(thread()) == 2
+    assert await leases.renew("a", claims.values()) == {
+        claims[thread()].turn_id: True,
+        claims[thread("2")].turn_id: False,
+    }
+    assert await statuses(database) == ["running", "running", "stopped", "waiting"]
+    await let_leases_end(database)
+    await leases.free_expired()
+    again = {claim.thread: claim.stop_requested for claim in await leases.claim("b", ALL, 10)}
+    assert again == {thread(): True, thread("2"): False}
+
+
+async def test_one_workspace_cannot_take_every_place(intake: Intake, database: Database) -> None:
+    leases = Leases(database, per_workspace=3)
+    await ask(intake, *(thread(str(n), workspace="flood") for n in range(20)))
+    await ask(intake, *(thread(str(n), workspace="small") for n in range(2)))
+    first = await leases.claim("a", ALL, 4)
+    assert sorted(claim.thread.channel.workspace_id for claim in first) == ["flood", "flood", "small", "small"]
+    second = await leases.claim("b", ALL, 100)
+    assert [claim.thread.channel.workspace_id for claim in second] == ["flood"]
+    assert await leases.claim("c", ALL, 100) == []
+    await leases.finish(first[0], ANSWERED)
+    assert len(await leases.claim("c", ALL, 100)) == (first[0].thread.channel.workspace_id == "flood")
+
+
+async def test_a_scope_of_one_thread_takes_no_other(intake: Intake, leases: Leases) -> None:
+    mine = thread("mine")
+    await ask(intake, mine, thread("theirs"), thread("mine", workspace="W2"), thread("mine", platform="slack"))
+    claims = await leases.claim("a", Scope(("console",), mine), 10)
+    assert [claim.thread for claim in claims] == [mine]
+
+
+async def test_a_thread_known_dead_is_freed_at_once(intake: Intake, leases: Leases) -> None:
+    await ask(intake, thread(), thread("2"))
+    await leases.claim("dead", ALL, 10)
+    assert await leases.free_thread(thread()) == 1
+    assert [claim.thread for claim in await leases.claim("b", ALL, 10)] == [thread()]
+
+
+async def test_a_hold_stops_acting_before_its_lease_ends(intake: Intake, leases: Leases) -> None:
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 1)
+    now = 100.0
+    hold = Hold(claim, now, lambda: now)
+    hold.check()
+    now += LEASE_SECONDS * 2 / 3
+    with pytest.raises(LeaseLost):
+        hold.check()
+    hold.renewed(now)
+    hold.check()
+    hold.lost.set()
+    with pytest.raises(LeaseLost):
+        hold.check()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_interleaving_keeps_the_invariants(
+    seed: int, intake: Intake, leases: Leases, database: Database
+) -> None:
+    """Workers claim, die, come back late, fail and finish at random: each turn ends once, in order, never overlapping."""
+    dice = random.Random(seed)
+    places = [thread(str(n), workspace=f"W{n % 3}") for n in range(6)]
+    await ask(intake, *places, each=5)
+    live: list[Claim] = []
+    late: list[Claim] = []
+    finished: list[Claim] = []
+    for _ in range(2_000):
+        match dice.choice(["claim", "claim", "finish", "finish", "die", "late", "retry", "hand back"]):
+            case "claim":
+                live += await leases.claim(f"w{dice.randrange(3)}", ALL, dice.randrange(1, 4))
+            case "finish" if live:
+                claim = live.pop(dice.randrange(len(live)))
+                await leases.finish(claim, ANSWERED)
+                finished.append(claim)
+            case "die" if dice.random() < 0.3:
+                late, live = late + live, []
+                await let_leases_end(database)
+                await leases.free_expired()
+            case "late" if late:
+                with pytest.raises(LeaseLost):
+                    await leases.finish(late.pop(), ANSWERED)
+            case "retry" if live and dice.random() < 0.2:
+                claim = live.pop()
+                await leases.retry(claim)
+                due = update(TurnRow).where(TurnRow.turn_id == claim.turn_id).values(due_at=now_ms())
+                await database.write(lambda connection, due=due: connection.execute(due))  # type: ignore[misc]
+            case "hand back" if live:
+                await leases.hand_back([live.pop()])
+            case _:
+                continue
+        assert len({claim.thread for claim in live}) == len(live), f"seed {seed}: two answers of one thread at once"
+        if len(finished) == 30:
+            break
+    assert len({claim.turn_id for claim in finished}) == len(finished) == 30, f"seed {seed}"
+    for place in places:
+        order = [claim.order for claim in finished if claim.thread == place]
+        assert order == sorted(order), f"seed {seed}: out of order"

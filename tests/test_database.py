@@ -1,0 +1,255 @@
+"""The database layer on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic import command
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import keyfile, schema
+from core.cipher import Keyring, new_key
+from core.conversation.values import WorkspaceRef
+from core.database import Database, now_ms, parse_url
+from core.errors import (
+    DatabaseError,
+    DatabaseTooNew,
+    DatabaseUnavailable,
+    DatabaseUnreadable,
+    KeyringError,
+    SettingsError,
+)
+from core.secret import Secret
+from core.workspaces import Workspaces
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgres://u:p@db.example.com/askrepo", "postgresql+asyncpg"),
+        ("postgresql://u:p@db.example.com/askrepo?sslmode=require", "postgresql+asyncpg"),
+        ("postgresql+psycopg://u@db/askrepo", "postgresql+asyncpg"),
+        ("sqlite:////var/lib/a.db", "sqlite+aiosqlite"),
+    ],
+)
+def test_every_spelling_of_a_url_gets_our_driver(given: str, driver: str) -> None:
+    parsed = parse_url(Secret(given))
+    assert parsed.drivername == driver
+    assert "sslmode" not in parsed.query
+
+
+@pytest.mark.parametrize(
+    "given", ["", "hunter2", "mysql://u:hunter2@h/d", "sqlite://", "postgresql://u:hunter2@h", "http://hunter2/"]
+)
+def test_a_wrong_url_is_refused_without_repeating_it(given: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_url(Secret(given))
+    assert caught.value.name == "DATABASE_URL"
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_units_share_a_transaction_and_fail_alone(database: Database) -> None:
+    await database.write(lambda connection: _run(connection, "CREATE TABLE numbers (n integer UNIQUE)"))
+
+    def insert(number: int) -> object:
+        async def unit(connection: AsyncConnection) -> int:
+            await connection.execute(text("INSERT INTO numbers VALUES (:n)"), {"n": number})
+            if number % 3 == 0:
+                raise LookupError(number)
+            return number
+
+        return database.write(unit)
+
+    results = await asyncio.gather(*(insert(n) for n in range(30)), return_exceptions=True)  # type: ignore[call-overload]
+    assert [r for r in results if isinstance(r, int)] == [n for n in range(30) if n % 3]
+    assert sum(isinstance(r, LookupError) for r in results) == 10
+    async with database.reading() as connection:
+        stored = (await connection.execute(text("SELECT n FROM numbers ORDER BY n"))).scalars().all()
+    assert stored == [n for n in range(30) if n % 3]
+
+
+async def test_a_cancelled_caller_leaves_the_others_alone(database: Database) -> None:
+    await database.write(lambda connection: _run(connection, "CREATE TABLE numbers (n integer)"))
+    entered = asyncio.Event()
+
+    async def slow(connection: AsyncConnection) -> None:
+        entered.set()
+        await _run(connection, "INSERT INTO numbers VALUES (1)")
+
+    first = asyncio.create_task(database.write(slow))
+    await entered.wait()
+    first.cancel()
+    await database.write(lambda connection: _run(connection, "INSERT INTO numbers VALUES (2)"))
+    async with database.reading() as connection:
+        stored = (await connection.execute(text("SELECT n FROM numbers"))).scalars().all()
+    assert 2 in stored
+
+
+async def test_the_clock_is_the_databases(database: Database) -> None:
+    async with database.reading() as connection:
+        first = (await connection.execute(select(now_ms()))).scalar_one()
+        second = (await connection.execute(select(now_ms()))).scalar_one()
+    assert 1_700_000_000_000 < first <= second < 4_000_000_000_000
+
+
+async def test_the_file_is_private_and_durable(tmp_path: Path) -> None:
+    database = Database(Secret(f"sqlite:///{tmp_path}/deep/askrepo.db"))
+    await schema.upgrade(database)
+    async with database.reading() as connection:
+        pragmas = [(await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one() for name in _PRAGMAS]
+    await database.close()
+    assert pragmas == ["wal", 2, 1, 1]
+    assert stat.S_IMODE((tmp_path / "deep" / "askrepo.db").stat().st_mode) == 0o600
+
+
+_PRAGMAS = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, not a database\n" * 100)
+    database = Database(Secret(f"sqlite:///{path}"))
+    with pytest.raises(DatabaseUnreadable):
+        await schema.upgrade(database)
+    await database.close()
+    assert path.read_text().startswith("these are my notes")
+
+
+async def test_another_programs_database_is_refused(database_url: str) -> None:
+    database = Database(Secret(database_url))
+    await database.write(lambda connection: _run(connection, "CREATE TABLE theirs (n integer)"))
+    with pytest.raises(DatabaseUnreadable, match="none of askrepo's making"):
+        await schema.upgrade(database)
+    await database.close()
+
+
+async def test_a_newer_database_is_refused_unchanged(database: Database) -> None:
+    await database.write(lambda connection: _run(connection, "UPDATE alembic_version SET version_num = 'ffff'"))
+    with pytest.raises(DatabaseTooNew):
+        await schema.upgrade(database)
+    async with database.reading() as connection:
+        assert (await connection.exec_driver_sql("SELECT version_num FROM alembic_version")).scalar_one() == "ffff"
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatabaseUnreadable):
+        await schema.upgrade(Database(Secret(f"sqlite:///{tmp_path}/file/askrepo.db")))
+
+
+async def test_nobody_answers_at_the_address(unused_tcp_port: int) -> None:
+    database = Database(Secret(f"postgresql://me:hunter2@127.0.0.1:{unused_tcp_port}/askrepo"))
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await schema.upgrade(database)
+    assert "hunter2" not in str(caught.value)
+    await database.close()
+
+
+async def test_processes_that_start_together_upgrade_once(database_url: str) -> None:
+    databases = [Database(Secret(database_url)) for _ in range(5)]
+    did = await asyncio.gather(*(schema.upgrade(each) for each in databases))
+    assert sorted(did) == [False] * 4 + [True]
+    for each in databases:
+        await each.close()
+
+
+async def test_revisions_run_both_ways_and_match_the_tables(database: Database) -> None:
+    engine = database.engine_for_schema()
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda sync: command.check(_quiet(sync)))
+        await connection.run_sync(lambda sync: command.downgrade(_quiet(sync), "base"))
+        left = await connection.run_sync(lambda sync: set(sync.dialect.get_table_names(sync)))
+        assert left == {"alembic_version"}
+    await engine.dispose()
+    assert await schema.upgrade(database)
+
+
+async def test_postgresql_away_and_back(postgres_url: str) -> None:
+    """A lost connection is DatabaseUnavailable once at most; the pool finds its way back."""
+    database = Database(Secret(postgres_url))
+    await database.write(lambda connection: _run(connection, "SELECT 1"))
+    killer = await asyncpg.connect(postgres_url)
+    await killer.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await killer.close()
+    for _ in range(3):
+        try:
+            await database.write(lambda connection: _run(connection, "SELECT 1"))
+            break
+        except DatabaseUnavailable:
+            continue
+    else:
+        pytest.fail("the pool did not recover")
+    await database.close()
+
+
+async def test_a_locked_file_is_unavailable_not_unreadable(tmp_path: Path) -> None:
+    database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"), busy_seconds=0.05)
+    await schema.upgrade(database)
+    other = sqlite3.connect(tmp_path / "askrepo.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(lambda connection: _run(connection, "DELETE FROM turns"))
+    other.close()
+    await database.write(lambda connection: _run(connection, "DELETE FROM turns"))
+    await database.close()
+
+
+async def test_other_processes_wake_us(postgres_url: str) -> None:
+    woken = asyncio.Event()
+    database = Database(Secret(postgres_url))
+    async with database.wakes(woken.set):
+        await asyncio.wait_for(woken.wait(), 10)  # the listener is connected
+        woken.clear()
+        other = Database(Secret(postgres_url))
+        await other.write(other.announce)
+        await asyncio.wait_for(woken.wait(), 10)
+        await other.close()
+    await database.close()
+
+
+async def test_the_first_run_makes_a_key_and_the_next_finds_it(tmp_path: Path) -> None:
+    database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"))
+    await schema.upgrade(database)
+    rings = await asyncio.gather(*(keyfile.keyring(database, None) for _ in range(5)))
+    assert len({repr(ring) for ring in rings}) == 1
+    path = tmp_path / "askrepo.keys"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    await Workspaces(database, rings[0]).data_key(WorkspaceRef("console", "me"))
+
+    path.chmod(0o644)
+    with pytest.raises(KeyringError, match="chmod 600"):
+        await keyfile.keyring(database, None)
+    path.unlink()
+    with pytest.raises(KeyringError, match="restore it"):
+        await keyfile.keyring(database, None)
+    assert not path.exists()
+    await database.close()
+
+
+async def test_a_key_ring_that_does_not_fit_is_refused(database: Database) -> None:
+    ours = new_key()
+    await Workspaces(database, Keyring((ours,))).data_key(WorkspaceRef("console", "me"))
+    with pytest.raises(KeyringError, match="which it does not hold"):
+        await keyfile.keyring(database, Secret(new_key().text()))
+    await keyfile.keyring(database, Secret(f"{new_key().text()},{ours.text()}"))
+    if not database.is_sqlite:
+        with pytest.raises(KeyringError, match="ASKREPO_SECRET_KEYS"):
+            await keyfile.keyring(database, None)
+
+
+async def _run(connection: AsyncConnection, statement: str) -> None:
+    await connection.exec_driver_sql(statement)
+
+
+def _quiet(connection: object) -> object:
+    return schema.config(connection)  # type: ignore[arg-type]
+
