@@ -14,6 +14,7 @@ from core.errors import BrokenOff, ChatError, ChatTimeout, ServiceUnavailable, U
 ANSWER_LIMIT = 1 << 20  # octets of an answer's text, as UTF-8
 
 _DONE = "[DONE]"
+_NO_CONTENT = "finished without content"
 _TOO_LONG = f"an answer longer than {ANSWER_LIMIT} octets"
 
 
@@ -66,8 +67,10 @@ class StreamedAnswer:
         failure = self._failure
         if failure is None and not self.finishing:
             failure = ServiceUnavailable("the answer ended before its end")
+        if failure is None and not text.strip():
+            failure = UnusableAnswer(_NO_CONTENT)
         if failure is None:
-            return _with_content(replace(self._last, text=text))
+            return replace(self._last, text=text)
         if text and not isinstance(failure, ChatTimeout | UnusableAnswer):
             raise BrokenOff(failure.detail, partial=text)
         failure.partial = text
@@ -117,13 +120,9 @@ def whole_answer(octets: bytes) -> Finished:
     text, _ = _clean(_text(choice.message))
     if len(text.encode()) > ANSWER_LIMIT:
         raise UnusableAnswer(_TOO_LONG)
-    return _with_content(Finished(text, completion.model, choice.finish_reason, completion.usage))
-
-
-def _with_content(finished: Finished) -> Finished:
-    if not finished.text.strip():
-        raise UnusableAnswer("finished without content")
-    return finished
+    if not text.strip():
+        raise UnusableAnswer(_NO_CONTENT)
+    return Finished(text, completion.model, choice.finish_reason, completion.usage)
 
 
 def _text(said: Delta | None) -> str:

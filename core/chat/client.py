@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
+import httpcore
 import httpx
 
 from core import logs
@@ -78,13 +81,11 @@ class ChatClient:
         # At INFO httpx writes every URL, and repository names are confidential.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        tls = httpx.create_ssl_context(trust_env=False)
-        tls.load_default_certs()  # a company's own authority is in the system's store
         self._http = httpx.AsyncClient(
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - every wait stands under a deadline of ours, see deadlines.py
-            verify=tls,
+            verify=_authorities(),
             headers={"User-Agent": "askrepo"},
             # A service's cookie would tie one asker's question to another's.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -140,11 +141,6 @@ class ChatClient:
         self, repository: str, messages: Sequence[Message], token: Secret | None, watch: Watch
     ) -> httpx.Request:
         service = self._service
-
-        async def trace(event: str, info: dict[str, Any]) -> None:
-            if event == "http11.send_request_headers.started":
-                watch.sending(streaming=service.stream)
-
         return self._http.build_request(
             "POST",
             self._url,
@@ -158,12 +154,16 @@ class ChatClient:
                 stream=service.stream,
                 temperature=service.temperature,
             ),
-            extensions={"trace": trace},
+            extensions={"trace": _Connecting(watch, streaming=service.stream)},
         )
 
     async def _attempt(self, asked: httpx.Request, watch: Watch) -> AsyncGenerator[Delta | Finished, None]:
         watch.connecting()
-        response = await _step(self._http.send(asked, stream=True), watch)
+        try:
+            response = await _step(self._http.send(asked, stream=True), watch)
+        except BaseException:
+            await asked.extensions["trace"].give_up()
+            raise
         octets = response.aiter_raw()
         try:
             kind = await _kind(response, octets, watch)
@@ -184,6 +184,35 @@ class ChatClient:
         finally:
             with suppress(*_FOREIGN):
                 await response.aclose()
+
+
+class _Connecting:
+    """Follows one request through httpcore until its connection stands."""
+
+    def __init__(self, watch: Watch, *, streaming: bool) -> None:
+        self._watch = watch
+        self._streaming = streaming
+        self._unfinished: httpcore.AsyncNetworkStream | None = None
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._unfinished = info["return_value"]
+        elif event == "http11.send_request_headers.started":
+            self._unfinished = None
+            self._watch.sending(streaming=self._streaming)
+
+    async def give_up(self) -> None:
+        """Close the connection if it does not stand yet: httpcore 1.0 forgets one that is cancelled during TLS."""
+        if self._unfinished is not None:
+            with suppress(*_FOREIGN):
+                await self._unfinished.aclose()
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()  # a company's own authority is in the system's store
+    return context
 
 
 def _address(service: Service) -> httpx.URL:

@@ -29,7 +29,7 @@ BODY_LIMIT = 1 << 16  # octets of an error's body that are looked at
 _LONGEST_WAIT = 86_400.0  # seconds; what is asked beyond a day is taken as a day
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
-_INDEXING = re.compile(r"\bindexing\b|being indexed|not (yet )?indexed|indexed yet")
+_INDEXING = re.compile("indexing|being indexed|not (yet )?indexed|indexed yet")
 _TOO_LONG = re.compile(
     r"context[ _-](length|window|size)|maximum context|too many tokens"
     r"|(prompt|conversation|input|messages?)( is| are|_)? ?too[ _]long"

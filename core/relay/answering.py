@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core import logs, wording
-from core.channels.choosing import Choice, choose
+from core.channels.choosing import Choice, choose, names_repository
 from core.channels.mappings import Mappings
 from core.channels.tokens import ChosenToken, Tokens
 from core.chat.client import ChatClient
@@ -132,7 +132,7 @@ class Answering:
         texts, covers = [choice.text], []
         for waiting in await self._leases.behind(claim):
             text = await self._text(claim, waiting.turn_id, waiting.sealed_question)
-            if text.lstrip().startswith("in:"):
+            if names_repository(text):
                 break  # it chooses a repository of its own
             texts.append(text)
             covers.append(waiting.turn_id)

@@ -13,7 +13,7 @@ from core import logs
 from core.conversation.values import Notice, Outcome, Question
 from core.errors import AskrepoError, DeliveryFailed
 from core.relay.leases import Hold
-from core.relay.pages import pages
+from core.relay.pages import Page, pages
 from core.relay.posts import Posts
 
 log = logs.get(__name__)
@@ -89,6 +89,7 @@ class Writer:
         self._question = question
         self._ids: dict[int, str] = {}
         self._shown: dict[int, str] = {}
+        self._pages: list[Page] = []
         self._said = StringIO(newline="")
         self._note = ""
         self._changed = asyncio.Event()
@@ -170,12 +171,10 @@ class Writer:
                 await asyncio.wait_for(self._closed.wait(), self._delivery.limits.seconds_between)
 
     async def _show(self, text: str, footer: Footer | None) -> None:
-        parts = self._pages(text)
+        self._pages = pages(text, self._delivery.limits.characters, self._pages)
+        parts = [page.text for page in self._pages] or [""]
         for number, part in enumerate(parts):
             await self._put(number, part, footer if number == len(parts) - 1 else None)
-
-    def _pages(self, text: str) -> list[str]:
-        return [page.text for page in pages(text, self._delivery.limits.characters)] or [""]
 
     async def _put(self, number: int, part: str, footer: Footer | None) -> None:
         if footer is None and self._shown.get(number) == part:

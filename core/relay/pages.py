@@ -3,39 +3,37 @@
 Two rules carry it. A page is read as its reader reads it: opening and body together, as a document of their own, so
 what was open at a cut (code, table, list, quote) is opened again or is over. And where a page ends is decided by
 the text that had arrived when it first overflowed, so later text never moves an earlier cut.
-
-Blocks are told apart as CommonMark does, HTML aside, by line, because a whole parse knows no "so far".
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum, auto
+from enum import IntEnum, auto
+from typing import NamedTuple
 
-MINIMUM = 200
-_SHARE = 4  # an opening, a closing and the look ahead each take at most this part of a page
-_CODE_INDENT = 4
+from core.relay.blocks import Block, Kind, advance, enter, expanded, is_deep, is_quote
+
+MINIMUM = 200  # the smallest limit
+_SHARE = 4  # an opening, a closing and the look ahead take at most this part of a page each
 _LOOK_BACK = 32  # characters given up to keep a base and its marks together
 _ZERO_WIDTH_SPACE = "\u200b"
 _JOINER = "\u200d"
-_FLAGS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+_MODIFIERS = frozenset(map(chr, [*range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080)]))  # skin tones, tags
+_FLAGS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # come in pairs
+
+_UNFINISHED = (Kind.HEADING, Kind.UNDERLINE, Kind.DELIMITER)
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_QUOTE = re.compile(r" {0,3}> ?")
-_ITEM = re.compile(r"( {0,3}(?:[-+*]|(\d{1,9})[.)]))(?: ( {0,3}(?=[^ ]))?|$)")
-_RULE = re.compile(r" {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$")
-_OPENER = re.compile(r"( {0,3}(?:`{3,}(?=[^`]*$)|~{3,}))(.*)")
-_CLOSER = re.compile(r" {0,3}(`{3,}|~{3,}) *$")
-_HEADING = re.compile(r" {0,3}#{1,6}(?: |$)")
-_UNDERLINE = re.compile(r" {0,3}(?:=+|-+) *$")
-_DELIMITER = re.compile(r" {0,3}\|? *:?-+:? *(?:\| *:?-+:? *)*\|? *$")
-_PIPE = re.compile(r"(?<!\\)\|")
 # what would be no text any more at the start of a line
-_MARKUP = re.compile(r"[ \t]*(?:```|~~~|>|#{1,6}[ \t]|(?:[-+*]|\d{1,9}[.)])[ \t])")
+_MARKUP = re.compile(r" *(?:```|~~~|>|#{1,6} |(?:[-+*]|\d{1,9}[.)]) )")
 # code span, link, bold; one that is not closed yet reaches to the end
-_INLINE = re.compile(r"(?<!`)(`+)(?!`).*?(?:(?<!`)\1(?!`)|$)|\[[^\[\]]*(?:\](?:\([^()\s]*\)?)?|$)|\*\*\S[^*]*(?:\*\*|$)")
+_INLINE = re.compile(
+    r"(?<!`)(`+)(?!`).*?(?:(?<!`)\1(?!`)|$)|\[[^\[\]]*(?:\](?:\([^()\s]*\)?)?|$)|\*\*\S[^*]*(?:\*\*|$)"
+)
 _SENTENCE = re.compile(r"[.!?…][\"')\]*_»”’]*[ \t]+(?=\S)|[。！？]+(?=\S)")
 _SPACE = re.compile(r"[ \t]+(?=\S)")
 
@@ -54,19 +52,6 @@ class Page:
         return self.opening + self.body + self.closing
 
 
-class _Kind(Enum):
-    BLANK = auto()
-    TEXT = auto()
-    HEADING = auto()
-    UNDERLINE = auto()
-    OPENER = auto()
-    CODE = auto()
-    CLOSER = auto()
-    DELIMITER = auto()
-    ROW = auto()
-    OTHER = auto()  # a rule, indented code
-
-
 class _Rank(IntEnum):
     """How good it is to end a page before a line."""
 
@@ -79,140 +64,205 @@ class _Rank(IntEnum):
     TITLE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Where a line leaves the reader.
-
-    `containers` are the prefixes of the lists and quotes it stands in, as they were opened. `head` is what reopens
-    the block: marker and info string of a fence, header and delimiter of a table; of text, its last line.
-    """
-
-    containers: tuple[str, ...] = ()
-    kind: _Kind = _Kind.BLANK
-    head: tuple[str, ...] = ()
-    fresh: bool = False  # the line began a list item
-
-    @property
-    def fenced(self) -> bool:
-        return self.kind is _Kind.CODE or self.kind is _Kind.OPENER
-
-    @property
-    def tabled(self) -> bool:
-        return self.kind is _Kind.ROW or self.kind is _Kind.DELIMITER
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     start: int
     text: str
-    before: _Block
-    after: _Block
-
-    @property
-    def stop(self) -> int:
-        """Where its line break begins."""
-        return self.start + len(self.text.rstrip("\r\n"))
-
-    @property
-    def complete(self) -> bool:
-        return self.text[-1:] in ("\r", "\n")
+    before: Block
+    after: Block
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
     at: int
-    block: _Block
+    block: Block
     inside: bool  # of a line
     closing: str
 
 
-def pages(text: str, limit: int) -> list[Page]:
+def pages(text: str, limit: int, earlier: Sequence[Page] = ()) -> list[Page]:
     """The answer so far as posts of at most `limit` (200 or more) characters whose bodies join to exactly `text`.
 
     As `text` grows, every page but the last stays as it is. No page while nothing is visible yet, and none without
-    anything visible unless white space alone fills it. Linear in the length of the text.
+    anything visible unless white space alone fills it. Linear in the length of the text; with the `earlier` pages
+    of a beginning of it, in the length of their last two and what was added, for the same result.
     """
     if limit < MINIMUM:
         raise ValueError(f"a page has {MINIMUM} characters or more, not {limit}")
-    done: list[Page] = []
     if not text or text.isspace():
-        return done
-    opening, at = "", 0
+        return []
+    # The last page of a growing text may change, its opening too; the one before it says how to go on.
+    done = list(earlier[:-2])
+    opening, at = earlier[-2].opening if len(earlier) > 1 else "", sum(len(page.body) for page in done)
     while True:
         shown = opening + text[at : at + limit + 1 - len(opening)]
         lines, overflows = _read(shown, limit)
-        cut = _cut(shown, len(opening), lines, limit) if overflows else _cut_at(len(shown), lines[-1], limit)
+        cut = _cut(shown, len(opening), lines, limit) if overflows else _cut_at(len(shown), lines, limit)
         done.append(Page(shown[len(opening) : cut.at], opening, cut.closing))
         if not overflows:
             return done
         at += cut.at - len(opening)
-        opening = _opening(cut, text[at : at + limit // _SHARE], limit // _SHARE)
+        opening = _opening(cut, text[at : at + limit // _SHARE], limit)
+
+
+def closed(text: str) -> str:
+    """The text with the code block closed that is open at its end, for something to be added after it."""
+    block = Block()
+    for found in _LINE.finditer(text):
+        block = advance(block, found[0])
+    return text + _closing(block, math.inf, inside=not text.endswith(("\r", "\n")))
 
 
 def _read(shown: str, limit: int) -> tuple[list[_Line], bool]:
-    """The lines up to the first after which the page, its code closed, is over the limit; whether there is one."""
+    """The lines up to the first that is too much for a page whose code is closed; whether there is one."""
     lines: list[_Line] = []
-    before, reserve = _Block(), 0
-    for found in _LINE.finditer(shown):
-        line = _Line(found.start(), found[0], before, _advance(before, found[0]))
-        lines.append(line)
+    before, reserve, end = Block(), 0, 0
+    for text in _LINE.findall(shown):
+        after = advance(before, text)
+        lines.append(_Line(end, text, before, after))
+        end += len(text)
         need = reserve
-        # A line still growing may turn from an opening fence to text again: what it needs must never fall.
-        if line.after is not before and line.complete:
-            before, reserve = line.after, len(_closing(line.after, limit, inside=True))
+        # A line still growing may turn from an opening fence to text: what a text needs must not fall as it grows.
+        if after is not before and text[-1] in "\r\n":
+            before, reserve = after, len(_closing(after, limit, inside=True)) if after.fenced else 0
             need = max(need, reserve)
-        if found.end() + need > limit:
+        if end + need > limit:
             return lines, True
     return lines, False
 
 
-def _advance(block: _Block, line: str) -> _Block:
-    """The block after one more line, which may lack its end."""
-    line = line.rstrip("\r\n")
-    if "\t" in line:
-        line = line.expandtabs(_CODE_INDENT)
-    rest, entered = _enter(block.containers, line)
-    inside = len(entered) == len(block.containers)
-    if inside and block.fenced:
-        return _in_code(block, rest)
-    if not rest.strip(" "):
-        # An item that begins with a blank line ends with a second one.
-        return _Block(entered[:-1] if block.fresh and block.kind is _Kind.BLANK else entered)
-    paragraph = block.kind is _Kind.TEXT
-    containers, rest, fresh = _containers(entered, rest, paragraph=paragraph and inside)
-    same = inside and len(containers) == len(entered)
-    kind, head = _leaf(rest, block if same else _Block())
-    if paragraph and not same and len(containers) == len(entered) and (kind is _Kind.TEXT or _deep(rest)):
-        return _Block(block.containers, _Kind.TEXT, (rest,))  # a paragraph goes on without its markers
-    return _Block(containers, kind, head, fresh)
+def _cut(shown: str, begin: int, lines: list[_Line], limit: int) -> _Cut:
+    """The best place to end a page that overflows in its last line, by nothing but what had arrived by then."""
+    last = lines[-1]
+    hard = limit - len(_closing(last.before, limit, inside=True))
+    end = min(hard + 1, last.start + len(last.text.rstrip("\r\n")))
+    known = shown[last.start : end]
+    lines = [*lines[:-1], _Line(last.start, known, last.before, advance(last.before, known))]
+    # Both this page and the next are to show something.
+    body = shown[begin:end]
+    low = end - len(body.lstrip()) + 1
+    high = min(hard, end, begin + len(body.rstrip()) - 1)
+    if high < low:
+        return _cut_at(min(hard, end), lines, limit)
+    return _cut_at(_whole(shown, _place(shown[:end], begin, lines, range(low, high + 1), limit), low), lines, limit)
 
 
-def _enter(containers: tuple[str, ...], line: str) -> tuple[str, tuple[str, ...]]:
-    """What of the line is left inside the containers it continues, and these."""
-    for depth, container in enumerate(containers):
-        if container[0] == ">":
-            if not (found := _QUOTE.match(line)):
-                return line, containers[:depth]
-            line = line[found.end() :]
-        elif line[: len(container)].strip(" ") and line.strip(" "):
-            return line, containers[:depth]
-        else:
-            line = line[len(container) :]
-    return line, containers
+def _cut_at(at: int, lines: list[_Line], limit: int) -> _Cut:
+    line = next(line for line in reversed(lines) if line.start <= at)
+    if at == line.start:
+        return _Cut(at, line.before, inside=False, closing=_closing(line.before, limit, inside=False))
+    part = line.text[: at - line.start]
+    block, inside = advance(line.before, part), part[-1] not in "\r\n"
+    # An opening fence without its line break may still become text.
+    closing = _closing(block, limit, inside=inside) if line.before.fenced or not inside else ""
+    return _Cut(at, block, inside, closing)
 
 
-def _containers(
-    containers: tuple[str, ...], rest: str, *, paragraph: bool
-) -> tuple[tuple[str, ...], str, bool]:
-    """The lists and quotes after those the line opens, what is left of it, and whether an item began."""
-    fresh = False
-    while True:
-        if found := _QUOTE.match(rest):
-            container, fresh = "> ", False
-        elif (found := _ITEM.match(rest)) and not _RULE.match(rest):
-            container, fresh = found[1] + " " + (found[2] or ""), True
-            if paragraph and (not rest[found.end() :].strip(" ") or int(found[2 - 0] or 1) != 1):
-                return containers, rest, False
-        else:
-            return containers, rest, fresh
-        containers, rest, paragraph = (*containers, container), rest[found.end() :], False
+def _place(shown: str, begin: int, lines: list[_Line], room: range, limit: int) -> int:
+    half = limit // 2
+    ends = _line_ends(lines, range(max(room.start, (begin + half) // 2), room.stop))
+    good = [end for end in ends if end[0] is not _Rank.AWKWARD]
+    if upper := [end for end in good if end[1] >= half]:
+        return max(upper)[1]
+    line = next(line for line in reversed(lines) if line.start < room[-1])
+    reach = range(max(room.start, half, line.start + 1), room.stop)
+    if not (line.before.fenced or line.after.tabled):
+        prose = shown[: line.start] + _INLINE.sub(lambda found: "x" * len(found[0]), shown[line.start :])
+        for pattern in (_SENTENCE, _SPACE):
+            if places := _places(pattern, prose, reach):
+                return places[-1]
+    if ends:
+        return (good or ends)[-1][1]
+    return (_places(_SPACE, shown, reach) or room)[-1]
+
+
+def _places(pattern: re.Pattern[str], text: str, room: range) -> list[int]:
+    return [found.end() for found in pattern.finditer(text, max(room.start - 1, 0)) if found.end() in room]
+
+
+def _line_ends(lines: list[_Line], room: range) -> list[tuple[_Rank, int]]:
+    """The line starts in the room before which a page may end, in their order."""
+    found: list[tuple[_Rank, int]] = []
+    seen, gap = Kind.BLANK, False
+    for line in lines:
+        if line.start in room and line.after.kind is not Kind.BLANK:
+            found.append((_rank(line, seen, gap=gap), line.start))
+        gap = line.after.kind is Kind.BLANK or not line.text.strip()
+        seen = seen if gap else line.after.kind
+    return found
+
+
+def _rank(line: _Line, seen: Kind, *, gap: bool) -> _Rank:
+    """How good the place before a line is, `seen` being the line before it, and before a blank line if `gap`."""
+    before, after = line.before, line.after
+    rank = _Rank.GAP if gap else _Rank.LINE
+    if before.fenced and (after.fenced or after.kind is Kind.CLOSER):
+        # Either side would have code of no lines. Of a closing fence not all may be known yet.
+        if before.kind is Kind.OPENER or not line.text.strip(" \t\r\n" + before.head[0].strip(" ")[0]):
+            rank = _Rank.AWKWARD
+    elif seen in _UNFINISHED or after.kind in (Kind.UNDERLINE, Kind.DELIMITER):
+        rank = _Rank.AWKWARD
+    elif after.kind is Kind.HEADING and not after.containers:
+        rank = _Rank.TITLE
+    elif (gap or before.kind is Kind.CLOSER) and not (before.containers and after.containers):
+        rank = _Rank.BLOCK
+    elif after.fresh:
+        rank = _Rank.ITEM if len(after.containers) == 1 else _Rank.SUBITEM
+    return rank
+
+
+def _whole(text: str, at: int, low: int) -> int:
+    """The nearest place at or before `at`, within bounds, that parts no character from its marks."""
+    return next((place for place in range(at, max(low, at - _LOOK_BACK) - 1, -1) if not _joined(text, place)), at)
+
+
+def _joined(text: str, at: int) -> bool:
+    left, right = text[at - 1], text[at]
+    if left in "\r\n" or right in "\r\n":
+        return left + right == "\r\n"
+    if right in _FLAGS:
+        return bool((at - len(text[:at].rstrip(_FLAGS))) % 2)
+    return _JOINER in (left, right) or right in _MODIFIERS or unicodedata.category(right)[0] == "M"
+
+
+def _prefixes(block: Block) -> tuple[str, str]:
+    """What the first and what the further lines begin with for the block to stand in its containers again.
+
+    Without the list's own marker, unless the indentation would then be that of code.
+    """
+    further = "".join(part if is_quote(part) else " " * len(part) for part in block.containers)
+    indent = further.replace("> ", "") + (block.head[0] if block.fenced else "")
+    return "".join(block.containers) if is_deep(indent) else further, further
+
+
+def _closing(block: Block, limit: float, *, inside: bool) -> str:
+    if not block.fenced:
+        return ""
+    closing = "\n" + _prefixes(block)[1] + block.head[0]
+    return "" if len(closing) * _SHARE > limit else closing[not inside :]
+
+
+def _opening(cut: _Cut, ahead: str, limit: int) -> str:
+    """What lets the page that begins with `ahead` be read as it was meant."""
+    found = _LINE.match(ahead)
+    openings = _openings(cut, expanded(found[0]) if found else "")
+    return next((opening for opening in openings if len(opening) * _SHARE <= limit), "")
+
+
+def _openings(cut: _Cut, line: str) -> Iterator[str]:
+    """The ways to open the page, best first."""
+    block, (first, further) = cut.block, _prefixes(cut.block)
+    entered = enter(block.containers, line)[1]
+    again = further if cut.inside else ""
+    if block.fenced and (cut.inside or entered == block.containers):
+        # Behind a bullet the fence's own indentation would become the item's.
+        marker = block.head[0] if first == further else block.head[0].strip(" ")
+        yield f"{first}{marker}{block.head[1]}\n{again}"
+        yield f"{first}{marker}\n{again}"
+    elif block.tabled and (cut.inside or advance(block, line).kind is Kind.ROW):
+        yield f"{first}{block.head[0]}\n{further}{block.head[1]}\n{again}"
+    if cut.inside:
+        yield first + (_ZERO_WIDTH_SPACE if _MARKUP.match(line) else "")
+    elif entered and not is_quote(entered[-1]) and is_deep(enter(tuple(filter(is_quote, entered)), line)[0]):
+        # An item without text, for the line to stand in; alternating, as three bullets alike would be a rule.
+        parts = (re.sub(r"[-+*]", "-*"[depth % 2], part) for depth, part in enumerate(entered))
+        yield "".join(parts).rstrip() + "\n"

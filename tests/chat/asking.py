@@ -1,0 +1,106 @@
+"""Asks a fake /chat and collects everything that came of it, holding the promises every question has."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.chat.client import ChatClient, Deadlines, Delta, Finished, Message, Progress, Service
+from core.errors import ChatError
+from core.secret import Secret, bearer
+
+REPOSITORY = "github.com/canary-owner/canary-name"
+TOKEN = "canary-token-4711"
+QUESTION = (Message(role="user", content="Where is the canary-question answered?"),)
+PATIENT = Deadlines(connect=20, first_token=20, silence=20, total=100)
+
+
+@dataclass
+class Asked:
+    """What one question came to."""
+
+    progress: list[Progress] = field(default_factory=list)
+    error: ChatError | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(step.text for step in self.progress if isinstance(step, Delta))
+
+    @property
+    def finished(self) -> Finished:
+        assert self.error is None, self.error
+        last = self.progress[-1]
+        assert isinstance(last, Finished)
+        return last
+
+
+@dataclass
+class Asker:
+    """A client whose waits between retries take no time and are written down."""
+
+    client: ChatClient
+    url: str
+    pauses: list[float] = field(default_factory=list)
+
+    async def ask(
+        self,
+        messages: Sequence[Message] = QUESTION,
+        *,
+        repository: str = REPOSITORY,
+        token: Secret | None = None,
+        anonymous: bool = False,
+    ) -> Asked:
+        sent = None if anonymous else token or bearer(TOKEN)
+        asked = Asked()
+        try:
+            async with aclosing(self.client.ask(repository, messages, sent)) as progress:
+                async for step in progress:
+                    asked.progress.append(step)
+        except ChatError as error:
+            asked.error = error
+        self._check(asked)
+        return asked
+
+    def _check(self, asked: Asked) -> None:
+        ends = [step for step in asked.progress if isinstance(step, Finished)]
+        assert all(step.text for step in asked.progress if isinstance(step, Delta))
+        if asked.error is None:
+            assert ends == asked.progress[-1:]
+            assert asked.text == asked.finished.text
+            return
+        assert not ends
+        assert asked.error.partial == asked.text
+        check_harmless(asked.error, TOKEN, "canary", self.url.removeprefix("http://"))
+
+
+def check_harmless(error: BaseException, *secrets: str) -> None:
+    """No text of the error, of its chain or of its traceback holds one of these; nothing foreign hangs on it."""
+    shown = [str(error), repr(error), repr(error.__dict__ | {"partial": ""}), *traceback.format_exception(error)]
+    for secret in secrets:
+        assert not [text for text in shown if secret in text]
+    assert error.__context__ is None
+    assert error.__cause__ is None
+
+
+@asynccontextmanager
+async def asking(url: str, *, deadlines: Deadlines = PATIENT, **service: Any) -> AsyncIterator[Asker]:
+    """An asker of the service at `url`."""
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    client = ChatClient(Service(url, deadlines=deadlines, **service), pause=pause)
+    try:
+        yield Asker(client, url, pauses)
+    finally:
+        await client.aclose()
+
+
+async def ask(url: str, messages: Sequence[Message] = QUESTION, **options: Any) -> Asked:
+    """One question to the service at `url`, by a client of its own."""
+    async with asking(url, **options) as asker:
+        return await asker.ask(messages)

@@ -1,0 +1,112 @@
+"""One process of the relay put together by hand, with its rims in the test's reach."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.channels.mappings import Mappings
+from core.channels.tokens import Tokens
+from core.chat.client import ChatClient, Deadlines, Service
+from core.cipher import Keyring
+from core.conversation.history import History
+from core.conversation.values import ChannelRef, Question
+from core.database import Database, Result, Unit
+from core.relay.answering import Answering
+from core.relay.claims import Scope
+from core.relay.intake import Intake
+from core.relay.leases import Leases
+from core.relay.posts import Posts
+from core.relay.worker import Worker
+from core.secret import Secret
+from core.tables import TurnRow
+from core.workspaces import Workspaces
+from tests.fakes.platform import FakePlatform
+
+REPOSITORY = "github.com/calcom/cal.com"
+
+
+class SteppedDatabase(Database):
+    """A database of one process whose every call is announced before it is made and after it has taken effect."""
+
+    def __init__(self, url: Secret, step: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__(url)
+        self._step = step
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        await self._step("before read")
+        async with super().reading() as connection:
+            yield connection
+
+    async def write(self, unit: Unit[Result]) -> Result:
+        await self._step("before write")
+        result = await super().write(unit)
+        await self._step("after write")
+        return result
+
+
+@dataclass
+class Process:
+    """The parts of one process. Several share a database, a platform and a /chat."""
+
+    database: Database
+    keyring: Keyring
+    platform: FakePlatform
+    chat_url: str
+    step: Callable[[str], Awaitable[None]] | None = None
+    process_repository: str | None = None
+    token: Secret | None = field(default_factory=lambda: Secret("process-token-1234"))
+
+    def __post_init__(self) -> None:
+        workspaces = Workspaces(self.database, self.keyring)
+        self.history = History(self.database, workspaces)
+        self.mappings = Mappings(self.database, workspaces, process_repository=self.process_repository)
+        self.tokens = Tokens(
+            self.database, workspaces, self.keyring, origin=self.chat_url, process_token=self.token
+        )
+        self.leases = Leases(self.database)
+        deadlines = Deadlines(connect=5, first_token=5, silence=5, total=20)
+        self.client = ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
+        answering = Answering(
+            leases=self.leases,
+            posts=Posts(self.database),
+            history=self.history,
+            mappings=self.mappings,
+            tokens=self.tokens,
+            client=self.client,
+            deliveries={"slack": self.platform.connect(self.step)},
+        )
+        self.worker = Worker(self.leases, answering, Scope(("slack",)))
+        self.intake = Intake(self.database, workspaces, self.worker.wake)
+
+    async def map(self, channel: ChannelRef, repository: str = REPOSITORY) -> None:
+        await self.mappings.map(channel, repository, actor="U0")
+
+    async def ask(self, question: Question) -> str:
+        """Accept, wait for the outcome, and say which it was."""
+        accepted = await self.intake.accept(question)
+        assert accepted.turn_id is not None
+        return (await self.worker.outcome(accepted.turn_id)).value
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Process]:
+        try:
+            async with self.worker.running(grace=5):
+                yield self
+        finally:
+            await self.client.aclose()
+
+    async def records(self) -> dict[str, str]:
+        """Every turn's status by its message id."""
+        async with self.database.reading() as connection:
+            rows = await connection.execute(select(TurnRow.message_id, TurnRow.status))
+            return {row.message_id: row.status for row in rows}
+
+
+async def _no_pause(seconds: float) -> None:
+    """Retries of the client follow at once."""

@@ -1,0 +1,92 @@
+"""Random answers in Markdown for the tests of pages: as models write them, and as nobody should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+WORDS = (
+    "the cache token of a repository is read before each request and never after it 答案 naïve cafe\u0301 "
+    "👩‍👩‍👧 👍🏽 🇩🇪 ❤️ `code span` **two words** [a link](https://example.org/a_b) 3. - # > snake_case *so*"
+).split(" ")
+LANGUAGES = ("python", "bash", "c++", "", "json title=a.json", "diff")
+
+
+def words(random: Random, most: int = 12) -> str:
+    return " ".join(random.choice(WORDS) for _ in range(random.randint(1, most)))
+
+
+def code(random: Random) -> list[str]:
+    line = ("    return value", "", "x = {'a': 1}", "\tif x:", "# no heading", "| no | table |", "- no item", "日本")
+    return [random.choice(line) + " " * random.randint(0, 1) for _ in range(random.randint(1, 30))] + ["last()"]
+
+
+def heading(random: Random) -> str:
+    return "#" * random.randint(1, 4) + " The " + words(random, 5)
+
+
+def paragraph(random: Random) -> str:
+    lines = range(random.choice((1, 1, 1, 4)))
+    return "\n".join("So " + ". And ".join(words(random) for _ in range(random.randint(1, 8))) + "." for _ in lines)
+
+
+def bullets(random: Random) -> str:
+    marker = random.choice(("-", "*", "1."))
+    return "\n".join(f"{marker} do {words(random)}" for _ in range(random.randint(1, 12)))
+
+
+def nested(random: Random) -> str:
+    depth = random.choice((2, 4))
+    return "\n".join(f"{' ' * depth * random.randint(0, min(number, 2))}- do {words(random)}" for number in range(12))
+
+
+def table(random: Random) -> str:
+    rows = (f"| {number} | {words(random, 4).replace('|', '')} |" for number in range(random.randint(1, 25)))
+    return "\n".join(("| number | words |", "| --- | :-: |", *rows))
+
+
+def fence(random: Random, marker: str = "") -> str:
+    marker = marker or random.choice(("```", "```", "```", "~~~", "`````"))
+    inner = ["```sh", "ls", "```"] if marker == "`````" else []
+    return "\n".join((marker + random.choice(LANGUAGES), *inner, *code(random), marker))
+
+
+def _indented(text: str, prefix: str) -> str:
+    return "\n".join(prefix + line for line in text.split("\n"))
+
+
+def fence_in_item(random: Random) -> str:
+    marker = random.choice(("-", "1.", "12."))
+    inner = _indented(f"{words(random)}\n\n{fence(random, '```')}", " " * (len(marker) + 1))
+    outer = f"{marker} do {inner.lstrip()}\n{marker} do {words(random)}"
+    return f"* do so:\n\n{_indented(outer, '  ')}" if random.random() < 0.3 else outer
+
+
+def fence_in_quote(random: Random) -> str:
+    return _indented(f"{words(random)}\n\n{fence(random, '```')}", "> ")
+
+
+def quote(random: Random) -> str:
+    return _indented(paragraph(random), "> ")
+
+
+def unbroken(random: Random) -> str:
+    return random.choice(("x", "漢", "e\u0301", "👩‍👧", "🇩🇪", "ab`")) * random.randint(1, 800)
+
+
+def garbage(random: Random) -> str:
+    pieces = ("```", "~~~", "`", "\n", "\n\n", "\r\n", "\r", "> ", "- ", "1. ", "    ", "\t", "|", "|-|", "| a |\n")
+    more = ("# ", "---", "===", "**", "[", "](", "word ", "`" * 9, "```" + "i" * 70, " " * 60, "\n" * 30, "\u0301")
+    return "".join(random.choice(pieces + more) for _ in range(random.randint(1, 60)))
+
+
+Part = Callable[[Random], str]
+NEAT: tuple[Part, ...] = (
+    heading, paragraph, paragraph, bullets, nested, table, fence, fence, fence_in_item, fence_in_quote, quote
+)  # fmt: skip
+WILD: tuple[Part, ...] = (*NEAT, unbroken, garbage, garbage)
+
+
+def answer(parts: list[tuple[Part, int]], end: str = "\n", between: str = "\n\n") -> str:
+    """The parts, each with its seed, as one text."""
+    return (between.join(part(Random(seed)) for part, seed in parts) + "\n").replace("\n", end)

@@ -1,0 +1,245 @@
+"""Whole turns: intake, lease, real /chat client over a real socket, writer, record. On both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from core.cipher import Keyring
+from core.database import Database
+from core.errors import DeliveryFailed, PlaceGone
+from core.secret import Secret
+from core.tables import TurnRow
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import event, piece, refuses, says, streams
+from tests.fakes.platform import FakePlatform
+from tests.relay.house import REPOSITORY, Process
+from tests.relay.places import question, thread
+
+HERE = thread(platform="slack")
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[FakeChat]:
+    async with FakeChat(token="process-token-1234") as fake:
+        yield fake
+
+
+@pytest.fixture
+def platform() -> FakePlatform:
+    return FakePlatform()
+
+
+@pytest.fixture
+async def process(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> AsyncIterator[Process]:
+    made = Process(database, keyring, platform, chat.url)
+    await made.map(HERE.channel)
+    async with made.running():
+        yield made
+
+
+async def test_a_question_is_answered_where_it_was_asked(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("It ", "**works** ", "so."))
+    assert await process.ask(question("How?", within=HERE)) == "answered"
+    (post,) = platform.visible(HERE)
+    assert post.text == "It **works** so."
+    assert post.footer is not None
+    assert (post.footer.repository, post.footer.model, post.footer.outcome) == (REPOSITORY, "gpt-4o", "answered")
+    (turn,) = await process.history.turns(HERE)
+    assert turn.answer is not None
+    assert (turn.answer.text, turn.outcome) == ("It **works** so.", "answered")
+    (request,) = chat.requests
+    assert (request.repository, request.question, request.token) == (REPOSITORY, "How?", "process-token-1234")
+    assert platform.texts[0] == ""  # a sign at once
+
+
+async def test_a_follow_up_carries_the_conversation_and_a_fresh_start_does_not(
+    process: Process, chat: FakeChat
+) -> None:
+    chat.will(says("First answer."), says("Second answer."), says("Third answer."))
+    await process.ask(question("First?", at=1, within=HERE))
+    await process.ask(question("And then?", at=2, within=HERE))
+    assert chat.requests[1].json["messages"] == [
+        {"role": "user", "content": "First?"},
+        {"role": "assistant", "content": "First answer."},
+        {"role": "user", "content": "And then?"},
+    ]
+    await process.history.start_anew(HERE, 3)
+    await process.ask(question("Anew?", at=3, within=HERE))
+    assert chat.requests[2].json["messages"] == [{"role": "user", "content": "Anew?"}]
+
+
+async def test_what_arrives_while_an_answer_runs_is_answered_together_in_order(
+    process: Process, chat: FakeChat, platform: FakePlatform
+) -> None:
+    chat.will(says("slow ", "answer", delay=0.05), says("both"))
+    first = asyncio.create_task(process.ask(question("one", at=1, within=HERE)))
+    await chat.arrival()
+    later = [await process.intake.accept(question(text, at=at, within=HERE)) for at, text in ((3, "three"), (2, "two"))]
+    assert later[1].turn_id is not None
+    assert await process.worker.outcome(later[1].turn_id) == "answered"
+    assert await first == "answered"
+    assert [message["content"] for message in chat.requests[1].json["messages"]] == [
+        "one",
+        "slow answer",
+        "two",
+        "three",
+    ]
+    assert set((await process.records()).values()) == {"answered"}
+    assert [post.text for post in platform.visible(HERE)] == ["slow answer", "both"]
+
+
+async def test_unmapped_is_refused_with_the_next_step(process: Process, platform: FakePlatform) -> None:
+    elsewhere = thread(channel="C2", platform="slack")
+    assert await process.ask(question(within=elsewhere)) == "refused"
+    (notice,) = platform.notices[elsewhere]
+    assert "/askrepo map" in notice
+    assert platform.visible(elsewhere) == []
+
+
+async def test_a_thread_stays_on_its_repository_until_told_otherwise(
+    process: Process, chat: FakeChat, platform: FakePlatform
+) -> None:
+    await process.ask(question("one", at=1, within=HERE))
+    await process.mappings.map(HERE.channel, "github.com/o/other", alias="other", actor="U0")
+    await process.ask(question("two", at=2, within=HERE))
+    await process.ask(question("in:other three", at=3, within=HERE))
+    await process.ask(question("four", at=4, within=HERE))
+    assert [request.repository for request in chat.requests] == [
+        REPOSITORY,
+        REPOSITORY,
+        "github.com/o/other",
+        "github.com/o/other",
+    ]
+    assert chat.requests[2].question == "three"
+    assert "github.com/o/other" in platform.visible(HERE)[2].text
+    await process.mappings.unmap(HERE.channel, "github.com/o/other", actor="U0")
+    assert await process.ask(question("five", at=5, within=HERE)) == "refused"
+
+
+async def test_a_refused_token_is_marked_and_told(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
+    stored = await process.tokens.save_for_workspace(
+        HERE.channel.workspace, Secret("wrong-token-9876"), label="team", actor="U0"
+    )
+    assert await process.ask(question(within=HERE)) == "failed"
+    (post,) = platform.visible(HERE)
+    assert "token" in post.text
+    assert "wrong-token" not in post.text
+    (listed,) = await process.tokens.list(HERE.channel.workspace)
+    assert listed.token_id == stored.token_id
+    assert listed.refused_at is not None
+    assert len(chat.requests) == 1
+
+
+async def test_a_broken_answer_is_kept_and_marked(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
+    chat.will(streams(event(piece("Half of\n```py\nx = ")), ending="cut"))
+    assert await process.ask(question(within=HERE)) == "failed"
+    (post,) = platform.visible(HERE)
+    assert post.text.startswith("Half of\n```py\nx = \n```\n")
+    assert "cut off" in post.text
+    (turn,) = await process.history.turns(HERE)
+    assert turn.answer is not None
+    assert turn.answer.text == "Half of\n```py\nx = "
+
+
+async def test_stop_keeps_the_text_so_far(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
+    chat.will(says(*("word " * 200).split(), delay=0.05))
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await platform.until(lambda: any("wordword" in post.text for post in platform.visible(HERE)))
+    assert await process.worker.stop(HERE) == 1
+    assert await asking == "stopped"
+    (post,) = platform.visible(HERE)
+    assert post.text.startswith("wordword")
+    assert post.footer is not None
+    assert post.footer.outcome == "stopped"
+
+
+async def test_long_answers_fill_posts_and_lose_nothing(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    lines = [f"Line {number} of a long answer, with some words to fill it up.\n" for number in range(400)]
+    chat.will(says(*lines))
+    await process.ask(question(within=HERE))
+    posts = platform.visible(HERE)
+    assert len(posts) > 5
+    assert "".join(post.text for post in posts) == "".join(lines)
+    assert [post.footer is not None for post in posts] == [False] * (len(posts) - 1) + [True]
+
+
+async def test_a_delivery_that_keeps_failing_ends_in_one_failure(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    async def refuse(name: str) -> None:
+        if name == "before show":
+            raise DeliveryFailed("the platform is ill")
+
+    process = Process(database, keyring, platform, chat.url, step=refuse)
+    await process.map(HERE.channel)
+    async with process.running():
+        accepted = await process.intake.accept(question(within=HERE))
+        assert accepted.turn_id is not None
+        ended = asyncio.create_task(process.worker.outcome(accepted.turn_id))
+        while not ended.done():
+            await _everything_is_due(process)
+            process.worker.wake()
+            await asyncio.wait([ended], timeout=0.05)
+        assert ended.result() == "failed"
+    assert platform.visible(HERE) == []
+
+
+async def test_a_place_that_is_gone_ends_the_turn_without_a_storm(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    calls: list[str] = []
+
+    async def gone(name: str) -> None:
+        calls.append(name)
+        raise PlaceGone("kicked")
+
+    process = Process(database, keyring, platform, chat.url, step=gone)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question(within=HERE)) == "failed"
+    assert calls == ["before show"]
+
+
+async def test_shutting_down_hands_the_question_over(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says(*["endless "] * 10_000, delay=0.02), says("Whole."))
+    first = Process(database, keyring, platform, chat.url)
+    await first.map(HERE.channel)
+    async with first.worker.running(grace=0):
+        accepted = await first.intake.accept(question(within=HERE))
+        assert accepted.turn_id is not None
+        await platform.until(lambda: any("endless" in post.text for post in platform.visible(HERE)))
+    await first.client.aclose()
+    assert set((await first.records()).values()) == {"waiting"}
+    second = Process(database, keyring, platform, chat.url)
+    async with second.running():
+        assert await second.worker.outcome(accepted.turn_id) == "answered"
+    (post,) = platform.visible(HERE)
+    assert post.text == "Whole."  # in the same post, and nothing of the first generation
+
+
+async def _everything_is_due(process: Process) -> None:
+    """As if every back-off had passed."""
+    from sqlalchemy import update
+
+    await process.database.write(lambda connection: connection.execute(update(TurnRow).values(due_at=0)))
+
+
+async def test_errors_of_the_service_are_told_in_our_words(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(refuses(404, param="model", code="model_not_found", message="secret internals at 10.0.0.7"))
+    assert await process.ask(question(within=HERE)) == "failed"
+    (post,) = platform.visible(HERE)
+    assert "model" in post.text
+    assert "10.0.0.7" not in post.text
