@@ -11,9 +11,11 @@ from core import keyfile, schema
 from core.channels.commands import Commands
 from core.channels.mappings import Mappings
 from core.channels.repositories import parse
+from core.channels.rotation import Rotation
 from core.channels.tokens import Tokens
 from core.chat.client import ChatClient, Deadlines, Service
 from core.conversation.history import History
+from core.conversation.threads import Threads
 from core.database import Database
 from core.errors import RepositoryNameError, SettingsError
 from core.localchat.repos import Repositories
@@ -39,9 +41,11 @@ class App:
     settings: Settings
     database: Database
     history: History
+    threads: Threads
     mappings: Mappings
     tokens: Tokens
     commands: Commands
+    rotation: Rotation
     intake: Intake
     leases: Leases
     repositories: Repositories
@@ -84,9 +88,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(client.aclose)
         workspaces = Workspaces(database, keyring)
         mappings = Mappings(database, workspaces, process_repository=process_repository)
-        tokens = Tokens(
-            database, workspaces, keyring, origin=settings.chat_url or EMBEDDED, process_token=token
-        )
+        tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url or EMBEDDED, process_token=token)
         workers: list[Worker] = []
 
         def wake() -> None:
@@ -98,15 +100,26 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
             settings=settings,
             database=database,
             history=History(database, workspaces),
+            threads=Threads(database),
             mappings=mappings,
             tokens=tokens,
             commands=Commands(mappings, tokens),
+            rotation=Rotation(database, keyring),
             intake=Intake(database, workspaces, wake),
             leases=Leases(database),
             repositories=repositories,
             _client=client,
             _workers=workers,
         )
+
+
+async def upgrade(settings: Settings) -> bool:
+    """Bring the database's schema up to date; whether anything was to be done. Raises SettingsError, DatabaseError."""
+    database = Database(settings.database_address())
+    try:
+        return await schema.upgrade(database)
+    finally:
+        await database.close()
 
 
 def _process_repository(settings: Settings) -> str | None:

@@ -8,7 +8,6 @@ AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce: sound for 2^32 texts a
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -23,6 +22,7 @@ _VERSION = b"\x01"
 _KEY_BYTES = 32
 _ID_BYTES = 8
 _NONCE_BYTES = 12
+_STANDARD = str.maketrans("-_", "+/")  # from the URL-safe alphabet of base64
 _HEAD = len(_VERSION) + _ID_BYTES + _NONCE_BYTES
 
 
@@ -37,7 +37,8 @@ class Cell:
     def associated_data(self) -> bytes:
         """The cell as bytes, each part with its length, so that no two cells read alike."""
         parts = (self.table, self.column, *self.row)
-        return b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+        encoded = (part.encode("utf-8", "surrogatepass") for part in parts)
+        return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Key:
     """One 256-bit key. Its id is public: a hash that tells keys apart and gives nothing away."""
 
     material: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.material) != _KEY_BYTES:  # AES would take 16 or 24 as well, and be weaker
+            raise KeyringError(f"a key is not {_KEY_BYTES} bytes long")
 
     @property
     def key_id(self) -> bytes:
@@ -76,9 +81,8 @@ class Keyring:
     @classmethod
     def parse(cls, text: str) -> Keyring:
         """Comma-separated keys, each 32 bytes in URL-safe base64. Raises KeyringError without repeating them."""
-        return cls(
-            tuple(_parse_key(part, number) for number, part in enumerate(text.split(","), 1) if part.strip())
-        )
+        parts = enumerate(text.split(","), 1)
+        return cls(tuple(_parse_key(part, number) for number, part in parts if part.strip()))
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(key_id.hex() for key_id in self._ciphers)})"
@@ -88,10 +92,9 @@ class Keyring:
 
     def seal(self, plain: bytes, cell: Cell) -> bytes:
         """Encrypt for this cell, under the first key."""
-        head = _VERSION + self._first.key_id
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[self._first.key_id].encrypt(nonce, plain, head + cell.associated_data())
-        return head + nonce + sealed
+        sealed = self._ciphers[self._first.key_id].encrypt(nonce, plain, self.head + cell.associated_data())
+        return self.head + nonce + sealed
 
     def open(self, sealed: bytes, cell: Cell) -> bytes:
         """Decrypt what was sealed for this very cell. Raises UnknownKey or Tampered; there is no fallback."""
@@ -104,9 +107,7 @@ class Keyring:
         try:
             return cipher.decrypt(nonce, sealed[_HEAD:], head + cell.associated_data())
         except InvalidTag:
-            raise Tampered(
-                f"{cell.table}.{cell.column}: does not belong to this row, or was changed"
-            ) from None
+            raise Tampered(f"{cell.table}.{cell.column}: does not belong to this row, or was changed") from None
 
     def seal_text(self, text: str, cell: Cell) -> bytes:
         """`seal` for text; lone surrogates survive."""
@@ -116,21 +117,24 @@ class Keyring:
         """`open` for text."""
         return self.open(sealed, cell).decode("utf-8", "surrogatepass")
 
-    def current(self, sealed: bytes) -> bool:
-        """Whether the value is sealed under the key that encrypts now; if not, rotation seals it anew."""
-        return sealed[1 : 1 + _ID_BYTES] == self._first.key_id
+    @property
+    def head(self) -> bytes:
+        """The first bytes of every value sealed under the key that encrypts now; rotation seals the others anew."""
+        return _VERSION + self._first.key_id
 
     def fingerprint(self, text: str) -> str:
         """Eight hex digits that tell two secrets apart, keyed so that nobody else can compute them."""
-        return hmac.new(self._first.material, b"fingerprint\x00" + text.encode(), hashlib.sha256).hexdigest()[
-            :8
-        ]
+        return hmac.new(
+            self._first.material, b"fingerprint\x00" + text.encode("utf-8", "surrogatepass"), hashlib.sha256
+        ).hexdigest()[:8]
 
 
 def _parse_key(text: str, number: int) -> Key:
+    digits = text.strip().rstrip("=")
     try:
-        material = base64.urlsafe_b64decode(text.strip().encode("ascii"))
-    except (binascii.Error, UnicodeEncodeError):
+        # strict, or a stray character in the middle would be skipped in silence; both alphabets are in use
+        material = base64.b64decode(digits.translate(_STANDARD) + "=" * (-len(digits) % 4), validate=True)
+    except ValueError:
         material = b""
     if len(material) != _KEY_BYTES:
         raise KeyringError(f"key {number} is not {_KEY_BYTES} bytes in URL-safe base64")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -106,11 +106,15 @@ def _without_libpq_names(url: URL) -> URL:
 class Database:
     """One process's connections. Raises DatabaseUnavailable or DatabaseUnreadable, and no foreign exception."""
 
-    def __init__(self, url: Secret) -> None:
+    def __init__(self, url: Secret, *, busy_seconds: float = _BUSY_SECONDS) -> None:
         self._url = parse_url(url)
+        self._busy_seconds = busy_seconds
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._reader = self._engine(pool_size=_READERS if self.is_sqlite else _POOL)
         self._writer = self._engine(pool_size=1, immediate=True) if self.is_sqlite else self._reader
+        self._open = 0  # calls under way
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._units = Batches[Unit[Any], Any](self._write_group, _GROUP)
 
     @property
@@ -132,7 +136,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with, in one snapshot."""
-        with self.translated():
+        with self.translated(), self._under_way():
             async with self._reader.connect() as connection:
                 yield connection
 
@@ -142,7 +146,7 @@ class Database:
         On SQLite concurrent units share a transaction, each in its own savepoint. A cancelled caller's unit may still
         be committed.
         """
-        with self.translated():
+        with self.translated(), self._under_way():
             if self.is_sqlite:
                 return cast("Result", await self._units.add(unit))
             async with self._writer.begin() as connection:
@@ -155,10 +159,22 @@ class Database:
             return [await _in_savepoint(connection, unit) for unit in units]
 
     async def close(self) -> None:
-        """Finish what is being written and close every connection."""
+        """Let what is under way finish, then close every connection."""
+        await self._idle.wait()
         await self._units.drain()
         await self._writer.dispose()
         await self._reader.dispose()
+
+    @contextlib.contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._open += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
 
     @contextlib.asynccontextmanager
     async def wakes(self, wake: Callable[[], None]) -> AsyncIterator[None]:
@@ -177,7 +193,7 @@ class Database:
         plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                connection = await asyncpg.connect(plain, timeout=_BUSY_SECONDS)
+                connection = await asyncpg.connect(plain, timeout=self._busy_seconds)
                 lost = asyncio.Event()
                 connection.add_termination_listener(lambda _: lost.set())  # noqa: B023 - of this connection
                 try:
@@ -194,7 +210,7 @@ class Database:
             await connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
 
     @contextlib.contextmanager
-    def translated(self) -> Any:
+    def translated(self) -> Iterator[None]:
         """Turn what the drivers raise into DatabaseError."""
         problem: DatabaseError
         try:
@@ -228,13 +244,13 @@ class Database:
                     max_overflow=0,
                     pool_pre_ping=True,
                     hide_parameters=True,
-                    connect_args={"timeout": _BUSY_SECONDS, "command_timeout": 30},
+                    connect_args={"timeout": self._busy_seconds, "command_timeout": 30},
                 )
             self._prepare_file()
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
-        _set_up_sqlite(engine, immediate=immediate, foreign_keys=foreign_keys)
+        _set_up_sqlite(engine, busy_seconds=self._busy_seconds, immediate=immediate, foreign_keys=foreign_keys)
         return engine
 
     def _prepare_file(self) -> None:
@@ -272,7 +288,7 @@ async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:
     return result
 
 
-def _set_up_sqlite(engine: AsyncEngine, *, immediate: bool, foreign_keys: bool) -> None:
+def _set_up_sqlite(engine: AsyncEngine, *, busy_seconds: float, immediate: bool, foreign_keys: bool) -> None:
     """WAL, full durability, and transactions that we begin: the driver's own begin late and upgrade badly."""
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -280,7 +296,7 @@ def _set_up_sqlite(engine: AsyncEngine, *, immediate: bool, foreign_keys: bool) 
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            f"busy_timeout = {_BUSY_SECONDS * 1000}",
+            f"busy_timeout = {int(busy_seconds * 1000)}",
             "journal_mode = WAL",
             "synchronous = FULL",
             "secure_delete = ON",

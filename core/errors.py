@@ -16,8 +16,13 @@
     ├── MappingError
     │   ├── NotMapped               no rule of the choosing order named a repository
     │   ├── UnknownAlias            `in:alias` names nothing here
+    │   ├── BadAlias                a text that cannot be an alias
     │   ├── AliasTaken              the alias already names another repository here
-    │   └── MappingGone             the thread's repository is no longer mapped, or suspended
+    │   ├── NotMappedHere           a repository named outright that is not mapped here
+    │   ├── SeveralMapped           `unmap` alone, where several repositories are mapped
+    │   ├── MappingGone             the thread's repository is no longer mapped, or suspended
+    │   ├── TokenGone               the token was removed or replaced after it had been chosen
+    │   └── TokenForElsewhere       the token was entered for another /chat service
     ├── ChatError                   the /chat service; see ChatError for its branches
     ├── DeliveryError
     │   ├── PlaceGone               the place cannot be written to any more
@@ -136,6 +141,14 @@ class UnknownAlias(MappingError):
         self.known = known
 
 
+class BadAlias(MappingError):
+    """A text that cannot be an alias. `alias` is what was written (shortened)."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__("bad alias")
+        self.alias = alias
+
+
 class AliasTaken(MappingError):
     """The alias already names another repository in this channel."""
 
@@ -152,6 +165,34 @@ class MappingGone(MappingError):
         super().__init__("suspended" if suspended else "unmapped")
         self.repository = repository
         self.suspended = suspended
+
+
+class NotMappedHere(MappingError):
+    """`repository` was named outright, and is neither mapped in this channel nor a default."""
+
+    def __init__(self, repository: str) -> None:
+        super().__init__("not mapped here")
+        self.repository = repository
+
+
+class SeveralMapped(MappingError):
+    """A single mapping was meant, and this channel has several: `repositories`."""
+
+    def __init__(self, repositories: tuple[str, ...]) -> None:
+        super().__init__("several mappings")
+        self.repositories = repositories
+
+
+class TokenGone(MappingError):
+    """The token chosen for this question has been removed or replaced since. No other one is sent in its stead."""
+
+
+class TokenForElsewhere(MappingError):
+    """The token was entered for another /chat service than the one configured now, and is not sent to it."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__("token of another service")
+        self.label = label
 
 
 class ChatError(AskrepoError):

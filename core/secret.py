@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import threading
 import weakref
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 from core.errors import SecretError
 
 _live: weakref.WeakSet[Secret] = weakref.WeakSet()
+_live_guard = threading.RLock()  # threads log too, and a set that grows while it is read raises
 
 
 class Secret:
@@ -21,7 +23,8 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         self._value = value
-        _live.add(self)
+        with _live_guard:
+            _live.add(self)
 
     def reveal(self) -> str:
         """The text itself. Call it at the very place of use, and store the result nowhere."""
@@ -33,7 +36,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        # surrogatepass: the exception for a lone surrogate would carry the text
+        mine, theirs = (secret.reveal().encode("utf-8", "surrogatepass") for secret in (self, other))
+        return hmac.compare_digest(mine, theirs)
 
     __hash__ = object.__hash__  # by identity: a hash of the value could be looked up
 
@@ -64,9 +69,9 @@ class Secret:
 
 def live_values() -> list[str]:
     """The secrets this process holds now, longest first, for the redaction of log lines."""
-    return sorted(
-        (secret._value for secret in list(_live) if len(secret._value) >= _SHORTEST), key=len, reverse=True
-    )
+    with _live_guard:
+        values = {secret.reveal() for secret in _live}
+    return sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)
 
 
 _SHORTEST = 6  # redacting shorter texts would blacken ordinary words

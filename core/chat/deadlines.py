@@ -61,7 +61,7 @@ class Watch:
     def linger(self) -> None:
         """What comes from here on is not worth a long wait. Calling it again does not prolong it."""
         if not self._lingering:
-            self._run(Deadline.SILENCE, _LINGER)
+            self._run(Deadline.SILENCE, min(_LINGER, self._deadlines.silence))
             self._lingering = True
 
     def seconds_left(self) -> float:

@@ -91,9 +91,9 @@ def _object(process: Popen[bytes], blob: str) -> bytes | None:
     except BrokenPipeError:
         raise git.GitFailed(git.Cause.OTHER) from None
     header = process.stdout.readline().split()
-    if len(header) == 2 and header[1] == b"missing":  # noqa: PLR2004 - `<id> missing`
+    if len(header) == 2 and header[1] == b"missing":  # `<id> missing`
         return None
-    if len(header) != 3:  # noqa: PLR2004 - `<id> <type> <size>`
+    if len(header) != 3:  # else `<id> <type> <size>`
         raise git.GitFailed(git.Cause.OTHER)
     size = int(header[2])
     content = process.stdout.read(size + 1)

@@ -112,10 +112,8 @@ class Clones:
         try:
             await self._transfer.fetch(self._url(name), REF, folder=incoming)
             commit = await asyncio.to_thread(git.line, ["rev-parse", "--verify", f"{REF}^{{commit}}"], folder=incoming)
-            home.mkdir(exist_ok=True)
             whole = home / f"{commit}.git"
-            if not whole.exists():
-                incoming.rename(whole)
+            await asyncio.to_thread(_install, incoming, whole)
         finally:
             await asyncio.to_thread(shutil.rmtree, incoming, ignore_errors=True)
         await asyncio.to_thread(_prune, self._folder, home)
@@ -131,6 +129,12 @@ def _commits(home: Path) -> list[Path]:
 
 def _newest(home: Path) -> Path | None:
     return next(iter(_commits(home)), None)
+
+
+def _install(incoming: Path, whole: Path) -> None:
+    whole.parent.mkdir(exist_ok=True)
+    if not whole.exists():  # else another process was faster
+        incoming.rename(whole)
 
 
 def _prune(folder: Path, home: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 _TAB = 4
 
@@ -27,7 +28,10 @@ class Definition:
 
 
 _NAME = r"(?P<name>[^\W\d]\w*)"
-_PYTHON = rf"\s*(?:async\s+)?def\s+{_NAME}\s*[(\[]|\s*class\s+(?P<type>\w+)\s*[(:\[]|(?P<constant>[A-Z_][A-Z0-9_]*)\s*(?::[^=]+)?="
+_PYTHON = (
+    rf"\s*(?:async\s+)?def\s+{_NAME}\s*[(\[]|\s*class\s+(?P<type>\w+)\s*[(:\[]"
+    r"|(?P<constant>[A-Z_][A-Z0-9_]*)\s*(?::[^=]+)?="
+)
 _NOT_A_METHOD = r"(?!(?:if|for|while|switch|catch|return|function|with|else|do|await|new|throw|typeof)\b)"
 _SCRIPT = (
     r"\s*(?:export\s+)?(?:default\s+)?(?:declare\s+)?(?:"
@@ -67,8 +71,10 @@ _PHP = (
     rf"\s*(?:(?:public|private|protected|static|abstract|final|readonly)\s+)*(?:function\s+&?{_NAME}"
     r"|(?:class|interface|trait|enum)\s+(?P<type>\w+))"
 )
-_ELIXIR = rf"\s*(?:def|defp|defmacro|defmacrop|defguard)\s+{_NAME}|\s*def(?:module|protocol|impl)\s+(?:\w+\.)*(?P<type>\w+)"
-_SHELL = rf"\s*(?:function\s+(?P<name>[\w-]+)|(?P<method>[\w-]+)\s*\(\))\s*(?:\(\)\s*)?\{{?"
+_ELIXIR = (
+    rf"\s*(?:def|defp|defmacro|defmacrop|defguard)\s+{_NAME}|\s*def(?:module|protocol|impl)\s+(?:\w+\.)*(?P<type>\w+)"
+)
+_SHELL = r"\s*(?:function\s+(?P<name>[\w-]+)|(?P<method>[\w-]+)\s*\(\))"
 _SQL = (
     r"(?i:\s*create\s+(?:or\s+replace\s+)?(?:unique\s+|temp(?:orary)?\s+|materialized\s+)*"
     r"(?:table|view|function|procedure|trigger|index|type)\s+(?:if\s+not\s+exists\s+)?[\"'`\[]?(?:\w+\.)?(?P<name>\w+))"
@@ -125,11 +131,12 @@ def find(lines: list[str], language: str) -> list[Definition]:
         match = None if fenced else pattern.match(line[:_LONGEST_LINE])
         name = next((text for text in match.groupdict().values() if text), None) if match else None
         if name is not None:
-            found.append(Definition(name, number, _indent(line)))
+            found.append(Definition(name, number, indent(line)))
     return found if language in {"markdown", "makefile", "toml", "ini"} else _scoped(found)
 
 
-def _indent(line: str) -> int:
+def indent(line: str) -> int:
+    """How far in a line begins, in columns."""
     expanded = line.expandtabs(_TAB)
     return len(expanded) - len(expanded.lstrip())
 
@@ -150,6 +157,6 @@ def _scoped(found: list[Definition]) -> list[Definition]:
 def _underlined(lines: list[str]) -> list[Definition]:
     return [
         Definition(title.strip()[:100], number, 0)
-        for number, (title, below) in enumerate(zip(lines, lines[1:], strict=False), 1)
+        for number, (title, below) in enumerate(pairwise(lines), 1)
         if title.strip() and not title[0].isspace() and _UNDERLINE.match(below) and not _UNDERLINE.match(title)
     ]

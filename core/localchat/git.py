@@ -51,20 +51,20 @@ class GitFailed(AskrepoError):
         self.cause = cause
 
 
+_UNKNOWN = (
+    r"repository '.*' not found|repository not found|could not read (?:username|password)|authentication failed"
+    r"|requested URL returned error: 4(?!08|29)\d\d|does not appear to be a git repository"
+    r"|support for password authentication|not valid: is this a git repository"
+)
+_AWAY = (
+    r"could not resolve|failed to connect|couldn't connect|timed out|connection (?:was )?(?:reset|refused)"
+    r"|network is unreachable|unable to access|early EOF|hung up|RPC failed|SSL|certificate"
+)
 _SIGNS = (
     (Cause.FOREIGN, r"dubious ownership|is owned by someone else"),
     (Cause.EMPTY, r"couldn't find remote ref HEAD|Needed a single revision|unknown revision"),
-    (
-        Cause.NOT_FOUND,
-        r"repository '.*' not found|repository not found|could not read username|could not read password"
-        r"|authentication failed|requested URL returned error: 4(?!08|29)\d\d|does not appear to be a git repository"
-        r"|support for password authentication|not valid: is this a git repository",
-    ),
-    (
-        Cause.AWAY,
-        r"could not resolve|failed to connect|couldn't connect|timed out|connection (?:was )?(?:reset|refused)"
-        r"|network is unreachable|unable to access|early EOF|hung up|RPC failed|SSL|certificate",
-    ),
+    (Cause.NOT_FOUND, _UNKNOWN),
+    (Cause.AWAY, _AWAY),
     (Cause.NO_REPOSITORY, r"not a git repository|must be run in a work tree|cannot change to"),
 )
 

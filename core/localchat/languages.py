@@ -65,6 +65,19 @@ _TEST = re.compile(
     r"(?i)(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|testdata|fixtures|e2e|benchmarks?)/"
     r"|(?:^|/)(?:test_[^/]*|conftest\.py)$|[._-](?:test|tests|spec)\.[^/.]+$|(?:^|/)[^/]*(?-i:Tests?|Spec)\.[^/.]+$"
 )
+_IMPORTS = {
+    language: re.compile(rf"\s*(?:{pattern})")
+    for languages, pattern in (
+        ("python", r"(?:import|from)\s"),
+        ("javascript typescript", r"import\b|export\s*[{*]|(?:const|let|var)\s.*=\s*require\("),
+        ("java kotlin scala swift dart haskell go", r"(?:import|package|export)\b"),
+        ("rust php", r"(?:pub\s+)?use\s|(?:require|include)(?:_once)?\b"),
+        ("csharp", r"using\s+[\w.]+\s*(?:=.*)?;"),
+        ("c cpp", r"#\s*include\b|using\s"),
+        ("ruby elixir lua", r"(?:require|require_relative|import|alias|use)\b|local\s+\w+\s*=\s*require\b"),
+    )
+    for language in languages.split()
+}
 
 
 def language(path: str) -> str:
@@ -79,3 +92,9 @@ def kind(path: str) -> Kind:
     if language(path) in _PROSE or _PROSE_NAMES.fullmatch(PurePosixPath(path).name):
         return Kind.PROSE
     return Kind.TEST if _TEST.search(path) else Kind.CODE
+
+
+def is_import(line: str, language: str) -> bool:
+    """Whether a line of code only brings names in from elsewhere."""
+    pattern = _IMPORTS.get(language)
+    return pattern is not None and bool(pattern.match(line))

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from core.localchat import git, languages
 from core.localchat.places import Place
@@ -50,18 +50,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of one repository in one state. `staged`: git's index is not what HEAD holds."""
+    """The files of one repository in one state."""
 
     place: Place
     state: str
     entries: tuple[Entry, ...]
     skipped: tuple[tuple[str, Skip], ...]
-    staged: bool = False
 
 
-_LOCKS = frozenset(
-    "package-lock.json npm-shrinkwrap.json pnpm-lock.yaml bun.lockb go.sum go.work.sum packages.lock.json "
-    "cartfile.resolved package.resolved gradle.lockfile".split()
+_LOCKS = re.compile(
+    r"package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|bun\.lockb|go(?:\.work)?\.sum|packages\.lock\.json"
+    r"|(?:cartfile|package)\.resolved|gradle\.lockfile|.*\.lock"
 )
 _MINIFIED = re.compile(r"(?i)[.-]min\.(?:js|css|mjs)$|\.(?:map|bundle\.js|chunk\.js)$")
 _LINK, _SUBMODULE, _SPARSE = "120000", "160000", "S"
@@ -70,13 +69,11 @@ _LINK, _SUBMODULE, _SPARSE = "120000", "160000", "S"
 def of(place: Place) -> Listing:
     """What is to be read. Blocking, some milliseconds for a thousand files. Raises git.GitMissing or git.GitFailed."""
     found = list(_committed(place) if place.bare else _on_disk(place))
-    entries = sorted((entry for entry in found if isinstance(entry, Entry)), key=_importance)
-    kept, cut = _within_limits(entries)
+    kept, cut = within_limits([entry for entry in found if isinstance(entry, Entry)])
     skipped = [item for item in found if not isinstance(item, Entry)]
     skipped += [(entry.path, Skip.CAP) for entry in cut]
-    staged = not place.bare and _staged(place)
-    state = place.commit if place.bare else _digest(place.commit, kept, skipped, staged=staged)
-    return Listing(place, state, tuple(kept), tuple(skipped), staged)
+    state = place.commit if place.bare else _digest(place.commit, kept, skipped)
+    return Listing(place, state, tuple(kept), tuple(skipped))
 
 
 def refused(path: str, mode: str) -> Skip | None:
@@ -87,10 +84,15 @@ def refused(path: str, mode: str) -> Skip | None:
         return Skip.SUBMODULE
     if not path.isprintable():
         return Skip.NAME  # also names that are no UTF-8: they cannot be cited so that anybody finds them
-    name = PurePosixPath(path).name.lower()
-    if name in _LOCKS or name.endswith(".lock"):
+    name = path.rpartition("/")[2].lower()
+    if _LOCKS.fullmatch(name):
         return Skip.LOCK
     return Skip.MINIFIED if _MINIFIED.search(name) else None
+
+
+def shown(path: str) -> str:
+    """A path as it can be printed and stored; only unprintable characters are replaced by escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
 
 
 def _committed(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
@@ -100,7 +102,7 @@ def _committed(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
         mode, _, blob, size = about.split()
         why = refused(path, mode)
         if why is not None:
-            yield path, why
+            yield shown(path), why
         elif int(size) > LARGEST_OCTETS:
             yield path, Skip.LARGE
         else:
@@ -108,6 +110,7 @@ def _committed(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
 
 
 def _on_disk(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
+    top = str(place.folder)
     real: dict[str, bool] = {}
     seen: set[str] = set()
     for record in _records(git.run(["ls-files", "-s", "-t", "-z", "--full-name"], folder=place.folder)):
@@ -117,15 +120,15 @@ def _on_disk(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
             continue  # not checked out on purpose; or unmerged, and then listed once for each side
         seen.add(path)
         why = refused(path, mode)
-        yield (path, why) if why is not None else _entry(place.folder, path, blob, real)
+        yield (shown(path), why) if why is not None else _entry(top, path, blob, real)
 
 
-def _entry(top: Path, path: str, blob: str, real: dict[str, bool]) -> Entry | tuple[str, Skip]:
+def _entry(top: str, path: str, blob: str, real: dict[str, bool]) -> Entry | tuple[str, Skip]:
     parent = path.rpartition("/")[0]
     if parent not in real:
-        real[parent] = inside(top, parent)
+        real[parent] = inside(Path(top), parent)
     try:
-        found = os.lstat(top / path)
+        found = os.lstat(f"{top}/{path}")
     except OSError:
         return path, Skip.GONE
     if not real[parent] or stat.S_ISLNK(found.st_mode):
@@ -140,39 +143,42 @@ def _entry(top: Path, path: str, blob: str, real: dict[str, bool]) -> Entry | tu
 
 def inside(top: Path, folder: str) -> bool:
     """Whether a folder of the tree is reached without a symbolic link, and so lies in the tree."""
-    return os.path.realpath(top / folder) == os.path.join(os.path.realpath(top), *folder.split("/")).rstrip(os.sep)
+    return os.path.realpath(top / folder) == str(Path(os.path.realpath(top), *folder.split("/")))
 
 
 def _records(listed: bytes) -> Iterator[str]:
     return (os.fsdecode(record) for record in listed.split(b"\0") if record)
 
 
-def _staged(place: Place) -> bool:
-    """Compares git's index with HEAD only: comparing the working tree would run filters the repository configures."""
-    changed = git.run(["diff-index", "--cached", "--name-only", "-z", "HEAD", "--"], folder=place.folder)
-    return bool(changed)
+def staged(place: Place) -> bool:
+    """Whether git's index is not what HEAD holds.
+
+    Only these two are compared: comparing the working tree would run filters that the repository configures.
+    """
+    return not place.bare and bool(
+        git.run(["diff-index", "--cached", "--name-only", "HEAD", "--"], folder=place.folder)
+    )
 
 
-def _importance(entry: Entry) -> tuple[int, str]:
-    """What stays when the limits cut: code before tests before prose."""
-    return list(languages.Kind).index(languages.kind(entry.path)), entry.path
-
-
-def _within_limits(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+def within_limits(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """What is read, and what is cut: of too much, code stays before tests before prose."""
+    if len(entries) <= MOST_FILES and sum(entry.size for entry in entries) <= MOST_OCTETS:
+        return entries, []
+    kinds = list(languages.Kind)
     kept: list[Entry] = []
     cut: list[Entry] = []
     octets = 0
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: kinds.index(languages.kind(entry.path))):
         fits = len(kept) < MOST_FILES and octets + entry.size <= MOST_OCTETS
         (kept if fits else cut).append(entry)
         octets += entry.size if fits else 0
     return kept, cut
 
 
-def _digest(commit: str, entries: list[Entry], skipped: list[tuple[str, Skip]], *, staged: bool) -> str:
-    digest = hashlib.sha256(f"{commit} {staged}".encode())
+def _digest(commit: str, entries: list[Entry], skipped: list[tuple[str, Skip]]) -> str:
+    digest = hashlib.sha256(commit.encode())
     for entry in entries:
         digest.update(f"{entry.path}\0{entry.stamp}\0".encode())
     for path, why in skipped:
-        digest.update(os.fsencode(f"{path}\0{why}\0"))
+        digest.update(f"{path}\0{why}\0".encode())
     return digest.hexdigest()

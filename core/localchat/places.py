@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _PROBLEMS = {
     Cause.NO_REPOSITORY: "is not inside a git repository",
     Cause.EMPTY: "has no commit yet",
 }
+_ASKED = ("--is-bare-repository", "--is-inside-git-dir", "--absolute-git-dir", "--show-cdup")  # cdup: not where bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,16 @@ def locate(path: Path) -> Place:
     path = path.expanduser()
     _check(path)
     try:
-        bare, inside = git.line(["rev-parse", "--is-bare-repository", "--is-inside-git-dir"], folder=path).split("\n")
-        if inside == "true" and bare == "false":
-            raise RepositoryPathError(str(path), "is a repository's own .git folder; give the folder around it")
-        top = "--absolute-git-dir" if bare == "true" else "--show-toplevel"
-        folder = Path(git.line(["rev-parse", top], folder=path))
-        commit = git.line(["rev-parse", "--verify", "HEAD^{commit}"], folder=folder)
+        told = git.line(["rev-parse", *_ASKED, "HEAD^{commit}"], folder=path).split("\n")
     except git.GitFailed as failure:
         problem = _PROBLEMS.get(failure.cause, "could not be read by git")
         raise RepositoryPathError(str(path), problem) from None
-    return Place(folder, commit, bare == "true")
+    bare, inside, *folders, commit = told
+    if bare == "true":
+        return Place(Path("\n".join(folders)), commit, bare=True)
+    if inside == "true":
+        raise RepositoryPathError(str(path), "is a repository's own .git folder; give the folder around it")
+    return Place(Path(os.path.realpath(path / folders[-1])), commit, bare=False)
 
 
 def origin(folder: Path) -> str | None:

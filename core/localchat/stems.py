@@ -14,7 +14,10 @@ _STEP_2 = {
     "biliti": "ble",
 }  # fmt: skip
 _STEP_3 = {"icate": "ic", "ative": "", "alize": "al", "iciti": "ic", "ical": "ic", "ful": "", "ness": ""}
-_STEP_4 = "al ance ence er ic able ible ant ement ment ent ou ism ate iti ous ive ize".split()
+_STEP_4 = [
+    "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ou", "ism", "ate", "iti", "ous",
+    "ive", "ize",
+]  # fmt: skip
 
 
 def _longest_first(endings: list[str]) -> list[str]:
@@ -94,7 +97,7 @@ def _replaced(word: str, order: list[str], endings: dict[str, str]) -> str:
 def _dropped(word: str) -> str:
     endings = (*_ORDER_4, "ion")
     ending = next((ending for ending in endings if word.endswith(ending)), None)
-    if ending is None or _measure(word[: -len(ending)]) < 2:  # noqa: PLR2004 - Porter's own measure
+    if ending is None or _measure(word[: -len(ending)]) < 2:
         return word
     if ending == "ion" and word[-4] not in "st":
         return word

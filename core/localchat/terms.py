@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
+from core.localchat import languages
 from core.localchat.stems import stem
 
 _IDENTIFIER = re.compile(r"\w+")
@@ -27,7 +29,7 @@ def of_identifier(identifier: str) -> tuple[str, ...]:
         parts = [part.lower() for part in _PART.findall(identifier)]
     else:
         parts = [part.casefold() for part in identifier.split("_") if part]
-    if len(parts) < 2:  # noqa: PLR2004 - a single part is the whole
+    if len(parts) < 2:
         return tuple(stem(part) for part in parts)
     return (*(stem(part) for part in parts if len(part) > 1), joined(parts))
 
@@ -40,3 +42,8 @@ def joined(parts: list[str]) -> str:
 def of_text(text: str) -> list[str]:
     """All terms of a text, repetitions included."""
     return [term for identifier in identifiers(text) for term in of_identifier(identifier)]
+
+
+def of_lines(lines: Iterable[str], language: str) -> list[str]:
+    """All terms of a file's lines. Imports are left out: they name everything and explain nothing."""
+    return [term for line in lines if not languages.is_import(line, language) for term in of_text(line)]

@@ -18,7 +18,7 @@ from core.chat.contract import Message
 from core.chat.progress import Delta, Finished, Shortened, Waiting
 from core.conversation.history import Exchange, History
 from core.conversation.values import Asker, Notice, Outcome, Question
-from core.errors import ChatError, CipherError, GaveUp, MappingError, PlaceGone, TokenRefused
+from core.errors import ChatError, CipherError, DeliveryFailed, GaveUp, MappingError, PlaceGone, TokenRefused
 from core.relay.claims import Claim, Ending
 from core.relay.delivery import Delivery, Footer, Writer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
@@ -97,6 +97,11 @@ class Answering:
             ending = await self._refuse(hold, question, error)
         except PlaceGone as error:
             log.warning("the place is gone", turn=claim.turn_id, reason=str(error))
+            ending = Ending(Outcome.FAILED)
+        except DeliveryFailed as error:
+            if claim.failures < MOST_FAILURES:
+                raise
+            log.error("gave up, and cannot even say so", turn=claim.turn_id, reason=str(error))
             ending = Ending(Outcome.FAILED)
         hold.ending = True
         await self._leases.finish(claim, ending)

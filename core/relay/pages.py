@@ -30,6 +30,8 @@ _UNFINISHED = (Kind.HEADING, Kind.UNDERLINE, Kind.DELIMITER)
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # what would be no text any more at the start of a line
 _MARKUP = re.compile(r" *(?:```|~~~|>|#{1,6} |(?:[-+*]|\d{1,9}[.)]) )")
+# what may stand before the text of a line
+_MARKERS = re.compile(r"(?:[ \t]*(?:>|(?:#{1,6}|[-+*]|\d{1,9}[.)])(?=[ \t])))*[ \t]*")
 # code span, link, bold; one that is not closed yet reaches to the end
 _INLINE = re.compile(
     r"(?<!`)(`+)(?!`).*?(?:(?<!`)\1(?!`)|$)|\[[^\[\]]*(?:\](?:\([^()\s]*\)?)?|$)|\*\*\S[^*]*(?:\*\*|$)"
@@ -163,12 +165,13 @@ def _place(shown: str, begin: int, lines: list[_Line], room: range, limit: int) 
     good = [end for end in ends if end[0] is not _Rank.AWKWARD]
     if upper := [end for end in good if end[1] >= half]:
         return max(upper)[1]
-    line = next(line for line in reversed(lines) if line.start < room[-1])
-    reach = range(max(room.start, half, line.start + 1), room.stop)
-    if not (line.before.fenced or line.after.tabled):
+    line = next(line for line in reversed(lines) if line.start < room[-1] and line.text.strip())
+    start = line.start + len((_MARKERS.match(line.text) or [""])[0]) + 1
+    reach = range(max(room.start, half, start), room.stop)
+    if not (line.before.fenced or line.after.fenced or line.after.tabled):
         prose = shown[: line.start] + _INLINE.sub(lambda found: "x" * len(found[0]), shown[line.start :])
-        for pattern in (_SENTENCE, _SPACE):
-            if places := _places(pattern, prose, reach):
+        for pattern, text in ((_SENTENCE, prose), (_SPACE, prose), (_SPACE, shown)):
+            if places := _places(pattern, text, reach):
                 return places[-1]
     if ends:
         return (good or ends)[-1][1]
@@ -184,7 +187,7 @@ def _line_ends(lines: list[_Line], room: range) -> list[tuple[_Rank, int]]:
     found: list[tuple[_Rank, int]] = []
     seen, gap = Kind.BLANK, False
     for line in lines:
-        if line.start in room and line.after.kind is not Kind.BLANK:
+        if line.start in room and line.text.strip():
             found.append((_rank(line, seen, gap=gap), line.start))
         gap = line.after.kind is Kind.BLANK or not line.text.strip()
         seen = seen if gap else line.after.kind

@@ -67,6 +67,7 @@ class Worker:
     @contextlib.asynccontextmanager
     async def running(self, grace: float = 20.0) -> AsyncIterator[None]:
         """Answers while the context is open; at its end, running answers get `grace` seconds, then are handed back."""
+        self._closing = False
         claiming = asyncio.create_task(self._keep_claiming())
         renewing = asyncio.create_task(self._keep_renewing())
         try:

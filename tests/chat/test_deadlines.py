@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 
 import pytest
 
@@ -12,7 +11,7 @@ from core.chat.client import Deadlines, Delta, Finished
 from core.chat.deadlines import Watch
 from core.errors import ChatTimeout, Deadline, UnusableAnswer
 from core.secret import bearer
-from tests.chat.asking import QUESTION, REPOSITORY, TOKEN, Asked, ask, asking
+from tests.chat.asking import QUESTION, REPOSITORY, TOKEN, Asked, ask, asking, listening
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import (
     Exchange,
@@ -28,7 +27,8 @@ from tests.fakes.chat_replies import (
     streams,
 )
 
-SHORT = 0.2
+SHORT = 0.05  # seconds; where something must happen within it, ENOUGH
+ENOUGH = 0.5
 FIRST = event(piece("So far"))
 
 
@@ -102,9 +102,9 @@ ENDLESS = [floods(event(piece("x")), pause=0.01), floods(event(piece("x")) + b":
 @pytest.mark.parametrize("endless", ENDLESS)
 async def test_text_without_end_is_the_total_deadline(endless: Reply) -> None:
     async with FakeChat(endless) as fake:
-        asked = await ask(fake.url, deadlines=Deadlines(connect=20, first_token=20, silence=20, total=SHORT))
+        asked = await ask(fake.url, deadlines=Deadlines(connect=20, first_token=20, silence=20, total=ENOUGH))
         deadline, seconds, partial = timeout(asked)
-        assert (deadline, seconds, partial.strip("x")) == (Deadline.TOTAL, SHORT, "")
+        assert (deadline, seconds, partial.strip("x")) == (Deadline.TOTAL, ENOUGH, "")
         assert partial
 
 
@@ -132,33 +132,26 @@ async def test_an_unstreamed_answer_may_take_the_whole_total() -> None:
         assert len(fake.requests) == 1
 
 
-@asynccontextmanager
-async def mute() -> AsyncIterator[str]:
-    """The https address of a server that takes connections and never says a word."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await reader.read(1 << 16):
-                pass
-        except OSError:
+async def test_a_connection_that_never_stands_is_the_connect_deadline_and_is_closed() -> None:
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1 << 16):
             pass
-        writer.close()
+        ended.release()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-async def test_a_connection_that_never_stands_is_the_connect_deadline() -> None:
-    async with mute() as url, asking(url, deadlines=Deadlines(SHORT, 20, 20, 60)) as asker:
+    ended = asyncio.Semaphore(0)
+    deadlines = Deadlines(connect=SHORT, first_token=20, silence=20, total=60)
+    async with listening(mute) as port, asking(f"https://127.0.0.1:{port}", deadlines=deadlines) as asker:
         assert timeout(await asker.ask()) == (Deadline.CONNECT, SHORT, "")
         assert len(asker.pauses) == 2
+        async with asyncio.timeout(1):
+            for _ in range(3):
+                await ended.acquire()
 
 
 @pytest.mark.parametrize("ending", [b"", b": ping\n\n" * 3, event({"choices": [], "usage": {"total_tokens": 5}})])
 async def test_nothing_is_lost_when_the_connection_stalls_after_the_finish_reason(ending: bytes) -> None:
     async with FakeChat(streams(*stream(["Whole."], done=False), ending, ending="stall")) as fake:
-        asked = await ask(fake.url, deadlines=Deadlines(20, 20, SHORT, 60))
+        asked = await ask(fake.url, deadlines=Deadlines(20, 20, ENOUGH, 60))
         assert asked.finished.text == "Whole."
 
 
@@ -179,11 +172,11 @@ async def test_a_slow_asker_is_not_the_services_silence() -> None:
     taken = asyncio.Event()
     async with (
         FakeChat(reply) as fake,
-        asking(fake.url, deadlines=Deadlines(20, 20, SHORT, 60)) as asker,
+        asking(fake.url, deadlines=Deadlines(20, 20, ENOUGH, 60)) as asker,
         aclosing(asker.client.ask(REPOSITORY, QUESTION, bearer(TOKEN))) as progress,
     ):
         assert await anext(progress) == Delta("So far")
-        await asyncio.sleep(SHORT * 2)  # the asker's platform makes us wait
+        await asyncio.sleep(ENOUGH * 1.2)  # the asker's platform makes us wait
         taken.set()
         last = [step async for step in progress][-1]
         assert isinstance(last, Finished)

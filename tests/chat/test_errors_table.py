@@ -23,7 +23,7 @@ from core.errors import (
     UnknownRepository,
     UnusableAnswer,
 )
-from tests.chat.asking import Asked, ask, asking
+from tests.chat.asking import Asked, ask, asking, listening
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import (
     Reply,
@@ -138,11 +138,8 @@ async def test_a_service_that_does_not_speak_tls() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(response(b"", 400))
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(serve) as port:
         asked = await ask(f"https://127.0.0.1:{port}")
     assert isinstance(asked.error, ServiceUnavailable)
 

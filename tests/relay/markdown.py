@@ -6,9 +6,25 @@ from collections.abc import Callable
 from random import Random
 
 WORDS = (
-    "the cache token of a repository is read before each request and never after it 答案 naïve cafe\u0301 "
-    "👩‍👩‍👧 👍🏽 🇩🇪 ❤️ `code span` **two words** [a link](https://example.org/a_b) 3. - # > snake_case *so*"
-).split(" ")
+    *("the", "cache", "token", "of", "repository", "is", "read", "before", "it", "答案", "naïve", "cafe\u0301"),
+    *(
+        "👩‍👩‍👧",
+        "👍🏽",
+        "🇩🇪",
+        "❤️",
+        "`code`",
+        "`code",
+        "span`",
+        "**two",
+        "words**",
+        "*so*",
+        "snake_case",
+        "3.",
+        "#",
+        ">",
+    ),
+    *("[a link](https://example.org/a_b)", "[not", "https://example.org/#c-d", "\\*", "```", "```x```", "<b>", "-"),
+)
 LANGUAGES = ("python", "bash", "c++", "", "json title=a.json", "diff")
 
 
@@ -75,16 +91,22 @@ def unbroken(random: Random) -> str:
 
 
 def garbage(random: Random) -> str:
-    pieces = ("```", "~~~", "`", "\n", "\n\n", "\r\n", "\r", "> ", "- ", "1. ", "    ", "\t", "|", "|-|", "| a |\n")
-    more = ("# ", "---", "===", "**", "[", "](", "word ", "`" * 9, "```" + "i" * 70, " " * 60, "\n" * 30, "\u0301")
+    pieces = ("```", "~~~", "`", "\n", "\n\n", "\r\n", "\r", "> ", "- ", "1. ", "    ", "\t", "word ", "**", "[", "](")
+    more = ("# ", "---", "===", "`" * 9, "```" + "i" * 70, " " * 60, "\n" * 30, "\u0301")
     return "".join(random.choice(pieces + more) for _ in range(random.randint(1, 60)))
+
+
+def pipes(random: Random) -> str:
+    # Not among the garbage: readers disagree whether a fence with a pipe may head a table.
+    pieces = ("|", "|-|", "| a |\n", "| a | b |\n|-|-|\n", "\n", "\n\n", ":-", "word ", "- ", "> ", "\\|", "`|`")
+    return "".join(random.choice(pieces) for _ in range(random.randint(1, 40)))
 
 
 Part = Callable[[Random], str]
 NEAT: tuple[Part, ...] = (
     heading, paragraph, paragraph, bullets, nested, table, fence, fence, fence_in_item, fence_in_quote, quote
 )  # fmt: skip
-WILD: tuple[Part, ...] = (*NEAT, unbroken, garbage, garbage)
+WILD: tuple[Part, ...] = (*NEAT, unbroken, garbage, garbage, pipes)
 
 
 def answer(parts: list[tuple[Part, int]], end: str = "\n", between: str = "\n\n") -> str:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from core.relay.pages import MINIMUM, Page, closed, pages
 from tests.relay.markdown import NEAT, WILD, Part, answer
@@ -71,12 +70,12 @@ def test_nothing_is_lost_and_no_page_is_over_the_limit_or_blank(text: str, limit
     assert_lossless(text, pages(text, limit), limit)
 
 
-@given(texts(WILD, 6), limits, seeds)
-@settings(max_examples=150, deadline=None)
+@given(texts(WILD, 4), limits, seeds)
+@settings(max_examples=80, deadline=None)
 def test_full_pages_stay_as_the_text_grows(text: str, limit: int, seed: int) -> None:
     random, end, before = Random(seed), 0, list[Page]()
     while end < len(text):
-        end = min(len(text), end + random.choice((1, 2, 3, 5, 8, 40)))
+        end = min(len(text), end + random.choice((1, 2, 3, 5, 8, 40, 200)))
         after = pages(text[:end], limit)
         assert_stable(before, after)
         assert pages(text[:end], limit, before) == after, "going on from earlier pages gives other pages"
@@ -133,8 +132,7 @@ def test_no_character_is_parted_from_its_marks(text: str, limit: int) -> None:
 @given(neat, st.sampled_from((500, 2_000)))
 @settings(max_examples=150, deadline=None)
 def test_no_page_but_the_last_is_nearly_empty(text: str, limit: int) -> None:
-    # a third, not a half: a table row or an unbreakable word may ask for less
-    assert all(len(page.text) >= limit // 3 for page in pages(text, limit)[:-1])
+    assert all(len(page.text) >= limit // 2 for page in pages(text, limit)[:-1])
 
 
 def test_code_that_is_cut_is_closed_and_opened_again() -> None:
@@ -250,8 +248,8 @@ class Counted(str):
 
 
 @pytest.mark.parametrize("unit", ["x", "a\n", "> ", "`a b` ", "[ ", "** ", "e\u0301", " \n", "| a ", "- ", "```\n"])
-def test_the_work_is_linear_even_for_one_line_of_a_million(unit: str) -> None:
-    text = Counted("x" + unit * (2**20 // len(unit)))
+def test_the_work_is_linear(unit: str) -> None:
+    text = Counted("x" + unit * ((2**20 if unit == "x" else 2**17) // len(unit)))
     made = pages(text, 2_000)
     assert_lossless(text, made, 2_000)
     assert text.taken <= 4 * len(text)

@@ -138,7 +138,7 @@ async def test_a_refused_token_is_marked_and_told(process: Process, platform: Fa
 
 
 async def test_a_broken_answer_is_kept_and_marked(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
-    chat.will(streams(event(piece("Half of\n```py\nx = ")), ending="cut"))
+    chat.will(streams(event(piece("Half of\n```py\nx = ")), ending="close"))
     assert await process.ask(question(within=HERE)) == "failed"
     (post,) = platform.visible(HERE)
     assert post.text.startswith("Half of\n```py\nx = \n```\n")

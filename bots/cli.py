@@ -1,0 +1,266 @@
+"""The `askrepo` command. Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong usage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from bots import operator
+from bots.console.app import Options, Session
+from bots.console.desk import desk
+from bots.console.journal import journal
+from bots.console.lock import ThreadLocks
+from bots.console.outgoing import harmless
+from bots.errors import CommandError
+from bots.operator import Where
+from core import bootstrap, logs, settings
+from core.bootstrap import App
+from core.cipher import new_key
+from core.errors import AskrepoError, RepositoryPathError
+from core.localchat.repos import Repositories
+from core.settings import Settings, cache_folder, data_folder
+from core.wording import sentence
+
+Result = TypeVar("Result")
+
+log = logs.get(__name__)
+
+
+def _group(text: str) -> typer.Typer:
+    return typer.Typer(
+        help=text,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+app = _group("Ask questions about your code where your team already talks.")
+chat = _group("The embedded /chat.")
+database = _group("The database.")
+keys = _group("The keys under which what is stored is encrypted.")
+token = _group("The tokens for /chat.")
+app.add_typer(chat, name="chat")
+app.add_typer(database, name="db")
+app.add_typer(keys, name="keys")
+app.add_typer(token, name="token")
+
+Platform = Annotated[str, typer.Option(help="The channel's platform.")]
+Workspace = Annotated[str | None, typer.Option(help="The workspace's id; else this user's consoles.")]
+Channel = Annotated[str | None, typer.Option(help="The channel's id; else the console of this folder.")]
+Repository = Annotated[str | None, typer.Argument(help="owner/name, or any address of the repository.")]
+
+
+def main() -> None:
+    """The console script. Whatever happens, one sentence is shown and no traceback."""
+    try:
+        app(prog_name="askrepo")
+    except (AskrepoError, CommandError, OSError) as error:
+        problem = _problem(error)
+    except Exception as error:
+        problem = _unexpected(error, None)
+    finally:
+        _drop_unwritten()
+    print(harmless(problem), file=sys.stderr)
+    sys.exit(1)
+
+
+def _problem(error: AskrepoError | CommandError | OSError) -> str:
+    match error:
+        case RepositoryPathError():
+            return f"{sentence(error)} Give another folder, or a name such as `owner/name`."
+        case AskrepoError():
+            return sentence(error, operator=True)
+        case OSError():
+            reason = (error.strerror or type(error).__name__).lower()
+            return f"`{error.filename}` cannot be used: {reason}." if error.filename else f"It failed: {reason}."
+    return str(error)
+
+
+def _unexpected(error: Exception, journal_path: Path | None) -> str:
+    """Words for a bug of ours; its trace goes to the log alone."""
+    (log.error if journal_path else log.debug)("unexpected", exc_info=error)
+    where = f"`{journal_path}` has the details" if journal_path else "`ASKREPO_LOG_LEVEL=debug` shows the details"
+    return f"Something went wrong that should not have ({type(error).__name__}); {where}."
+
+
+def _drop_unwritten() -> None:
+    """Where nobody reads our output any more, the interpreter must not complain about it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _loaded() -> Settings:
+    """The settings, with logs on standard error: warnings alone unless a level was asked for."""
+    loaded = settings.load()
+    level = loaded.log_level if "log_level" in loaded.model_fields_set else "warning"
+    logs.configure(level, loaded.log_format)
+    return loaded
+
+
+def _with_app(work: Callable[[App], Awaitable[Result]]) -> Result:
+    loaded = _loaded()
+
+    async def run() -> Result:
+        async with bootstrap.opened(loaded) as parts:
+            return await work(parts)
+
+    return asyncio.run(run())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"askrepo {version('askrepo')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Ask questions about your code where your team already talks."""
+
+
+@app.command()
+def console(
+    repo: Annotated[str | None, typer.Option(help="A folder, or a repository's name.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last conversation here.")] = False,
+    ask: Annotated[str | None, typer.Option(help="A question to begin with; without a terminal, the only one.")] = None,
+) -> None:
+    """Ask in the terminal, or from a pipe: one question a line."""
+    for name, value in (("--repo", repo), ("--ask", ask)):
+        if value is not None and not value.strip():
+            raise typer.BadParameter(f"{name} is empty.")
+    loaded = settings.load()
+    path = None
+    if {"log_level", "log_format"} & loaded.model_fields_set:
+        logs.configure(loaded.log_level, loaded.log_format)
+    else:
+        path, stream = journal(data_folder())
+        logs.configure(loaded.log_level, "json", stream)
+    options = Options(operator.here(), operator.user(), Path.cwd(), repo, resume, ask)
+    try:
+        code = asyncio.run(_console(loaded, options))
+    except (AskrepoError, CommandError, OSError):
+        raise
+    except Exception as error:
+        raise CommandError(_unexpected(error, path)) from None
+    raise typer.Exit(code)
+
+
+async def _console(loaded: Settings, options: Options) -> int:
+    with ThreadLocks(data_folder()) as locks:
+        async with bootstrap.opened(loaded) as parts:
+            return await Session(parts, options, desk(data_folder()), locks).run()
+
+
+@chat.command()
+def serve(
+    repo: Annotated[list[Path] | None, typer.Option(help="A folder to answer about; may be repeated.")] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8080,
+) -> None:
+    """Serve the embedded /chat, until SIGTERM or Ctrl-C. ASKREPO_CHAT_TOKEN is the token it asks for."""
+    loaded = settings.load()
+    logs.configure(loaded.log_level, loaded.log_format)
+    repositories = Repositories(cache_folder() / "repositories")
+    asyncio.run(operator.serve(repositories, repo or [], token=loaded.chat_token, host=host, port=port))
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the database's schema up to date, one runner at a time."""
+    done = asyncio.run(bootstrap.upgrade(_loaded()))
+    print("The database was brought up to date." if done else "The database is up to date.")
+
+
+@keys.command()
+def new() -> None:
+    """Print a fresh key for ASKREPO_SECRET_KEYS."""
+    print(new_key().text())
+
+
+@keys.command()
+def rotate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what there is to do.")] = False,
+) -> None:
+    """Encrypt what is stored under the first key of ASKREPO_SECRET_KEYS."""
+    print(_with_app(lambda parts: operator.rotate(parts.rotation, dry_run=dry_run)))
+
+
+@token.command("set")
+def set_token(
+    repo: Annotated[str | None, typer.Option(help="The mapping it is for; else the channel's default.")] = None,
+    label: Annotated[str, typer.Option(help="What to call it.")] = "",
+    fd: Annotated[int | None, typer.Option(help="Read it from this file descriptor.", min=0)] = None,
+    platform: Platform = "console",
+    workspace: Workspace = None,
+    channel: Channel = None,
+) -> None:
+    """Store the workspace's token, or with --repo or --channel a mapping's; read from a hidden prompt or a pipe."""
+    if _loaded().chat_url is None:
+        raise CommandError("The embedded /chat needs no token; set `ASKREPO_CHAT_URL` to the service it is for.")
+    secret = operator.read_token(fd)
+    where = Where(platform, workspace, channel)
+    print(
+        _with_app(
+            lambda parts: operator.set_token(parts.mappings, parts.tokens, where, secret, repository=repo, label=label)
+        )
+    )
+
+
+@token.command("list")
+def list_tokens(platform: Platform = "console", workspace: Workspace = None) -> None:
+    """Show the workspace's tokens: labels and fingerprints, never values."""
+    print(_with_app(lambda parts: operator.listed_tokens(parts.tokens, Where(platform, workspace))))
+
+
+def _command(words: list[str], where: Where) -> None:
+    print(_with_app(lambda parts: operator.command(parts.commands, words, where)))
+
+
+@app.command("map")
+def map_channel(
+    repository: Annotated[str, typer.Argument(help="owner/name, or any address of the repository.")],
+    alias: Annotated[str | None, typer.Option("--as", help="A short name for `in:…`.")] = None,
+    platform: Platform = "console",
+    workspace: Workspace = None,
+    channel: Channel = None,
+) -> None:
+    """Map a channel to a repository."""
+    _command(["map", repository, *(["as", alias] if alias else [])], Where(platform, workspace, channel))
+
+
+@app.command()
+def unmap(
+    repository: Repository = None,
+    platform: Platform = "console",
+    workspace: Workspace = None,
+    channel: Channel = None,
+) -> None:
+    """Remove a channel's mapping."""
+    _command(["unmap", *([repository] if repository else [])], Where(platform, workspace, channel))
+
+
+@app.command("list")
+def list_mappings(platform: Platform = "console", workspace: Workspace = None, channel: Channel = None) -> None:
+    """Show a channel's mappings."""
+    _command(["list"], Where(platform, workspace, channel))
+
+
+@app.command()
+def why(platform: Platform = "console", workspace: Workspace = None, channel: Channel = None) -> None:
+    """Show how the repository of a question is chosen."""
+    _command(["why"], Where(platform, workspace, channel))

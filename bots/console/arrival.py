@@ -1,0 +1,57 @@
+"""Where a console is: the folder or the named repository it was started on, mapped so that questions can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bots.console import place
+from core.channels.mappings import Mappings
+from core.channels.repositories import parse, same
+from core.conversation.values import ChannelRef, WorkspaceRef
+from core.localchat import places
+from core.localchat.repos import Repositories
+
+
+async def arrive(
+    mappings: Mappings, repositories: Repositories, here: WorkspaceRef, *, repo: str | None, folder: Path, actor: str
+) -> ChannelRef:
+    """The console's channel: of `repo`, a path or a name, or of what lies around `folder`.
+
+    A repository that is given or found is mapped there, and a folder can be asked about. Raises RepositoryNameError,
+    RepositoryPathError and DatabaseError.
+    """
+    if repo is None:
+        root = _around(folder)
+        if root is None:
+            return channel_around(here, folder)
+    elif _is_name(repo):
+        channel = place.channel(here, parse(repo))
+        await _map(mappings, channel, channel.channel_id, actor)
+        return channel
+    else:
+        root = Path(repo)
+    name = await asyncio.to_thread(repositories.add, root)
+    channel = place.channel(here, (await asyncio.to_thread(places.locate, root)).folder)
+    await _map(mappings, channel, name, actor)
+    return channel
+
+
+def channel_around(here: WorkspaceRef, folder: Path) -> ChannelRef:
+    """The channel of a console that is started in this folder; git is not asked."""
+    return place.channel(here, _around(folder) or folder)
+
+
+def _is_name(repo: str) -> bool:
+    """Whether the text can only be a name: what exists as a folder, or is written like one, is a path."""
+    return not repo.startswith((".", "/", "~")) and not Path(repo).exists()
+
+
+def _around(folder: Path) -> Path | None:
+    """The repository a folder lies in, found without git: outside of any, none is needed."""
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
+async def _map(mappings: Mappings, channel: ChannelRef, name: str, actor: str) -> None:
+    if not any(same(mapping.repository, name) for mapping in await mappings.list(channel)):
+        await mappings.map(channel, name, actor=actor)

@@ -1,0 +1,54 @@
+"""What is answered to a command in the console: the words of all chats, and what a terminal adds to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bots.console.parts import Parts
+from bots.errors import CommandError
+from core import wording
+from core.channels.grammar import Command, Help, Map, Mistake
+from core.conversation.values import ThreadRef
+from core.errors import RepositoryNameError
+
+_HELP = """\
+In this terminal:
+
+- what does not begin with `/` is a question; Alt-Enter begins a new line in it
+- `/map`, `/list` and the others work without the word `askrepo`
+- `/retry` asks the last question again, `/new` begins a new conversation
+- Ctrl-C stops an answer; Ctrl-D or `/quit` leaves, and `askrepo console --resume` comes back to the conversation"""
+NO_REPOSITORY = (
+    "No repository is mapped here yet. `/map owner/name` maps one; to ask about a folder, start me inside of it or "
+    "with `--repo PATH`."
+)
+NOT_RUNNING = "Nothing is being answered. While something is, Ctrl-C stops it."
+NOTHING_ASKED = "There is no question to ask again yet."
+NEW = "A new conversation begins here."
+HOW_TO_LEAVE = "Ctrl-D or `/quit` leaves; so does Ctrl-C once more."
+
+
+def unknown(word: str) -> str:
+    """Something that begins like a command and is none."""
+    return f"{wording.code(word)} is no command like that. `/help` shows them all; a question needs no `/`."
+
+
+async def reply(parts: Parts, command: Command, thread: ThreadRef, user: str) -> str:
+    """Run the command; whoever sits at the terminal may do everything. Raises AskrepoError and CommandError."""
+    if isinstance(command, Mistake) and isinstance(command.error, RepositoryNameError):
+        _check_no_folder(command.error.given)
+    said = await parts.commands.carry_out(command, thread, user)
+    if isinstance(command, Help):
+        return f"{said}\n\n{_HELP}"
+    if isinstance(command, Map):
+        facts = await parts.mappings.facts(thread)
+        if facts.thread_repository not in {None, command.repository}:  # a conversation stays on its repository
+            stays = wording.code(facts.thread_repository or "")
+            return f"{said} This conversation stays with {stays}; `/new` begins another."
+    return said
+
+
+def _check_no_folder(given: str) -> None:
+    if given and Path(given).expanduser().is_dir():
+        again = wording.code(f"askrepo console --repo {given}")
+        raise CommandError(f"{wording.code(given)} is a folder; to ask about it, leave and run {again}.")

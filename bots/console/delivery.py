@@ -1,0 +1,153 @@
+"""The two deliveries of the console: onto a terminal's screen, and as plain text into a pipe or file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import TextIO
+
+from bots.console.keyboard import silent
+from bots.console.look import Row, rows
+from bots.console.outgoing import Growth, cut, harmless
+from bots.console.screen import Screen
+from bots.console.sheet import Sheet
+from core.conversation.values import Notice, Outcome, Question
+from core.errors import DeliveryFailed, PlaceGone
+from core.relay.delivery import Footer, Limits, Post
+
+_ENDLESS = 1_000_000_000  # characters of a post: a terminal has no limit, so an answer is one post
+_TICK_SECONDS = 0.125
+
+
+class TerminalDelivery:
+    """Shows answers as they grow. One at a time: a console has one thread.
+
+    Writing happens in threads: a terminal that is paused (Ctrl-S) blocks, and must not hold up the lease.
+    """
+
+    limits = Limits(characters=_ENDLESS, seconds_between=0.1)
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._sheet = Sheet(screen)
+        self._turn_id = ""
+        self.ended: set[str] = set()  # the turns whose end has been shown
+        self.gone = False  # nothing can be shown any more
+
+    @contextlib.asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        """A sign of life on the screen until the context is left."""
+        self._turn_id, self._sheet = "", Sheet(self._screen)
+        ticking = asyncio.create_task(self._tick())
+        try:
+            with silent():
+                yield
+        finally:
+            ticking.cancel()
+            await asyncio.wait([ticking])
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._sheet.leave)
+
+    async def _tick(self) -> None:
+        with contextlib.suppress(OSError):  # the terminal is gone, as the next answer will notice
+            while True:
+                await asyncio.to_thread(self._sheet.tick)
+                await asyncio.sleep(_TICK_SECONDS)
+
+    async def show(self, post: Post, text: str, footer: Footer | None) -> str:
+        """As the port has it. A terminal cannot edit what has scrolled by: what differs from it is shown below."""
+        if self._turn_id and self._turn_id != post.turn_id:
+            self._sheet = Sheet(self._screen)
+        self._turn_id = post.turn_id
+        try:
+            if footer is None:
+                await asyncio.to_thread(self._sheet.show, text)
+            else:
+                await asyncio.to_thread(self._sheet.end, text, footer)
+                self.ended.add(post.turn_id)
+        except OSError as error:
+            self.gone = True
+            raise DeliveryFailed(error.strerror or "the terminal is gone") from None
+        return post.turn_id
+
+    async def withdraw(self, post: Post) -> None:
+        """There is never a second post to withdraw."""
+
+    async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
+        """As the port has it."""
+        await self.say(notice)
+        self.ended.add(turn_id)
+
+    async def say(self, notice: Notice) -> None:
+        """Show a notice. Raises DeliveryFailed."""
+        try:
+            await asyncio.to_thread(self._screen.paint, self._as_rows(notice))
+        except OSError as error:
+            self.gone = True
+            raise DeliveryFailed(error.strerror or "the terminal is gone") from None
+
+    async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
+        """Nothing that an earlier process printed can be edited."""
+        return {}
+
+    def _as_rows(self, notice: Notice) -> list[Row]:
+        pieces, _ = cut(harmless(notice.text), Growth(), whole=True)
+        return [each for piece in pieces for each in rows(piece, self._screen.console, self._screen.width)]
+
+
+class PlainDelivery:
+    """Writes each answer once, whole, as the Markdown it is; what is no answer goes to the other stream."""
+
+    limits = Limits(characters=_ENDLESS, seconds_between=3_600.0)
+
+    def __init__(self, answers: TextIO, notices: TextIO) -> None:
+        self._answers = answers
+        self._notices = notices
+        self._first = True
+        self.ended: set[str] = set()  # the turns whose end has been written
+        self.gone = False  # nothing can be written any more
+
+    @contextlib.asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        """No sign of life: nobody watches."""
+        yield
+
+    async def show(self, post: Post, text: str, footer: Footer | None) -> str:
+        """As the port has it, but nothing before the end."""
+        if footer is not None and footer.outcome is Outcome.ANSWERED:
+            gap = "" if self._first else "\n"
+            self._first = False
+            await self._write(self._answers, f"{gap}{harmless(text).strip()}\n")
+        elif footer is not None:
+            await self._write(self._notices, f"{harmless(text).strip()}\n")
+        if footer is not None:
+            self.ended.add(post.turn_id)
+        return post.turn_id
+
+    async def withdraw(self, post: Post) -> None:
+        """There is never a second post to withdraw."""
+
+    async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
+        """As the port has it."""
+        await self.say(notice)
+        self.ended.add(turn_id)
+
+    async def say(self, notice: Notice) -> None:
+        """Write a notice. Raises PlaceGone."""
+        await self._write(self._notices, f"{harmless(notice.text).strip()}\n")
+
+    async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
+        """Nothing written can be edited."""
+        return {}
+
+    async def _write(self, stream: TextIO, text: str) -> None:
+        def write() -> None:
+            stream.write(text)
+            stream.flush()
+
+        try:
+            await asyncio.to_thread(write)
+        except OSError as error:  # a closed pipe stays closed
+            self.gone = True
+            raise PlaceGone(error.strerror or "the output is closed") from None

@@ -1,0 +1,83 @@
+"""Where a session reads and writes: a terminal somebody sits at, or pipes and files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from bots.console.delivery import PlainDelivery, TerminalDelivery
+from bots.console.look import THEME, row
+from bots.console.piped import Piped
+from bots.console.prompt import Typed
+from bots.console.screen import Screen
+from bots.errors import CommandError
+from core.conversation.values import Notice
+
+
+class Desk:
+    """The lines that come in, and the delivery that answers them. `mark` stands before what the user says."""
+
+    def __init__(
+        self, source: Typed | Piped, delivery: TerminalDelivery | PlainDelivery, screen: Screen | None, mark: str
+    ) -> None:
+        self.source = source
+        self.delivery = delivery
+        self.screen = screen
+        self.mark = mark
+
+    @property
+    def interactive(self) -> bool:
+        """Somebody sits here and reads along."""
+        return self.screen is not None
+
+    async def say(self, markdown: str) -> None:
+        """A notice. Raises DeliveryError."""
+        await self.delivery.say(Notice(markdown))
+
+    async def print(self, lines: Sequence[Text]) -> None:
+        """What only somebody who reads along needs."""
+        if self.screen is not None:
+            screen = self.screen
+            await asyncio.to_thread(screen.paint, [row(line, screen.console) for line in lines])
+
+    def forget(self) -> None:
+        """Something else has written to the terminal: what is on it stays there."""
+        if self.screen is not None:
+            self.screen.forget()
+
+
+def desk(folder: Path) -> Desk:
+    """The desk of this process; `folder` keeps the terminal's history. Raises CommandError where there is no output."""
+    answers, notices = _lenient(sys.stdout), _lenient(sys.stderr)
+    if not (_is_terminal(sys.stdin) and answers.isatty()):
+        return Desk(Piped(_descriptor()), PlainDelivery(answers, notices), None, ">")
+    console = Console(file=answers, theme=THEME, highlight=False)
+    screen = Screen(console, moves=not (console.is_dumb_terminal or console.legacy_windows))
+    mark = "›" if console.encoding.lower().startswith("utf") else ">"
+    return Desk(Typed(folder, mark), TerminalDelivery(screen), screen, mark)
+
+
+def _lenient(stream: TextIO | None) -> TextIO:
+    """A stream that shows a question mark for what its encoding lacks, instead of failing."""
+    if stream is None:
+        raise CommandError("There is nowhere to write to: standard output or standard error is closed.")
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    return stream
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _descriptor() -> int:
+    """Standard input's, or that of nothing where it is closed."""
+    return os.open(os.devnull, os.O_RDONLY) if sys.stdin is None else sys.stdin.fileno()

@@ -1,0 +1,193 @@
+"""What people type after `/askrepo`, and the words that steer a thread.
+
+A first word is a command only if the rest fits it; everything else is a question. Where a command was clearly meant
+and cannot be run (`map` with one word that names no repository), a Mistake says so: better than a wrong question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.channels import aliases
+from core.channels.repositories import parse as repository
+from core.errors import AskrepoError, BadAlias, RepositoryNameError
+
+_PUNCTUATION = "*_~`'\".,:;!?…()[]"
+_LONGEST_WORD = 20  # characters worth looking at for a word alone
+_PASTED = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])\S{16,}", re.ASCII)  # has the looks of a token
+_SHORTEST_TOKEN = 6  # characters; `token set up` is about something else
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """`map <repository> [as <alias>]`. `repository` is a canonical name."""
+
+    repository: str
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmap:
+    """`unmap [<repository>|<alias>]`: at most one of the two is given; neither means the channel's only mapping."""
+
+    repository: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """`list`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """`why`, or `why in:…`; `text` is the latter's `in:…`."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`status`."""
+
+
+class TokenAction(StrEnum):
+    """What to do about a token."""
+
+    SHOW = "show"
+    SET = "set"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`token [show|set|remove] [workspace]`, of the channel's default mapping or of the workspace.
+
+    `pasted`: somebody wrote a token behind it. The value itself is kept nowhere.
+    """
+
+    action: TokenAction = TokenAction.SHOW
+    of_workspace: bool = False
+    pasted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """`help`, or nothing at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A command that cannot be run, and why."""
+
+    error: AskrepoError
+
+
+Command = Map | Unmap | List | Why | Status | Token | Help | Mistake
+
+
+class ThreadWord(StrEnum):
+    """What steers a thread, said after a mention: commands do not exist inside threads everywhere."""
+
+    STOP = "stop"
+    RETRY = "retry"
+    NEW = "new"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+
+
+def parse(text: str) -> Command | Ask:
+    """The command or question that was typed. Never raises."""
+    text = text.strip()
+    if not text:
+        return Help()
+    first, *rest = text.split()
+    reading = _READINGS.get(_plain(first) if not rest else first.lower())
+    return (reading(rest) if reading else None) or Ask(text)
+
+
+def thread_word(text: str) -> ThreadWord | None:
+    """The word that steers a thread, if the text is that word alone; case and punctuation do not count."""
+    word = _plain(text)
+    return ThreadWord(word) if word in set(ThreadWord) else None
+
+
+def _plain(text: str) -> str:
+    text = text.strip()
+    return text.strip(_PUNCTUATION).strip().lower() if len(text) <= _LONGEST_WORD else text
+
+
+def _alone(command: Command) -> Callable[[list[str]], Command | None]:
+    return lambda rest: None if rest else command
+
+
+def _map(rest: list[str]) -> Command | None:
+    if not rest:
+        return Mistake(RepositoryNameError("", "it is empty", "owner/name"))
+    connected = [word.lower() for word in rest[1:2]] == ["as"]
+    if len(rest) > 1 and not connected:
+        return None
+    try:
+        name = repository(rest[0])
+    except RepositoryNameError as error:
+        return Mistake(error) if len(rest) in {1, 3} else None
+    if not connected:
+        return Map(name)
+    try:
+        return Map(name, aliases.check(" ".join(rest[2:])))
+    except BadAlias as error:
+        return Mistake(error)
+
+
+def _unmap(rest: list[str]) -> Command | None:
+    if not rest:
+        return Unmap()
+    if len(rest) > 1:
+        return None
+    if aliases.is_alias(rest[0]):
+        return Unmap(alias=rest[0])
+    try:
+        return Unmap(repository(rest[0]))
+    except RepositoryNameError as error:
+        return Mistake(error)
+
+
+def _why(rest: list[str]) -> Command | None:
+    if not rest:
+        return Why()
+    return Why(rest[0]) if len(rest) == 1 and rest[0].lower().startswith("in:") else None
+
+
+def _token(rest: list[str]) -> Command | None:
+    words = [word.lower() for word in rest]
+    of_workspace = words[-1:] == ["workspace"]
+    words = words[:-1] if of_workspace else words
+    if not words:
+        return Token(of_workspace=of_workspace)
+    if len(words) == 1 and words[0] in set(TokenAction):
+        return Token(TokenAction(words[0]), of_workspace)
+    given = len(words) == 2 and words[0] == TokenAction.SET and len(words[1]) >= _SHORTEST_TOKEN
+    if given or (len(words) == 1 and _PASTED.fullmatch(words[0])):
+        return Token(TokenAction.SET, of_workspace, pasted=True)
+    return None
+
+
+_READINGS: dict[str, Callable[[list[str]], Command | None]] = {
+    "map": _map,
+    "unmap": _unmap,
+    "list": _alone(List()),
+    "why": _why,
+    "status": _alone(Status()),
+    "token": _token,
+    "help": _alone(Help()),
+}

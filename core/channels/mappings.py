@@ -1,0 +1,233 @@
+"""Which repositories a channel asks about, who said so and when, and the workspace's default."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.channels import aliases, audit, tokenrows
+from core.channels.choosing import Facts, Mapping, WorkspaceDefault
+from core.channels.repositories import parse, same
+from core.channels.scope import in_channel
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
+from core.database import Database
+from core.errors import AliasTaken, NotMapped, NotMappedHere, SeveralMapped
+from core.tables import MappingRow, ThreadRow, WorkspaceRow
+from core.workspaces import Workspaces, is_workspace, lock
+
+
+def mapped_anew(
+    here: tuple[Mapping, ...], repository: str, *, alias: str | None, token_id: str | None, actor: str, now: datetime
+) -> Mapping:
+    """The mapping that results from mapping `repository` in a channel that has the mappings `here`.
+
+    A channel's first mapping is its default, and so is one that joins only suspended ones. A repository mapped again
+    becomes the default; its alias and token stay unless others are given; a suspension is lifted, since whoever maps
+    it now sees who reads along now. Raises AliasTaken.
+    """
+    taken = next((each for each in here if alias is not None and each.alias == alias), None)
+    if alias is not None and taken is not None and not same(taken.repository, repository):
+        raise AliasTaken(alias, taken.repository)
+    known = next((each for each in here if same(each.repository, repository)), None)
+    if known is not None:
+        alias, token_id = alias or known.alias, token_id or known.token_id
+    usable_default = any(each.is_default and not each.suspended for each in here)
+    return Mapping(
+        repository=repository,
+        alias=alias,
+        is_default=known is not None or not usable_default,
+        token_id=token_id,
+        set_by=actor,
+        set_at=now,
+    )
+
+
+def next_default(remaining: tuple[Mapping, ...]) -> Mapping | None:
+    """The mapping that takes over when the default is unmapped: the one made first, suspended ones last."""
+    return min(remaining, key=lambda each: (each.suspended, each.set_at, each.repository), default=None)
+
+
+class Mappings:
+    """The mappings of this installation's channels. `process_repository` is the last resort of choosing.
+
+    Every change is in the audit table. Raises RepositoryNameError for what names no repository.
+    """
+
+    def __init__(self, database: Database, workspaces: Workspaces, *, process_repository: str | None) -> None:
+        self._database = database
+        self._workspaces = workspaces
+        self._process_repository = None if process_repository is None else parse(process_repository)
+
+    async def map(
+        self, channel: ChannelRef, repository: str, *, alias: str | None = None, token_id: str | None = None, actor: str
+    ) -> Mapping:
+        """Map the channel to a repository, as `mapped_anew` has it.
+
+        Raises BadAlias, AliasTaken, and TokenGone where `token_id` is no token for mappings of this workspace.
+        """
+        name = parse(repository)
+        if alias is not None:
+            aliases.check(alias)
+
+        async def unit(connection: AsyncConnection) -> Mapping:
+            await lock(connection, channel.workspace)
+            here = await _mappings(connection, channel)
+            made = mapped_anew(here, name, alias=alias, token_id=token_id, actor=actor, now=datetime.now(UTC))
+            if token_id is not None:
+                await tokenrows.require(connection, channel.workspace, token_id)
+            await _store(connection, channel, here, made)
+            detail = made.repository + (f" as {made.alias}" if made.alias else "")
+            await _record(connection, channel, actor, "map", detail)
+            return made
+
+        await self._workspaces.data_key(channel.workspace)  # the workspace is recorded on first sight
+        return await self._database.write(unit)
+
+    async def unmap(self, channel: ChannelRef, repository: str | None = None, *, actor: str) -> Mapping:
+        """Remove a mapping, and its token where no other uses it; None means the channel's only one.
+
+        Another mapping takes over as the default (`next_default`). Returns what was removed. Raises NotMapped,
+        NotMappedHere, and SeveralMapped for None where the channel has more than one.
+        """
+        name = None if repository is None else parse(repository)
+
+        async def unit(connection: AsyncConnection) -> Mapping:
+            await lock(connection, channel.workspace)
+            here = await _mappings(connection, channel)
+            removed = _meant(here, name)
+            await connection.execute(delete(MappingRow).where(_is(channel, removed.repository)))
+            if removed.token_id is not None:
+                await tokenrows.drop_unused(connection, channel.workspace, removed.token_id, actor=actor)
+            heir = next_default(tuple(each for each in here if each is not removed)) if removed.is_default else None
+            if heir is not None:
+                await connection.execute(
+                    update(MappingRow).where(_is(channel, heir.repository)).values(is_default=True)
+                )
+            await _record(connection, channel, actor, "unmap", removed.repository)
+            return removed
+
+        return await self._database.write(unit)
+
+    async def list(self, channel: ChannelRef) -> tuple[Mapping, ...]:
+        """The channel's mappings, its default first."""
+        async with self._database.reading() as connection:
+            return await _mappings(connection, channel)
+
+    async def suspend(self, channel: ChannelRef, *, actor: str) -> int:
+        """Let nothing be chosen here until somebody confirms; how many mappings that newly concerns."""
+        return await self._set_suspended(channel, datetime.now(UTC), actor=actor)
+
+    async def confirm(self, channel: ChannelRef, *, actor: str) -> int:
+        """Lift the suspension of this channel's mappings; how many were suspended."""
+        return await self._set_suspended(channel, None, actor=actor)
+
+    async def _set_suspended(self, channel: ChannelRef, at: datetime | None, *, actor: str) -> int:
+        other = MappingRow.suspended_at.is_(None) if at is not None else MappingRow.suspended_at.is_not(None)
+
+        async def unit(connection: AsyncConnection) -> int:
+            await lock(connection, channel.workspace)
+            concerned = update(MappingRow).where(in_channel(MappingRow, channel), other).values(suspended_at=at)
+            names = sorted((await connection.execute(concerned.returning(MappingRow.repository))).scalars())
+            if names:
+                await _record(connection, channel, actor, "confirm" if at is None else "suspend", ", ".join(names))
+            return len(names)
+
+        return await self._database.write(unit)
+
+    async def set_default(self, workspace: WorkspaceRef, repository: str | None, *, actor: str) -> None:
+        """Set the repository of the workspace's channels without a mapping; None removes it."""
+        name = None if repository is None else parse(repository)
+        by, at = (None, None) if name is None else (actor, datetime.now(UTC))
+
+        async def unit(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(WorkspaceRow)
+                .where(is_workspace(workspace))
+                .values(default_repository=name, default_set_by=by, default_set_at=at)
+            )
+            await audit.record(connection, workspace, actor=actor, action="default", detail=name or "none")
+
+        await self._workspaces.data_key(workspace)
+        await self._database.write(unit)
+
+    async def facts(self, place: ThreadRef | ChannelRef) -> Facts:
+        """What choosing depends on in this thread, or for a fresh question in this channel."""
+        channel = place.channel if isinstance(place, ThreadRef) else place
+        async with self._database.reading() as connection:
+            return Facts(
+                thread_repository=await _of_thread(connection, place) if isinstance(place, ThreadRef) else None,
+                mappings=await _mappings(connection, channel),
+                workspace_default=await _default(connection, channel.workspace),
+                process_repository=self._process_repository,
+            )
+
+
+def _meant(here: tuple[Mapping, ...], name: str | None) -> Mapping:
+    meant = tuple(each for each in here if name is None or same(each.repository, name))
+    if len(meant) > 1:
+        raise SeveralMapped(tuple(each.repository for each in meant))
+    if not meant:
+        raise NotMapped if name is None else NotMappedHere(name)
+    return meant[0]
+
+
+async def _store(connection: AsyncConnection, channel: ChannelRef, here: tuple[Mapping, ...], made: Mapping) -> None:
+    if made.is_default:
+        await connection.execute(
+            update(MappingRow).where(in_channel(MappingRow, channel), MappingRow.is_default).values(is_default=False)
+        )
+    known = next((each for each in here if same(each.repository, made.repository)), None)
+    if known is not None:
+        await connection.execute(update(MappingRow).where(_is(channel, known.repository)).values(asdict(made)))
+        if known.token_id is not None and known.token_id != made.token_id:
+            await tokenrows.drop_unused(connection, channel.workspace, known.token_id, actor=made.set_by)
+        return
+    await connection.execute(insert(MappingRow).values(**asdict(channel), **asdict(made)))
+
+
+async def _record(connection: AsyncConnection, channel: ChannelRef, actor: str, action: str, detail: str) -> None:
+    await audit.record(
+        connection, channel.workspace, actor=actor, action=action, detail=detail, channel_id=channel.channel_id
+    )
+
+
+def _is(channel: ChannelRef, repository: str) -> ColumnElement[bool]:
+    return and_(in_channel(MappingRow, channel), MappingRow.repository == repository)
+
+
+async def _mappings(connection: AsyncConnection, channel: ChannelRef) -> tuple[Mapping, ...]:
+    found = select(MappingRow.__table__).where(in_channel(MappingRow, channel))
+    rows = (await connection.execute(found)).all()
+    return tuple(sorted(map(_mapping, rows), key=lambda each: (not each.is_default, each.repository)))
+
+
+def _mapping(row: Row[tuple[object, ...]]) -> Mapping:
+    return Mapping(
+        repository=row.repository,
+        alias=row.alias,
+        is_default=row.is_default,
+        token_id=row.token_id,
+        set_by=row.set_by,
+        set_at=row.set_at,
+        suspended_at=row.suspended_at,
+    )
+
+
+async def _default(connection: AsyncConnection, workspace: WorkspaceRef) -> WorkspaceDefault | None:
+    found = select(WorkspaceRow.default_repository, WorkspaceRow.default_set_by, WorkspaceRow.default_set_at).where(
+        is_workspace(workspace)
+    )
+    row = (await connection.execute(found)).one_or_none()
+    if row is None or row.default_repository is None or row.default_set_at is None:
+        return None
+    return WorkspaceDefault(row.default_repository, row.default_set_by or "", row.default_set_at)
+
+
+async def _of_thread(connection: AsyncConnection, thread: ThreadRef) -> str | None:
+    found = select(ThreadRow.repository).where(
+        in_channel(ThreadRow, thread.channel), ThreadRow.thread_id == thread.thread_id
+    )
+    return (await connection.execute(found)).scalar_one_or_none()

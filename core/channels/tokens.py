@@ -1,0 +1,255 @@
+"""Stored tokens for /chat: sealed at rest, shown only as label, last four and fingerprint, sent only where they belong.
+
+A token never changes: replacing one makes a new row with a new id. So a question that chose the old one finds it gone
+instead of sending another in its stead, and what the service said about the old one is not held against the new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.channels import tokenrows
+from core.channels.repositories import parse, same
+from core.channels.scope import in_channel, in_workspace
+from core.cipher import Cell, Keyring
+from core.conversation.values import ChannelRef, WorkspaceRef
+from core.database import Database, Unit
+from core.errors import NotMappedHere, SecretError, TokenForElsewhere, TokenGone
+from core.secret import Secret, bearer
+from core.tables import MappingRow, TokenRow
+from core.workspaces import Workspaces, lock
+
+_LABEL = 60  # characters of a label
+_FOUR_SHOWN_FROM = 12  # of a shorter token, four characters would give away too much
+_PORTS = {"http": 80, "https": 443}
+
+
+class TokenRule(StrEnum):
+    """Whose token is sent."""
+
+    MAPPING = "mapping"
+    WORKSPACE = "workspace"
+    PROCESS = "process"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """What may be shown of a stored token. `elsewhere`: it was entered for another service than today's."""
+
+    token_id: str
+    purpose: str
+    label: str
+    last_four: str
+    fingerprint: str
+    set_by: str
+    set_at: datetime
+    refused_at: datetime | None
+    elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """The rule that decides which token is sent from a place, and that token if it is a stored one."""
+
+    rule: TokenRule
+    stored: StoredToken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenToken:
+    """The token to send with one question. `token_id` is None for the process's and for none."""
+
+    secret: Secret | None
+    token_id: str | None
+    rule: TokenRule
+
+
+def token_cell(workspace: WorkspaceRef, token_id: str, purpose: str, origin: str) -> Cell:
+    """Where a sealed token lives: neither its row, its purpose nor its service can be exchanged in the database."""
+    return Cell("tokens", "sealed", (workspace.platform, workspace.workspace_id, token_id, purpose, origin))
+
+
+class Tokens:
+    """The stored tokens of this installation.
+
+    `origin` is the address of today's service (scheme, host, port, path) or another name for it; tokens entered for
+    another are kept, but not sent. `process_token` is the last resort. Raises CipherError for what does not open.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workspaces: Workspaces,
+        keyring: Keyring,
+        *,
+        origin: str,
+        process_token: Secret | None,
+    ) -> None:
+        self._database = database
+        self._workspaces = workspaces
+        self._keyring = keyring
+        self._origin = _canonical(origin)
+        self._process_token = process_token
+
+    async def save_for_mapping(
+        self, channel: ChannelRef, repository: str, secret: Secret, *, label: str = "", actor: str
+    ) -> StoredToken:
+        """Store the token of one mapping, in place of its former one. Raises NotMappedHere and SecretError."""
+        name = parse(repository)
+        row = await self._sealed(channel.workspace, tokenrows.MAPPING, secret, label, actor)
+
+        async def unit(connection: AsyncConnection) -> None:
+            await lock(connection, channel.workspace)
+            found = select(MappingRow.repository, MappingRow.token_id).where(in_channel(MappingRow, channel))
+            mappings = (await connection.execute(found)).all()
+            mapping = next((mapping for mapping in mappings if same(mapping.repository, name)), None)
+            if mapping is None:
+                raise NotMappedHere(name)
+            await tokenrows.add(connection, row, channel.workspace, channel.channel_id, mapping.repository)
+            await connection.execute(
+                update(MappingRow)
+                .where(in_channel(MappingRow, channel), MappingRow.repository == mapping.repository)
+                .values(token_id=row["token_id"])
+            )
+            if mapping.token_id is not None:
+                await tokenrows.drop_unused(connection, channel.workspace, mapping.token_id, actor=actor)
+
+        return await self._saved(unit, row)
+
+    async def save_for_workspace(
+        self, workspace: WorkspaceRef, secret: Secret, *, label: str = "", actor: str
+    ) -> StoredToken:
+        """Store the token of mappings without one, in place of the former one. Raises SecretError."""
+        row = await self._sealed(workspace, tokenrows.WORKSPACE, secret, label, actor)
+
+        async def unit(connection: AsyncConnection) -> None:
+            await lock(connection, workspace)
+            await tokenrows.drop(connection, workspace, TokenRow.purpose == tokenrows.WORKSPACE, actor=actor)
+            await tokenrows.add(connection, row, workspace, None, "the workspace")
+
+        return await self._saved(unit, row)
+
+    async def _saved(self, unit: Unit[None], row: dict[str, Any]) -> StoredToken:
+        await self._database.write(unit)
+        return StoredToken(
+            **{name: row[name] for name in StoredToken.__slots__ if name != "elsewhere"}, elsewhere=False
+        )
+
+    async def _sealed(
+        self, workspace: WorkspaceRef, purpose: str, secret: Secret, label: str, actor: str
+    ) -> dict[str, Any]:
+        """The row of a new token. Its fingerprint is keyed by the workspace: it survives a change of the key ring."""
+        value = bearer(secret.reveal()).reveal()
+        if value in label:
+            raise SecretError("its label repeats it")
+        workspace_key = await self._workspaces.data_key(workspace)
+        token_id = uuid4().hex
+        return {
+            "platform": workspace.platform,
+            "workspace_id": workspace.workspace_id,
+            "token_id": token_id,
+            "purpose": purpose,
+            "origin": self._origin,
+            "label": _printable(label),
+            "last_four": value[-4:] if len(value) >= _FOUR_SHOWN_FROM else "",
+            "fingerprint": workspace_key.fingerprint(value),
+            "sealed": self._keyring.seal_text(value, token_cell(workspace, token_id, purpose, self._origin)),
+            "set_by": actor,
+            "set_at": datetime.now(UTC),
+            "refused_at": None,
+        }
+
+    async def remove(self, workspace: WorkspaceRef, token_id: str, *, actor: str) -> bool:
+        """Forget a token; its mappings stay, without one. False if there is none of that id."""
+
+        async def unit(connection: AsyncConnection) -> bool:
+            await lock(connection, workspace)
+            await connection.execute(
+                update(MappingRow)
+                .where(in_workspace(MappingRow, workspace), MappingRow.token_id == token_id)
+                .values(token_id=None)
+            )
+            return await tokenrows.drop(connection, workspace, TokenRow.token_id == token_id, actor=actor)
+
+        return await self._database.write(unit)
+
+    async def list(self, workspace: WorkspaceRef) -> tuple[StoredToken, ...]:
+        """The workspace's tokens, in the order they were set."""
+        found = (
+            select(TokenRow.__table__)
+            .where(in_workspace(TokenRow, workspace))
+            .order_by(TokenRow.set_at, TokenRow.token_id)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(found)).all()
+        return tuple(self._shown(row) for row in rows)
+
+    async def applying(self, workspace: WorkspaceRef, token_id: str | None) -> Applying:
+        """Which token would be sent, without opening it; `token_id` is the mapping's. Raises TokenGone."""
+        rule, row = await self._found(workspace, token_id)
+        return Applying(rule, None if row is None else self._shown(row))
+
+    async def choose(self, workspace: WorkspaceRef, token_id: str | None) -> ChosenToken:
+        """The token to send: the mapping's (`token_id`), else the workspace's, else the process's, else none.
+
+        Raises TokenGone, TokenForElsewhere, and CipherError: there is no way on to the next rule.
+        """
+        rule, row = await self._found(workspace, token_id)
+        if row is None:
+            return ChosenToken(self._process_token, None, rule)
+        if row.origin != self._origin:
+            raise TokenForElsewhere(row.label)
+        cell = token_cell(workspace, row.token_id, row.purpose, row.origin)
+        return ChosenToken(Secret(self._keyring.open_text(row.sealed, cell)), row.token_id, rule)
+
+    async def mark_refused(self, workspace: WorkspaceRef, token_id: str) -> None:
+        """Note that the service refused this token; shown until it is replaced."""
+
+        async def unit(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(TokenRow)
+                .where(in_workspace(TokenRow, workspace), TokenRow.token_id == token_id, TokenRow.refused_at.is_(None))
+                .values(refused_at=datetime.now(UTC))
+            )
+
+        await self._database.write(unit)
+
+    async def _found(self, workspace: WorkspaceRef, token_id: str | None) -> tuple[TokenRule, Row[Any] | None]:
+        of_mapping = token_id is not None
+        wanted = tokenrows.of_mapping(token_id) if token_id is not None else TokenRow.purpose == tokenrows.WORKSPACE
+        async with self._database.reading() as connection:
+            row = (
+                await connection.execute(select(TokenRow.__table__).where(in_workspace(TokenRow, workspace), wanted))
+            ).one_or_none()
+        if row is not None:
+            return TokenRule.MAPPING if of_mapping else TokenRule.WORKSPACE, row
+        if of_mapping:
+            raise TokenGone
+        return TokenRule.NONE if self._process_token is None else TokenRule.PROCESS, None
+
+    def _shown(self, row: Row[Any]) -> StoredToken:
+        shown = {name: getattr(row, name) for name in StoredToken.__slots__ if name != "elsewhere"}
+        return StoredToken(**shown, elsewhere=row.origin != self._origin)
+
+
+def _printable(label: str) -> str:
+    return " ".join("".join(each for each in label if each.isprintable() or each.isspace()).split())[:_LABEL]
+
+
+def _canonical(origin: str) -> str:
+    """The same service in one spelling: case of the host, default port and final slash do not count."""
+    parts = urlsplit(origin)
+    if parts.scheme not in _PORTS or parts.hostname is None:
+        return origin
+    port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"

@@ -1,0 +1,158 @@
+"""One answer from one index: rank, choose what to show, write it down. Blocking, some tens of milliseconds."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.chat.contract import Message
+from core.localchat import excerpts, extractive, questions, rank, subjects, terms, usages
+from core.localchat.citations import Citation
+from core.localchat.excerpts import Excerpt
+from core.localchat.extractive import Findings, Source
+from core.localchat.index import Defined, Index
+from core.localchat.listing import Skip
+from core.localchat.questions import Query
+from core.localchat.rank import Confidence, Ranking, Scored
+from core.localchat.usages import Usage
+
+_CANDIDATES = 300  # chunks scored for one question
+_PLACES, _MORE = 5, 12  # uses shown with their lines, and by line only
+_RELATED = 5
+_BEFORE, _AFTER, _BESIDE = 5, 6, 2  # lines shown around a use, and around one outside of any definition
+_HINTS = 4
+_SIMILAR = 0.75
+
+
+def answer(name: str, index: Index, messages: Sequence[Message]) -> str:
+    """The answer to the last message, in Markdown. Every citation in it exists in `index`."""
+    source = Source(name, index.commit, index.changed)
+    skips = index.skipped()
+    if not index.size.files:
+        return extractive.unreadable(source, _remarks([extractive.skipped(Counter(why for _, why in skips))]))
+    query = questions.read(messages)
+    if query.overview or not (query.weights or query.identifiers or query.callers):
+        return _overview(source, index)
+    values, ranking = _ranked(query, index)
+    if query.callers:
+        for group in (groups := subjects.choose(query, index, ranking)):
+            found = usages.find(index, group)
+            if found or group is groups[-1]:
+                return _caller_answer(source, index, group, found)
+    findings = _findings(query, index, ranking, values)
+    return extractive.passages(source, findings, _skip_remarks(query, skips, findings.confidence))
+
+
+def _ranked(query: Query, index: Index) -> tuple[dict[str, float], Ranking]:
+    """The value of each of the query's terms in this index, and the ranking by them."""
+    frequencies = index.frequencies(query.weights)
+    values = rank.valued(query, frequencies, index.size)
+    ranking = rank.rank(
+        query,
+        index.candidates(values, _CANDIDATES),
+        frequencies=frequencies,
+        size=index.size,
+        defining={name: index.defined_as(name) for name in query.identifiers},
+    )
+    return values, ranking
+
+
+def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, float]) -> Findings:
+    shown = tuple(_excerpt(one, index, values) for one in ranking.passages)
+    paths = {excerpt.citation.path for excerpt in shown}
+    nothing = ranking.confidence is Confidence.NONE
+    return Findings(
+        shown,
+        ranking.confidence,
+        tuple(path for path in ranking.files if path not in paths)[:_RELATED],
+        _occurring(query, index) if nothing else (),
+        _hints(query, index) if nothing else (),
+    )
+
+
+def _excerpt(scored: Scored, index: Index, values: dict[str, float]) -> Excerpt:
+    path, chunk = scored.candidate.path, scored.candidate.chunk
+    lines, defined = index.lines(path), index.defined_in(path)
+    span = excerpts.window(path, lines, (chunk.first, chunk.last), values, defined)
+    return excerpts.take(path, lines, span, defined, values)
+
+
+def _caller_answer(source: Source, index: Index, group: Sequence[Defined], found: Sequence[Usage]) -> str:
+    """One excerpt for each function that uses the name; its further uses are part of it or left out."""
+    shown: list[Excerpt] = []
+    seen: set[tuple[str, str]] = set()
+    more: list[Citation] = []
+    for usage in found:
+        place = usage.path, usage.within.title if usage.within else ""
+        if place in seen and place[1]:
+            continue
+        seen.add(place)
+        if len(shown) < _PLACES and not _covered(usage, shown):
+            shown.append(_around(usage, index))
+        elif not _covered(usage, shown):
+            more.append(Citation(usage.path, usage.line, usage.line))
+    used = {usage.name for usage in found}
+    names = [place.definition.name for place in group if not used or place.definition.name in used]
+    definition = group[0]
+    where = Citation(definition.path, definition.definition.line, definition.definition.line)
+    remarks = _remarks([f"It is defined at {where}." if len(set(names)) == 1 else ""])
+    return extractive.usages(source, list(dict.fromkeys(names)), shown, list(dict.fromkeys(more))[:_MORE], remarks)
+
+
+def _covered(usage: Usage, shown: Sequence[Excerpt]) -> bool:
+    spans = (excerpt.citation for excerpt in shown)
+    return any(span.path == usage.path and span.first <= usage.line <= span.last for span in spans)
+
+
+def _around(usage: Usage, index: Index) -> Excerpt:
+    lines = index.lines(usage.path)
+    first, last = max(1, usage.line - _BESIDE), min(len(lines), usage.line + _BESIDE)
+    if usage.within is not None:
+        first, last = max(1, usage.line - _BEFORE), min(len(lines), usage.line + _AFTER)
+        first = min(usage.line, max(first, usage.within.line))  # a decorator stands above what it is within
+        last = max(usage.line, min(last, excerpts.end(lines, usage.within)))
+    excerpt = excerpts.take(usage.path, lines, (first, last), index.defined_in(usage.path))
+    return replace(excerpt, within=usage.within.title if usage.within else "")
+
+
+def _overview(source: Source, index: Index) -> str:
+    paths = index.paths()
+    readme = next((path for path in paths if path.lower().startswith("readme")), None)
+    shown = []
+    if readme is not None and index.lines(readme):
+        lines = index.lines(readme)
+        shown = [excerpts.take(readme, lines, (1, min(len(lines), excerpts.MOST_LINES)), index.defined_in(readme))]
+    top = dict.fromkeys(f"{path.split('/')[0]}/" if "/" in path else path for path in paths)
+    return extractive.overview(source, shown, sorted(top, key=lambda entry: not entry.endswith("/"))[:12], ())
+
+
+def _occurring(query: Query, index: Index) -> tuple[str, ...]:
+    """The words of the question, as written, that stand somewhere."""
+    found = index.frequencies(query.own)
+    words = (word for word in terms.identifiers(query.text) if set(terms.of_identifier(word)) & set(query.own))
+    return tuple(dict.fromkeys(word for word in words if set(terms.of_identifier(word)) & set(found)))
+
+
+def _hints(query: Query, index: Index) -> tuple[str, ...]:
+    """Defined names that are written nearly like a word of the question."""
+    words = [word for word in terms.identifiers(query.text) if set(terms.of_identifier(word)) & set(query.own)]
+    similar = (
+        match
+        for word in words[:_HINTS]
+        for match in difflib.get_close_matches(word, index.names_like(word[:2], 2_000), n=2, cutoff=_SIMILAR)
+    )
+    return tuple(dict.fromkeys(similar))[:_HINTS]
+
+
+def _skip_remarks(query: Query, skips: Sequence[tuple[str, str]], confidence: Confidence) -> list[str]:
+    """What was not read, where it may matter: after a poor finding, by a limit, or by a name the question holds."""
+    named = [item for item in skips if set(query.own) & set(terms.of_text(item[0].rpartition("/")[2]))]
+    reasons = Counter(why for _, why in skips)
+    matters = confidence is not Confidence.STRONG or Skip.CAP in reasons
+    return _remarks([extractive.skipped(reasons) if matters else "", extractive.skipped_by_name(named[:3])])
+
+
+def _remarks(sentences: Sequence[str]) -> list[str]:
+    return [sentence for sentence in sentences if sentence]

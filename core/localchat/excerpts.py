@@ -1,0 +1,124 @@
+"""The lines of a chunk that are shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from core.localchat import chunks, languages, terms
+from core.localchat.citations import Citation
+from core.localchat.definitions import Definition, indent
+
+MOST_LINES = 18
+_MOST_CHARACTERS = 3_000
+_REPEATED = 0.15  # what a term's second and further occurrence adds, up to three of them
+_NAMED, _WHOLE = 1.15, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Lines as they stand in a file. `lines` is empty where they are too long to be shown."""
+
+    citation: Citation
+    lines: tuple[str, ...]
+    defines: tuple[str, ...]
+    within: str
+
+
+def take(
+    path: str,
+    lines: Sequence[str],
+    span: tuple[int, int],
+    defined: Sequence[Definition],
+    values: Mapping[str, float] = MappingProxyType({}),
+) -> Excerpt:
+    """Lines `span` of a file without blank edges, cut at the end to what can be shown.
+
+    What they define is named in order, but first what shares a term with `values`.
+    """
+    first, last = _trimmed(lines, *span)
+    shown = list(lines[first - 1 : last])
+    while len(shown) > 1 and sum(len(line) for line in shown) > _MOST_CHARACTERS:
+        shown.pop()
+    first, last = _trimmed(lines, first, first + len(shown) - 1)
+    shown = list(lines[first - 1 : last])
+    if sum(len(line) for line in shown) > _MOST_CHARACTERS:
+        shown = []
+    within = enclosing(lines, defined, first)
+    inside = sorted(
+        (one for one in defined if first <= one.line <= last), key=lambda one: not shares(one.title, values)
+    )
+    return Excerpt(
+        Citation(path, first, last),
+        tuple(shown),
+        tuple(dict.fromkeys(one.title for one in inside)),
+        within.title if within is not None and within.line < first else "",
+    )
+
+
+def window(
+    path: str, lines: Sequence[str], span: tuple[int, int], values: Mapping[str, float], defined: Sequence[Definition]
+) -> tuple[int, int]:
+    """The at most MOST_LINES lines of `span` that hold most of what the terms are worth; the earliest of equals.
+
+    Beginning where the span or a definition begins makes a window worth more, and so does showing one asked for.
+    """
+    first, last = span
+    if last - first < MOST_LINES:
+        return span
+    language = languages.language(path)
+    found = [[term for term in terms.of_lines([line], language) if term in values] for line in lines[first - 1 : last]]
+    named = {one.line for one in defined if shares(one.title, values)}
+    starts = {first} | {chunks.start(lines, one.line) for one in defined}
+    best, chosen = -1.0, first
+    for start in range(first, last + 1):
+        part = found[start - first : start - first + MOST_LINES]
+        worth = _worth(part, values) * (_NAMED if named & set(range(start, start + MOST_LINES)) else 1.0)
+        if (worth := worth * (_WHOLE if start in starts else 1.0)) > best:
+            best, chosen = worth, start
+    return chosen, min(last, chosen + MOST_LINES - 1)
+
+
+def enclosing(lines: Sequence[str], defined: Sequence[Definition], line: int) -> Definition | None:
+    """The innermost definition whose lines include this one."""
+    depth = indent(lines[line - 1])
+    around = (
+        one
+        for one in reversed(defined)
+        if one.line == line or (one.line < line <= len(lines) and one.indent < depth and end(lines, one) >= line)
+    )
+    return next(around, None)
+
+
+def end(lines: Sequence[str], definition: Definition) -> int:
+    """The last line of a definition, told by indentation."""
+    last = definition.line
+    for number in range(definition.line + 1, len(lines) + 1):
+        line = lines[number - 1]
+        text = line.strip()
+        if not text:
+            continue
+        if indent(line) <= definition.indent and text[0] not in ")}]{":
+            break
+        last = number
+    return last
+
+
+def shares(name: str, values: Mapping[str, float]) -> bool:
+    """Whether a name has a term in common with what is valued."""
+    return any(term in values for term in terms.of_text(name))
+
+
+def _worth(part: Sequence[Sequence[str]], values: Mapping[str, float]) -> float:
+    counts = Counter(term for line in part for term in line)
+    return sum(values[term] * (1 + _REPEATED * min(count - 1, 3)) for term, count in counts.items())
+
+
+def _trimmed(lines: Sequence[str], first: int, last: int) -> tuple[int, int]:
+    while first < last and not lines[first - 1].strip():
+        first += 1
+    while last > first and not lines[last - 1].strip():
+        last -= 1
+    return first, last

@@ -1,0 +1,151 @@
+"""The answer without a model: passages, where they stand, how sure the finding is. Pure: values in, Markdown out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.localchat import languages
+from core.localchat.citations import Citation, code
+from core.localchat.excerpts import Excerpt
+from core.localchat.rank import Confidence
+
+_COMMIT = 7  # characters
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is answered from: the repository's name, its commit, and whether files differ from that commit."""
+
+    name: str
+    commit: str
+    changed: bool
+
+    def __str__(self) -> str:
+        """As in a sentence: `name` at `abc1234`."""
+        state = " with uncommitted changes" if self.changed else ""
+        return f"{code(self.name)} at {code(self.commit[:_COMMIT])}{state}"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found for a question. `occurring` are those of its words that stand anywhere, `hints` similar names."""
+
+    excerpts: tuple[Excerpt, ...]
+    confidence: Confidence
+    related: tuple[str, ...] = ()
+    occurring: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+
+
+def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
+    """The answer to an ordinary question."""
+    if findings.confidence is Confidence.NONE:
+        return _nothing(source, findings, remarks)
+    if findings.confidence is Confidence.STRONG:
+        opening = f"No model is configured; these are the closest passages in {source}."
+    else:
+        opening = f"No model is configured, and nothing in {source} matches this question well. The nearest passages:"
+    return _joined(opening, *map(_passage, findings.excerpts), _related(findings.related), *remarks)
+
+
+def usages(
+    source: Source, names: Sequence[str], excerpts: Sequence[Excerpt], more: Sequence[Citation], remarks: Sequence[str]
+) -> str:
+    """The answer to "who calls it?": the uses of `names`, the most telling first, the rest by line only."""
+    listed = _listed(names)
+    if not excerpts:
+        opening = (
+            f"No model is configured; by name alone, nothing in {source} uses {listed} outside its own definition."
+        )
+        return _joined(opening, *remarks)
+    opening = f"No model is configured; these places in {source} use {listed}, found by name alone."
+    others = f"More: {', '.join(map(str, more))}." if more else ""
+    return _joined(opening, *map(_use, excerpts), others, *remarks)
+
+
+def overview(source: Source, excerpts: Sequence[Excerpt], folders: Sequence[str], remarks: Sequence[str]) -> str:
+    """The answer to a question without a word to look for."""
+    opening = f"No model is configured, and the question has no word to look for in {source}."
+    if excerpts:
+        opening += " How it describes itself:"
+    top = f"At the top: {', '.join(map(code, folders))}." if folders else ""
+    hint = "Name a function, a file, a setting or an error message to get passages."
+    return _joined(opening, *map(_passage, excerpts), top, hint, *remarks)
+
+
+def unreadable(source: Source, remarks: Sequence[str]) -> str:
+    """The answer where a repository holds no text."""
+    return _joined(f"There is no text to search in {source}.", *(remarks or ("It has no files.",)))
+
+
+def skipped(reasons: Counter[str]) -> str:
+    """How many files were not read, by reason; empty for none."""
+    if not reasons:
+        return ""
+    counts = ", ".join(f"{count} ({why})" for why, count in sorted(reasons.items()))
+    return f"Files not read: {counts}."
+
+
+def skipped_by_name(files: Sequence[tuple[str, str]]) -> str:
+    """Names files the question seems to be about but which were not read; empty for none."""
+    named = ", ".join(f"{code(path)} ({why})" for path, why in files)
+    return f"Not read, though the question may be about it: {named}." if named else ""
+
+
+def fenced(lines: Sequence[str], language: str) -> str:
+    """A fenced code block that no line of its content can close."""
+    runs = [len(run) for line in lines for run in re.findall("`+", line)]
+    fence = "`" * max(3, max(runs, default=0) + 1)
+    return "\n".join((fence + language, *lines, fence))
+
+
+def _nothing(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
+    opening = f"No model is configured, and nothing in {source} matches this question."
+    words = (
+        f"Of its words only {_listed(findings.occurring)} occur there."
+        if findings.occurring
+        else "None of its words occurs there."
+    )
+    near = [f"- {excerpt.citation}{_about(excerpt)}" for excerpt in findings.excerpts[:3]]
+    misses = "\n".join(("The nearest places, for what they are worth:", *near)) if near else ""
+    hints = f"Names that look similar: {_listed(findings.hints)}." if findings.hints else ""
+    advice = "Naming a function, a file, a setting or an error message helps."
+    return _joined(f"{opening} {words}", misses, hints, advice, *remarks)
+
+
+def _passage(excerpt: Excerpt) -> str:
+    return _block(f"{excerpt.citation}{_about(excerpt)}", excerpt)
+
+
+def _use(excerpt: Excerpt) -> str:
+    where = f" in {code(excerpt.within)}" if excerpt.within else _about(excerpt)
+    return _block(f"{excerpt.citation}{where}", excerpt)
+
+
+def _block(heading: str, excerpt: Excerpt) -> str:
+    if not excerpt.lines:
+        return f"{heading} (its lines are too long to be shown)"
+    return f"{heading}\n\n{fenced(excerpt.lines, languages.language(excerpt.citation.path))}"
+
+
+def _about(excerpt: Excerpt) -> str:
+    if excerpt.defines:
+        return f" defines {_listed(excerpt.defines)}"
+    return f" in {code(excerpt.within)}" if excerpt.within else ""
+
+
+def _related(paths: Sequence[str]) -> str:
+    return f"Related files: {', '.join(map(code, paths))}." if paths else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(code, names[:_MOST_NAMED]))
+    return f"{shown} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else shown
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,0 +1,155 @@
+"""What is asked, from the conversation sent along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from core.chat.contract import Message
+from core.localchat import citations, terms
+from core.localchat.citations import Citation
+from core.localchat.stems import stem
+from core.localchat.stopwords import STOPWORDS
+
+_MOST_CHARACTERS = 20_000  # of one message; a pasted log says what it says within that
+_LONGEST_ANSWER = 100_000
+_MOST_TERMS = 64
+_EARLIER_TURNS = 4
+_POINTED, _NEAR, _FAR = 0.7, 0.4, 0.12  # an earlier turn's terms: "it" points at them; few own terms; stands alone
+_DECAY = 0.5  # for each further turn back
+_COMPOUND = 0.6  # `rate limit` also looks for `rate_limit`
+_SELF_CONTAINED = 3  # own terms; with fewer a question leans on what came before
+
+_BACKTICKED = re.compile(r"`+([^`\n]{1,200})`+")
+_CODE_LIKE = re.compile(
+    r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+|\b[A-Za-z_]\w*(?=\()|\b\w*_\w+\b|\b\w*[a-z]+[A-Z]\w*\b"
+)
+_NAME = re.compile(r"[^\W\d]\w*")
+_CAPITAL = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z]\w+")
+
+_USE = r"(?:call|use|invoke|import|reference|instantiate|construct|consume|trigger|raise|throw|subclass|inherit|catch)"
+_USES = rf"(?:{_USE}s?|depends?\s+(?:up)?on|rel(?:y|ies)\s+on)"
+_USED = r"(?:called|used|invoked|imported|referenced|instantiated|constructed|consumed|triggered|raised|thrown|caught)"
+_HELPERS = r"(?:do|does|did|is|are|can|could|should|will|would|we|you|i)\b"
+_CALLERS = re.compile(
+    rf"\b(?:who|what|which(?:\s+(?!{_HELPERS})\w+){{0,3}}?)\s+(?:else\s+|all\s+|actually\s+)?{_USES}\b(?!\s+(?:do|does|did|is|are|can)\b)"
+    rf"|\bwhere\b.*\b{_USED}\b|\bwhere\s+(?:do|does|did|are|is)\b.*\b{_USE}\b"
+    rf"|\b(?:callers?|usages?|uses|call[- ]?sites?|references)\s+(?:of|to|for)\b"
+    rf"|\b(?:its|their)\s+(?:callers|usages|uses)\b"
+    rf"|\b{_USED}\s+(?:by\s+(?:who|what|which|any)|from\s+(?:where|any)|anywhere|elsewhere|else)\b"
+    rf"|\b(?:anyone|anybody|anything|someone|something)\s+(?:else\s+)?(?:{_USES}|using|calling|importing)\b"
+    r"|^\W*(?:and\s+)?(?:the\s+)?(?:callers?|usages?|call[- ]?sites?)\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_TESTS = re.compile(r"\b(?:tests?|tested|testing|specs?|fixtures?)\b", re.IGNORECASE)
+_WHOLE = re.compile(r"\b(?:project|repo|repository|codebase|code ?base|library|application|app)\b", re.IGNORECASE)
+_PROSE = re.compile(r"\b(?:docs?|documentation|documented|readme|changelog|manual|guide|tutorial)\b", re.IGNORECASE)
+_ASKING = "call caller use usage invoke import reference instantiate site function method class module"
+_ASKING_WORDS = frozenset(stem(word) for word in _ASKING.split())
+_POINTING = re.compile(
+    r"\b(?:it|its|itself|these|those|them|they|their)\b|\bthis\b(?!\s+(?:repo|repository|project|code|codebase)\b)"
+    r"|\b(?:calls?|uses?|invokes?|imports?|references?|of|to|for|is|about|with|from|does|do|did|are|was|on)\s+that\b"
+    r"|^\W*(?:and|but|so|also|what about|how about)\b",
+    re.IGNORECASE,
+)  # not every `that`: in "the function that retries" it points nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The last question, and what of the conversation helps to rank for it.
+
+    `own` are the question's terms, in order; `weights` adds those of earlier turns below 1. `compounds` are guesses:
+    neighbouring words as one name. `identifiers` are the names written as code. `pointing`: it cannot be understood
+    without what came before. `overview`: it asks about the repository as such. `previous` are the citations of the
+    answer before, in order, and `mentioned` the names it writes as code.
+    """
+
+    text: str
+    own: tuple[str, ...]
+    weights: dict[str, float]
+    compounds: frozenset[str]
+    identifiers: tuple[str, ...]
+    pointing: bool = False
+    overview: bool = False
+    callers: bool = False
+    tests: bool = False
+    prose: bool = False
+    previous: tuple[Citation, ...] = ()
+    mentioned: tuple[str, ...] = ()
+
+
+def read(messages: Sequence[Message]) -> Query:
+    """The query behind a conversation whose last message is the question."""
+    text = messages[-1].content[:_MOST_CHARACTERS]
+    callers = bool(_CALLERS.search(text))
+    own = _own_terms(text, callers=callers)
+    earlier = [message.content[:_MOST_CHARACTERS] for message in messages[:-1] if message.role == "user"]
+    answer = next(
+        (message.content[:_LONGEST_ANSWER] for message in reversed(messages[:-1]) if message.role == "assistant"), ""
+    )
+    compounds = _compounds(text)
+    pointing = bool(_POINTING.search(text))
+    return Query(
+        text=text,
+        own=own,
+        weights=_weights(own, compounds, earlier, pointing=pointing),
+        compounds=compounds,
+        identifiers=identifiers(text),
+        pointing=pointing or not own,
+        overview=not own and not pointing and not callers and bool(_WHOLE.search(text)),
+        callers=callers,
+        tests=bool(_TESTS.search(text)),
+        prose=bool(_PROSE.search(text)),
+        previous=tuple(citations.found(answer)),
+        mentioned=_mentioned(answer),
+    )
+
+
+def identifiers(text: str) -> tuple[str, ...]:
+    """The names a person wrote as code: in back-ticks, with an underscore, a dot, a call or an inner capital.
+
+    Of `module.Class` each name counts, the last one first.
+    """
+    spans = [match[1] for match in _BACKTICKED.finditer(text)]
+    spans += [match[0] for match in _CODE_LIKE.finditer(text)]
+    spans += [match[0] for match in _CAPITAL.finditer(text)]
+    found = [name for span in spans for name in reversed(_NAME.findall(span)) if name.lower() not in STOPWORDS]
+    return tuple(dict.fromkeys(found))[:_MOST_TERMS]
+
+
+def _own_terms(text: str, *, callers: bool) -> tuple[str, ...]:
+    words = [word for word in terms.identifiers(text) if word.lower() not in STOPWORDS]
+    found = dict.fromkeys(term for word in words for term in terms.of_identifier(word))
+    kept = [term for term in found if not (callers and term in _ASKING_WORDS)]
+    return tuple(kept[:_MOST_TERMS])
+
+
+def _compounds(text: str) -> frozenset[str]:
+    """Neighbouring words as one: people write `follow-up` and `time out` for `followup` and `timeout`."""
+    words = [word for word in terms.identifiers(text) if word.isalpha()][: _MOST_TERMS * 2]
+    pairs = pairwise(words)
+    return frozenset(
+        terms.joined([one, other])
+        for one, other in pairs
+        if one.lower() not in STOPWORDS or other.lower() not in STOPWORDS
+    )
+
+
+def _weights(
+    own: Sequence[str], compounds: frozenset[str], earlier: Sequence[str], *, pointing: bool
+) -> dict[str, float]:
+    weight = _POINTED if pointing else _NEAR if len(own) < _SELF_CONTAINED else _FAR
+    weights: dict[str, float] = {}
+    for turn in list(reversed(earlier))[:_EARLIER_TURNS]:
+        for term in _own_terms(turn, callers=bool(_CALLERS.search(turn))):
+            weights.setdefault(term, weight)
+        weight *= _DECAY
+    return weights | dict.fromkeys(compounds, _COMPOUND) | dict.fromkeys(own, 1.0)
+
+
+def _mentioned(answer: str) -> tuple[str, ...]:
+    spans = citations.spans(answer)
+    names = [span.rpartition(".")[2] for span in spans if re.fullmatch(r"[^\W\d]\w*(?:\.\w+)*", span)]
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,243 @@
+"""All words for people: Markdown, plain and friendly, each failure with its next step; the same on every platform.
+
+What people or services wrote is shown as code, so that it neither formats nor links nor pings. Nothing here repeats
+the text of a foreign exception to a chat, an address of a service, or a secret. Replies to commands stand in
+channels/replies.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core import errors
+from core.errors import AskrepoError, ChatError, DatabaseError, Deadline
+
+_SHOWN = 120  # characters of one value
+_AGAIN = "Please try again."
+_LATER = "Please try again in a few minutes."
+_OPERATOR = "Please tell whoever runs this bot."
+_MANAGER = "Somebody who may manage this channel's mappings"
+
+
+def code(text: str) -> str:
+    """A value as inline code on one line, shortened, without anything that would end the code."""
+    clean = " ".join("".join(each if each.isprintable() and each != "`" else " " for each in text).split())
+    return f"`{clean if len(clean) <= _SHOWN else clean[:_SHOWN] + '…'}`"
+
+
+def codes(texts: Sequence[str]) -> str:
+    """Values as inline code, enumerated."""
+    return ", ".join(map(code, texts))
+
+
+def duration(seconds: float) -> str:
+    """A span of time as people say it, rounded up."""
+    if seconds <= 90:
+        number, unit = max(1, -int(-seconds // 1)), "second"
+    elif seconds <= 90 * 60:
+        number, unit = -int(-seconds // 60), "minute"
+    else:
+        number, unit = -int(-seconds // 3600), "hour"
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the failing question was put to, where known."""
+
+    repository: str | None
+    model: str | None
+
+
+def sentence(
+    error: AskrepoError, *, repository: str | None = None, model: str | None = None, operator: bool = False
+) -> str:
+    """What went wrong and what to do next, for the asker; for a partial answer, what stands below its text.
+
+    `repository` and `model` name what was asked, where the words depend on it. `operator` adds what only whoever runs
+    the bot should read: where the database is, and what it said.
+    """
+    words = next(_WORDS[kind] for kind in type(error).__mro__ if kind in _WORDS)
+    text = words if isinstance(words, str) else words(error, _Asked(repository, model))
+    if isinstance(error, ChatError) and error.partial:
+        text = f"**The answer is cut off here.** {text}"
+    if operator and isinstance(error, DatabaseError):
+        text = f"{text} ({code(error.where)}: {code(error.problem)})"
+    return text
+
+
+def _unknown_model(_: errors.UnknownModel, asked: _Asked) -> str:
+    model = f"the model {code(asked.model)}" if asked.model else "the model it was asked for"
+    return f"The service does not know {model}. Whoever runs this bot can set another with `ASKREPO_CHAT_MODEL`."
+
+
+def _unknown_repository(_: errors.UnknownRepository, asked: _Asked) -> str:
+    repository = code(asked.repository) if asked.repository else "this repository"
+    return (
+        f"The service does not know {repository}. Check its name with `/askrepo list`, or make sure that the service "
+        "has access to it."
+    )
+
+
+def _indexing(_: errors.RepositoryIndexing, asked: _Asked) -> str:
+    repository = code(asked.repository) if asked.repository else "This repository"
+    return f"{repository} is still being indexed. {_LATER}"
+
+
+def _rate_limited(error: errors.RateLimited, _: _Asked) -> str:
+    wait = _LATER if error.retry_after is None else f"Please try again in {duration(error.retry_after)}."
+    return f"The service is getting too many questions just now. {wait}"
+
+
+def _unavailable(error: errors.ServiceUnavailable, _: _Asked) -> str:
+    wait = _LATER if error.retry_after is None else f"Please try again in {duration(error.retry_after)}."
+    return f"The service cannot be reached just now. {wait}"
+
+
+def _timeout(error: errors.ChatTimeout, _: _Asked) -> str:
+    happened = {
+        Deadline.CONNECT: "could not be reached",
+        Deadline.FIRST_TOKEN: "did not begin to answer",
+        Deadline.SILENCE: "sent nothing more",
+        Deadline.TOTAL: "did not finish its answer",
+    }
+    return f"The service {happened[error.deadline]} within {duration(error.seconds)}. {_AGAIN}"
+
+
+def _unknown_alias(error: errors.UnknownAlias, _: _Asked) -> str:
+    if error.known:
+        return f"{code('in:' + error.alias)} names nothing here. After `in:` you can write {codes(error.known)}."
+    return f"{code('in:' + error.alias)} names nothing here: this channel has no mappings to choose from."
+
+
+def _gone(error: errors.MappingGone, _: _Asked) -> str:
+    repository, again = code(error.repository), code(f"/askrepo map {error.repository}")
+    if error.suspended:
+        return (
+            f"{repository} is suspended here, because more people can read this channel than when it was mapped. "
+            f"{_MANAGER} can confirm it with {again}."
+        )
+    return (
+        f"This thread is about {repository}, which is not mapped here any more. Start a new thread, begin your "
+        f"question with `in:` and a repository that is mapped here, or have it mapped again with {again}."
+    )
+
+
+def _elsewhere(error: errors.TokenForElsewhere, _: _Asked) -> str:
+    token = f"The token {code(error.label)}" if error.label else "The token of this channel"
+    return (
+        f"{token} was entered for another service than the one in use now, so I did not send it. "
+        "Whoever linked this channel can enter it anew with `/askrepo token set`."
+    )
+
+
+_WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
+    AskrepoError: f"Something went wrong on my side. {_AGAIN} If it stays, tell whoever runs this bot.",
+    errors.SettingsError: lambda e, _: f"The setting {code(e.name)} cannot work: {e.problem}.",
+    errors.SecretError: lambda e, _: f"That cannot be a token: {e.problem}. Copy it again, whole and alone.",
+    errors.CipherError: f"Something stored for this place could not be decrypted, so I did not use it. {_OPERATOR}",
+    errors.KeyringError: lambda e, _: f"The keys of this installation cannot be used: {e.problem}.",
+    errors.UnknownKey: lambda e, _: (
+        f"Something stored for this place was encrypted under the key {code(e.key_id)}, which I do not have. "
+        "Whoever runs this bot can add that key to `ASKREPO_SECRET_KEYS` again."
+    ),
+    errors.Tampered: (
+        "Something stored for this place was changed, or belongs to another place, so I did not use it. " + _OPERATOR
+    ),
+    errors.DatabaseError: f"My database has a problem. {_OPERATOR}",
+    errors.DatabaseUnavailable: f"I cannot reach my database just now. {_LATER}",
+    errors.DatabaseUnreadable: f"I cannot use my database. {_OPERATOR}",
+    errors.DatabaseTooNew: (
+        "The database was written by a newer version of askrepo, and I changed nothing in it. Please update askrepo."
+    ),
+    errors.RepositoryNameError: lambda e, _: (
+        f"{code(e.given) if e.given.strip() else 'That'} names no repository: {e.problem}. "
+        f"Write it like {code(e.example)}."
+    ),
+    errors.RepositoryPathError: lambda e, _: f"{code(e.path)} {e.problem}.",
+    errors.MappingError: "No repository could be chosen here. `/askrepo why` shows how I choose.",
+    errors.NotMapped: (f"No repository is mapped here yet. {_MANAGER} can map one with `/askrepo map owner/name`."),
+    errors.UnknownAlias: _unknown_alias,
+    errors.BadAlias: lambda e, _: (
+        f"{code(e.alias) if e.alias.strip() else 'Nothing'} cannot be an alias. Use up to 32 of the letters a to z, "
+        "digits and hyphens, not beginning with a hyphen, such as `web`."
+    ),
+    errors.AliasTaken: lambda e, _: (
+        f"The alias {code(e.alias)} already names {code(e.repository)} here. Choose another, or run "
+        f"{code('/askrepo unmap ' + e.repository)} first."
+    ),
+    errors.NotMappedHere: lambda e, _: (
+        f"{code(e.repository)} is not mapped here. {_MANAGER} can map it with "
+        f"{code('/askrepo map ' + e.repository)}; `/askrepo list` shows what is mapped."
+    ),
+    errors.SeveralMapped: lambda e, _: (
+        f"Several repositories are mapped here: {codes(e.repositories)}. Say which one you mean, such as "
+        f"{code('/askrepo unmap ' + e.repositories[0])}."
+    ),
+    errors.MappingGone: _gone,
+    errors.TokenGone: (
+        "The token of this channel was changed just now, so I did not send your question. Please ask again."
+    ),
+    errors.TokenForElsewhere: _elsewhere,
+    ChatError: f"The service did not answer. {_AGAIN}",
+    errors.TokenRefused: (
+        "The service refused the token used for this channel. Whoever linked it can replace it with "
+        "`/askrepo token set`."
+    ),
+    errors.UnknownModel: _unknown_model,
+    errors.UnknownRepository: _unknown_repository,
+    errors.RepositoryIndexing: _indexing,
+    errors.ConversationTooLong: (
+        "This is too long for the service, even without the earlier conversation. Ask a shorter question, or start a "
+        "new thread."
+    ),
+    errors.RateLimited: _rate_limited,
+    errors.BadRequest: f"The service did not accept the question. Ask in other words. If it stays: {_OPERATOR}",
+    errors.ServiceUnavailable: _unavailable,
+    errors.ChatTimeout: _timeout,
+    errors.UnusableAnswer: f"The service sent something that is no answer. {_AGAIN}",
+    errors.BrokenOff: f"The connection to the service ended too early. {_AGAIN}",
+    errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
+    errors.PlaceGone: "I cannot write there any more. Invite me again, or ask somewhere else.",
+    errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
+    errors.GaveUp: f"I tried to answer this several times and failed each time. {_LATER}",
+    errors.LeaseLost: "Another worker answers this question now; please wait for its answer.",
+    errors.ServerError: lambda e, _: (
+        f"Cannot listen on {code(e.address)}: {e.problem}. Choose another port or address."
+    ),
+}
+
+
+def switched(repository: str) -> str:
+    """Below an answer: the thread goes on with another repository."""
+    return f"This thread is about {code(repository)} from here on."
+
+
+def stopped() -> str:
+    """Below what had come when the asker stopped the answer."""
+    return "Stopped, as you asked."
+
+
+def ended_early(reason: str | None) -> str:
+    """Below an answer that the service itself cut short (`length`, `content_filter`); empty for any other reason."""
+    return {
+        "length": "**The answer is cut off here**: it reached the service's limit. Ask for the rest if you need it.",
+        "content_filter": "**The answer is cut off here** by the service's content filter. Ask in other words.",
+    }.get(reason or "", "")
+
+
+def waiting(reason: str, seconds: float) -> str:
+    """While a question waits to be sent again: why, and for how long."""
+    why = {
+        "rate limited": "The service is getting too many questions just now",
+        "indexing": "The repository is still being indexed",
+    }.get(reason, "The service cannot be reached just now")
+    return f"{why}; I try again in {duration(seconds)}."
+
+
+def shortened(dropped: int) -> str:
+    """Below an answer given without the oldest turns of the conversation."""
+    turns = "oldest turn was" if dropped == 1 else f"oldest {dropped} turns were"
+    return f"This conversation had grown too long for the service, so its {turns} left out."

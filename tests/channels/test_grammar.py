@@ -1,0 +1,176 @@
+"""What follows `/askrepo` is a command only if it fits one, else a question; a clear mistake is told as one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.channels.grammar import (
+    Ask,
+    Command,
+    Help,
+    List,
+    Map,
+    Mistake,
+    Status,
+    ThreadWord,
+    Token,
+    TokenAction,
+    Unmap,
+    Why,
+    parse,
+    thread_word,
+)
+from core.errors import AskrepoError, BadAlias, RepositoryNameError
+
+NAME = "github.com/owner/name"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("", Help()),
+        ("  \n", Help()),
+        ("help", Help()),
+        ("Help!", Help()),
+        ("map owner/name", Map(NAME)),
+        ("Map https://github.com/owner/name/tree/main", Map(NAME)),
+        ("map <https://github.com/owner/name|owner/name>", Map(NAME)),
+        ("map `owner/name`", Map(NAME)),
+        ("map owner/name as web", Map(NAME, "web")),
+        ("MAP  owner/name   AS   web ", Map(NAME, "web")),
+        ("unmap", Unmap()),
+        ("unmap owner/name", Unmap(NAME)),
+        ("unmap web", Unmap(alias="web")),
+        ("list", List()),
+        ("list.", List()),
+        ("why", Why()),
+        ("why?", Why()),
+        ("why in:web", Why("in:web")),
+        ("why In:owner/name", Why("In:owner/name")),
+        ("status", Status()),
+        ("STATUS", Status()),
+        ("token", Token()),
+        ("token show", Token()),
+        ("token workspace", Token(of_workspace=True)),
+        ("token set", Token(TokenAction.SET)),
+        ("token set workspace", Token(TokenAction.SET, of_workspace=True)),
+        ("token remove", Token(TokenAction.REMOVE)),
+        ("Token Remove Workspace", Token(TokenAction.REMOVE, of_workspace=True)),
+        ("token set hunter2", Token(TokenAction.SET, pasted=True)),
+        ("token set cAnArY-0123456789 workspace", Token(TokenAction.SET, of_workspace=True, pasted=True)),
+        ("token cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+    ],
+)
+def test_a_command(text: str, command: Command) -> None:
+    assert parse(text) == command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "map lookups, how do they work?",
+        "map and filter",
+        "map src/core to the design",
+        "map owner/name please",
+        "map /etc/passwd to what?",
+        "unmap the viewport when?",
+        "list all endpoints",
+        "list?all",
+        "why is the sky blue?",
+        "why in:web is it slow?",
+        "why not",
+        "status of the build",
+        "help me understand the router",
+        "token rotation, where?",
+        "token expiry",
+        "token set up",
+        "token set up for CI",
+        "token set in which module?",
+        "how does login work?",
+        "in:web how?",
+        "mapping",
+        "*bold* claims",
+        "?",
+        "ⅿap owner/name",  # begins with a Roman numeral
+    ],
+)
+def test_a_question(text: str) -> None:
+    assert parse(text) == Ask(text)
+    assert parse(f"  {text}\n") == Ask(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("map", RepositoryNameError),
+        ("map foo", RepositoryNameError),
+        ("map lookups?", RepositoryNameError),
+        ("map foo as bar", RepositoryNameError),
+        ("map https://localhost/o/n", RepositoryNameError),
+        ("map owner/name as", BadAlias),
+        ("map owner/name as Web", BadAlias),
+        ("map owner/name as my web", BadAlias),
+        ("map owner/name as -x", BadAlias),
+        ("unmap FOO", RepositoryNameError),
+        ("unmap a/b/c", RepositoryNameError),
+    ],
+)
+def test_a_mistake_is_better_than_a_wrong_question(text: str, kind: type[AskrepoError]) -> None:
+    command = parse(text)
+    assert isinstance(command, Mistake)
+    assert type(command.error) is kind
+
+
+@given(st.from_regex(r"token (set )?[A-Za-z0-9_-]{16,40}( workspace)?", fullmatch=True))
+def test_a_token_in_a_command_is_kept_nowhere(text: str) -> None:
+    value = text.removesuffix(" workspace").split()[-1]
+    command = parse(text)
+    if "set" in text.split()[1:2] or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))):
+        assert isinstance(command, Token)
+        assert command.pasted
+        assert value not in repr(command)
+
+
+@given(
+    st.text()
+    | st.builds(
+        " ".join, st.lists(st.sampled_from(["map", "unmap", "list", "why", "token", "as", "a/b", "web", "?", "in:x"]))
+    )
+)
+def test_any_text_is_a_command_or_a_question(text: str) -> None:
+    command = parse(text)
+    if isinstance(command, Ask):
+        assert command.text == text.strip()
+        assert command.text
+    assert thread_word(text) in {None, *ThreadWord}
+
+
+@pytest.mark.parametrize("word", list(ThreadWord))
+@pytest.mark.parametrize("form", ["{}", "{}!", " {}. ", "*{}*", "`{}`", "{}…", "({})", "\n{}?"])
+def test_a_word_steers_a_thread_if_it_stands_alone(word: ThreadWord, form: str) -> None:
+    assert thread_word(form.format(word.value)) is word
+    assert thread_word(form.format(word.value.upper())) is word
+    assert thread_word(form.format(word.value.capitalize())) is word
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "!",
+        "stop it",
+        "please stop",
+        "stop stop",
+        "don't stop",
+        "stopp",
+        "ｓtop",
+        "ſtop",
+        "st op",
+        "new question",
+        "renew",
+    ],
+)
+def test_anything_else_steers_nothing(text: str) -> None:
+    assert thread_word(text) is None

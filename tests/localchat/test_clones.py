@@ -1,0 +1,185 @@
+"""Clones over real HTTP: whole or not at all, anonymous, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from core.errors import ServiceUnavailable, UnknownRepository
+from core.localchat.clones import Clones, EmptyRepository, RepositoryTooLarge
+from core.localchat.repos import Repositories
+from core.localchat.server import serving
+from core.localchat.transfer import Limits
+from tests.localchat.asking import Asker, check
+from tests.localchat.githost import GitHost, hosting
+from tests.localchat.repository import commit, git, write
+
+NAME = "example.org/o/n"
+HTTP = frozenset({"http"})
+
+
+@pytest.fixture
+async def host(shop: Path) -> AsyncIterator[GitHost]:
+    async with hosting(shop) as opened:
+        yield opened
+
+
+def clones(host: GitHost, folder: Path, **options: object) -> Clones:
+    return Clones(folder, url=lambda name: f"{host.url}/{name}", protocols=HTTP, **options)  # type: ignore[arg-type]
+
+
+def left_over(folder: Path) -> list[Path]:
+    """What a stopped transfer left behind."""
+    return [path for path in folder.rglob("*") if path.name.startswith(".incoming-")]
+
+
+async def test_a_public_repository_is_cloned_once_and_answered(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    async with serving(repositories, token=None) as url, httpx.AsyncClient() as client:
+        asker = Asker(client, url, NAME)
+        answers = await asyncio.gather(*(asker.answer("How is the price with tax computed?") for _ in range(3)))
+        asked = len(host.requests)
+        answers.append(await asker.answer("who calls retry_call?"))
+    assert len(host.requests) == asked, "a fresh clone asks nobody"
+    assert sum("POST" in request for request in host.requests) <= 2, "one fetch: negotiation and pack"
+    head = git(shop, "rev-parse", "HEAD").decode().strip()
+    assert all(f"`{NAME}` at `{head[:7]}`" in answer for answer in answers)
+    assert all(check(answer, shop) for answer in answers)
+    (clone,) = (tmp_path / "cache" / "clones" / "example.org+o+n").iterdir()
+    assert clone.name == f"{head}.git"
+    assert list((clone / "hooks").iterdir()) == [] if (clone / "hooks").exists() else True
+    assert git(clone, "rev-list", "--all", "--count").strip() == b"1"
+    assert left_over(tmp_path) == []
+
+
+async def test_a_stale_clone_is_refreshed_and_survives_its_host(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    repository = clones(host, tmp_path, fresh_seconds=0)
+    _, first = await repository.current(NAME)
+    fetches = len(host.requests)
+    assert (await repository.current(NAME))[1] == first
+    assert not any("POST" in request for request in host.requests[fetches:]), "an unchanged one is not fetched again"
+    write(shop, {"new.py": "new = 1\n"})
+    second = commit(shop)
+    assert (await repository.current(NAME))[1] == second
+    host.status = 503
+    folder, commit_ = await repository.current(NAME)
+    assert commit_ == second
+    assert folder.is_dir()
+    host.status = 404
+    with pytest.raises(UnknownRepository):  # withdrawn: what is no longer public is no longer shown
+        await repository.current(NAME)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (404, UnknownRepository),
+        (401, UnknownRepository),
+        (403, UnknownRepository),
+        (500, ServiceUnavailable),
+        (503, ServiceUnavailable),
+    ],
+)
+async def test_a_host_that_refuses(host: GitHost, tmp_path: Path, status: int, error: type[Exception]) -> None:
+    host.status = status
+    with pytest.raises(error) as caught:
+        await clones(host, tmp_path).current(NAME)
+    assert host.url not in str(caught.value)
+    assert left_over(tmp_path) == []
+
+
+async def test_a_host_that_is_away_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    git(tmp_path / "empty", "init", "--quiet")
+    async with hosting(tmp_path / "empty") as host:
+        with pytest.raises(EmptyRepository):
+            await clones(host, tmp_path / "cache").current(NAME)
+    with pytest.raises(ServiceUnavailable):  # it has just closed
+        await clones(host, tmp_path / "cache").current(NAME)
+    assert left_over(tmp_path) == []
+
+
+async def test_a_clone_has_limits(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    write(shop, {"noise.bin": os.urandom(300_000)})
+    commit(shop)
+    with pytest.raises(RepositoryTooLarge):
+        await clones(host, tmp_path / "small", limits=Limits(octets=100_000)).current(NAME)
+    host.hang_after = 1_000
+    with pytest.raises(RepositoryTooLarge):
+        await clones(host, tmp_path / "slow", limits=Limits(seconds=1)).current(NAME)
+    assert left_over(tmp_path) == []
+
+
+async def test_a_protocol_that_is_not_allowed_is_not_spoken(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    for url in (f"{host.url}/o/n", f"file://{shop}", "ext::sh -c true", f"{shop}"):
+        with pytest.raises(ServiceUnavailable):
+            await Clones(tmp_path, url=lambda name, url=url: url).current(NAME)  # type: ignore[misc]
+    assert host.requests == []
+
+
+async def test_the_operators_credentials_are_not_used(
+    host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = tmp_path / "asked"
+    home = tmp_path / "home"
+    write(home, {".gitconfig": f'[credential]\n\thelper = "!touch {canary}; echo password=x #"\n'})
+    write(home, {".netrc": "machine 127.0.0.1 login me password x\n"})
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_ASKPASS", str(tmp_path / "nobody"))
+    host.status = 401
+    with pytest.raises(UnknownRepository):
+        await clones(host, tmp_path / "cache").current(NAME)
+    assert not canary.exists()
+    assert len(host.requests) == 1, "not tried again with a password"
+
+
+async def test_a_cancelled_clone_leaves_nothing(host: GitHost, tmp_path: Path) -> None:
+    host.hang_after = 1_000
+    cloning = asyncio.create_task(clones(host, tmp_path / "cache").current(NAME))
+    await host.hanging.wait()
+    assert left_over(tmp_path)
+    cloning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cloning
+    assert left_over(tmp_path) == []
+    host.hang_after = None
+    assert (await clones(host, tmp_path / "cache").current(NAME))[0].is_dir()
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from core.localchat.clones import Clones
+
+clones = Clones(Path(sys.argv[1]), url=lambda name: sys.argv[2], protocols=frozenset({"http"}))
+asyncio.run(clones.current("example.org/o/n"))
+"""
+
+
+async def test_a_process_killed_in_the_middle_leaves_no_half_clone(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    host.hang_after = 1_000
+    cache = tmp_path / "cache"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, str(cache), f"{host.url}/o/n", cwd=Path(__file__).parents[2]
+    )
+    await host.hanging.wait()
+    process.kill()
+    assert await process.wait() == -signal.SIGKILL
+    (half,) = left_over(cache)
+    host.hang_after = None
+    folder, commit_ = await clones(host, cache).current(NAME)
+    assert commit_ == git(shop, "rev-parse", "HEAD").decode().strip()
+    assert git(folder, "cat-file", "-t", commit_).strip() == b"commit"
+    assert half.is_dir(), "another process could still be filling it"
+    os.utime(half, (0, 0))
+    write(shop, {"new.py": "new = 1\n"})
+    commit(shop)
+    await clones(host, cache, fresh_seconds=0).current(NAME)
+    assert not half.exists(), "a day later nobody is"

@@ -1,0 +1,119 @@
+"""Follow-ups are understood by what came before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.chat.contract import Message
+from core.localchat import questions
+from tests.localchat.asking import check
+from tests.localchat.conftest import Opened
+from tests.localchat.repository import make
+
+RETRY_USES = {"shop/client.py", "shop/jobs/nightly.py", "tests/test_retry.py"}
+
+
+async def test_who_calls_it_finds_the_uses_of_what_was_found_first(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        first = await asker.answer("how does the retry decorator work?")
+        assert check(first, shop)[0].path == "shop/retry.py"
+        second = await asker.answer("how does the retry decorator work?", first, "and who calls it?")
+    found = check(second, shop)
+    quoted = {one.path: "\n".join(one.quoted or []) for one in found}
+    assert set(quoted) - {"shop/retry.py"} == RETRY_USES
+    assert (
+        "retry_call(lambda: self._get" in quoted["shop/client.py"] or "@retry(attempts=5)" in quoted["shop/client.py"]
+    )
+    assert "retry_call(source.pages)" in quoted["shop/jobs/nightly.py"]
+    assert not any("def retry_call" in text for text in quoted.values())
+    assert [one.path for one in found].index("shop/client.py") < [one.path for one in found].index(
+        "tests/test_retry.py"
+    )
+    assert "in `rebuild_catalogue`" in second
+    assert "found by name alone" in second
+
+
+async def test_a_named_symbol_needs_no_context(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        for question in ("who calls retry_call?", "Where is `retry_call` used?", "callers of retry_call"):
+            found = check(await asker.answer("what is the tax?", "19 %", question), shop)
+            assert {one.path for one in found if one.quoted} == RETRY_USES | {"shop/retry.py"}
+
+
+async def test_a_described_symbol_is_found_first(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        answer = await asker.answer("where is the function that puts pieces aside used?")
+        nobody = await asker.answer("who calls rebuild_catalogue?")
+    assert "`reserve`" in answer
+    assert "nothing in `local/work/shop`" in nobody
+    assert "It is defined at `shop/jobs/nightly.py:6`." in nobody
+    assert check(nobody, shop)
+
+
+async def test_it_may_be_the_caller_found_before(shop: Path, opened: Opened) -> None:
+    turns = ["who calls discounted?", "Only `shop/client.py:13-15` in `Client.fetch_stock`.", "and who calls that?"]
+    async with opened(shop) as asker:
+        assert "`fetch_stock`" in await asker.answer(*turns)
+
+
+async def test_a_follow_up_is_ranked_with_what_was_asked_before(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        first = await asker.answer("how does the retry decorator work?")
+        run_out = check(await asker.answer("how does the retry decorator work?", first, "what if they run out?"), shop)
+        tested = check(await asker.answer("how does the retry decorator work?", first, "where is it tested?"), shop)
+        elsewhere = await asker.answer(
+            "how does the retry decorator work?", first, "How is gross price with tax computed?"
+        )
+    assert run_out[0].path == "shop/retry.py"
+    assert tested[0].path == "tests/test_retry.py"
+    assert check(elsewhere, shop)[0].path == "shop/prices.py"
+
+
+async def test_citations_of_an_earlier_answer_may_be_wrong(shop: Path, opened: Opened) -> None:
+    lies = "`../../etc/passwd:1-9` and `shop/retry.py:900-950` and `gone.py:3` and `shop/retry.py:0-0`"
+    async with opened(shop) as asker:
+        for answer in (lies, "", "no citations at all", "`" * 5_000, "```\n`shop/retry.py:1-2`"):
+            check(await asker.answer("how does retrying work?", answer, "who calls it?"), shop)
+            check(await asker.answer("how does retrying work?", answer, "why?"), shop)
+
+
+async def test_a_common_name_is_told_apart_by_its_module(tmp_path: Path, opened: Opened) -> None:
+    top = make(
+        tmp_path / "common",
+        {
+            "app/registry.py": "def get(name):\n    '''The registry entry of a name.'''\n    return _entries[name]\n",
+            "app/main.py": "from app import registry\n\n\ndef start():\n    return registry.get('main')\n",
+            "app/other.py": "def options(given):\n    return given.get('x') or {}.get('y')\n",
+        },
+    )
+    async with opened(top) as asker:
+        first = await asker.answer("where is the registry entry of a name?")
+        second = check(await asker.answer("where is the registry entry of a name?", first, "who calls it?"), top)
+    assert {one.path for one in second if one.quoted} == {"app/main.py"}
+
+
+@pytest.mark.parametrize(
+    ("text", "callers"),
+    [
+        ("and who calls it?", True),
+        ("Who uses this?", True),
+        ("where is it called from", True),
+        ("which functions call it?", True),
+        ("which other modules import that?", True),
+        ("where do we raise GaveUp?", True),
+        ("is it used anywhere?", True),
+        ("usages?", True),
+        ("callers of foo", True),
+        ("what depends on the cache?", True),
+        ("does anything else use it?", True),
+        ("which database does it use?", False),
+        ("what calls does it make?", False),
+        ("how does the call log work?", False),
+        ("how is the cache used for sessions?", False),
+        ("who maintains this?", False),
+    ],
+)
+def test_questions_for_callers_are_told_apart(text: str, callers: bool) -> None:
+    assert questions.read([Message(role="user", content=text)]).callers is callers

@@ -1,0 +1,142 @@
+"""Registering working copies."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.errors import RepositoryNameError, RepositoryPathError, UnknownRepository
+from core.localchat import git as our_git
+from core.localchat.git import Cause
+from core.localchat.repos import Repositories
+from tests.localchat.repository import git, make
+
+
+@pytest.fixture
+def repositories(tmp_path: Path) -> Repositories:
+    return Repositories(tmp_path / "cache", clone=False)
+
+
+def test_any_folder_inside_stands_for_its_repository(shop: Path, repositories: Repositories) -> None:
+    assert repositories.add(shop / "shop" / "jobs") == "local/work/shop"
+    assert repositories.add(shop) == "local/work/shop"
+    checkout = asyncio.run(repositories.checkout("local/work/shop"))
+    assert checkout.place.folder == shop
+    assert checkout.place.commit == git(shop, "rev-parse", "HEAD").decode().strip()
+
+
+@pytest.mark.parametrize(
+    ("remote", "name"),
+    [
+        ("https://github.com/Owner/Name.git", "github.com/Owner/Name"),
+        ("https://user:secret@GitHub.com/o/n/", "github.com/o/n"),
+        ("git@github.com:o/n.git", "github.com/o/n"),
+        ("ssh://git@gitlab.example.org:2222/group/sub/n.git", "gitlab.example.org/group/sub/n"),
+        ("https://github.com/o/.github", "github.com/o/.github"),
+        ("https://git.example.org:8443/o/n", "local/work/shop"),
+        ("http://github.com/o/n", "local/work/shop"),
+        ("/srv/git/n.git", "local/work/shop"),
+        ("../n", "local/work/shop"),
+        ("file:///srv/n.git", "local/work/shop"),
+        ("git@host:n", "local/work/shop"),
+        ("https://[::1/o/n", "local/work/shop"),
+        ("https://github.com/../n", "local/work/shop"),
+    ],
+)
+def test_the_name_is_the_origins_where_it_has_one(
+    shop: Path, repositories: Repositories, remote: str, name: str
+) -> None:
+    git(shop, "remote", "add", "origin", remote)
+    assert repositories.add(shop) == name
+    assert asyncio.run(repositories.checkout(name)).place.folder == shop
+
+
+def test_two_working_copies_never_share_a_name(tmp_path: Path, repositories: Repositories) -> None:
+    tops = [make(tmp_path / folder / "my work" / "näme!", {"a": "a"}) for folder in ("one", "two")]
+    assert [repositories.add(top) for top in tops] == ["local/my-work/n-me-", "local/my-work/n-me--2"]
+    clones = [make(tmp_path / "x" / folder, {"a": "a"}) for folder in ("first", "second")]
+    for clone in clones:
+        git(clone, "remote", "add", "origin", "https://github.com/o/n")
+    assert [repositories.add(clone) for clone in clones] == ["github.com/o/n", "local/x/second"]
+    assert [repositories.add(top) for top in tops] == ["local/my-work/n-me-", "local/my-work/n-me--2"]
+
+
+def test_a_name_is_found_in_any_case(shop: Path, repositories: Repositories) -> None:
+    git(shop, "remote", "add", "origin", "https://github.com/Owner/Name")
+    repositories.add(shop)
+    assert asyncio.run(repositories.checkout("GitHub.com/owner/name")).place.folder == shop
+
+
+def test_names_given_outright(shop: Path, tmp_path: Path) -> None:
+    repositories = Repositories(tmp_path / "cache", {"example.org/o/n": shop / "web"}, clone=False)
+    assert asyncio.run(repositories.checkout("example.org/o/n")).place.folder == shop
+    with pytest.raises(RepositoryNameError):
+        Repositories(tmp_path, {"nonsense": shop})
+    with pytest.raises(UnknownRepository):
+        asyncio.run(repositories.checkout("example.org/o/other"))
+
+
+def test_a_bare_repository_can_be_registered(shop: Path, tmp_path: Path, repositories: Repositories) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(shop), str(tmp_path / "mirror.git"))
+    name = repositories.add(tmp_path / "mirror.git")
+    assert name == f"local/{tmp_path.name}/mirror"
+    assert asyncio.run(repositories.checkout(name)).place.bare
+
+
+def test_unusable_paths_say_why(tmp_path: Path, repositories: Repositories, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = make(tmp_path / "top", {"a.py": "a = 1\n"})
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "unborn").mkdir()
+    git(tmp_path / "unborn", "init", "--quiet")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / ".git").write_text("gitdir: /nowhere\n")
+    cases = {
+        tmp_path / "missing": "does not exist",
+        top / "a.py": "is no folder",
+        tmp_path / "plain": "is not inside a git repository",
+        tmp_path / "unborn": "has no commit yet",
+        tmp_path / "damaged": "is not inside a git repository",
+        top / ".git": "is a repository's own .git folder; give the folder around it",
+        Path("\0"): "does not exist",
+        tmp_path / ("n" * 5_000): "cannot be opened",
+    }
+    for path, problem in cases.items():
+        with pytest.raises(RepositoryPathError) as caught:
+            repositories.add(path)
+        assert caught.value.problem == problem
+        assert caught.value.path == str(path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RepositoryPathError, match="git is not installed"):
+        repositories.add(top)
+
+
+def test_git_is_not_led_elsewhere_by_the_environment(
+    shop: Path, tmp_path: Path, repositories: Repositories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make(tmp_path / "other", {"b": "b"})
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert repositories.add(shop) == "local/work/shop"
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("fatal: detected dubious ownership in repository at '/x'", Cause.FOREIGN),
+        ("fatal: Needed a single revision", Cause.EMPTY),
+        ("fatal: couldn't find remote ref HEAD", Cause.EMPTY),
+        ("remote: Not Found\nfatal: repository 'https://x.org/o/n/' not found", Cause.NOT_FOUND),
+        ("fatal: could not read Username for 'https://github.com': terminal prompts disabled", Cause.NOT_FOUND),
+        ("fatal: unable to access 'https://x.org/': The requested URL returned error: 403", Cause.NOT_FOUND),
+        ("fatal: unable to access 'https://x.org/': The requested URL returned error: 503", Cause.AWAY),
+        ("fatal: unable to access 'https://x.org/': The requested URL returned error: 429", Cause.AWAY),
+        ("fatal: unable to access 'https://x.org/': Could not resolve host: x.org", Cause.AWAY),
+        ("error: RPC failed; curl 28 Operation too slow", Cause.AWAY),
+        ("fatal: not a git repository (or any of the parent directories): .git", Cause.NO_REPOSITORY),
+        ("fatal: something nobody has seen", Cause.OTHER),
+    ],
+)
+def test_what_git_says_is_understood(said: str, cause: Cause) -> None:
+    assert our_git.explain(said) is cause
