@@ -70,8 +70,9 @@ class App:
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[App]:
-    """Open the database (bringing its schema up to date), the keys, the /chat client, and the embedded /chat if no
-    other is configured. Raises SettingsError, DatabaseError, CipherError, ServerError.
+    """Open the database, the keys, the /chat client, and the embedded /chat if no other is configured.
+
+    The schema is brought up to date. Raises SettingsError, DatabaseError, CipherError, ServerError.
     """
     process_repository = _process_repository(settings)
     async with contextlib.AsyncExitStack() as stack:

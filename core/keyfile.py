@@ -40,7 +40,8 @@ async def keyring(database: Database, given: Secret | None) -> Keyring:
         try:
             ring.open(stored.data_key, data_key_cell(WorkspaceRef(stored.platform, stored.workspace_id)))
         except UnknownKey as error:
-            raise KeyringError(f"what is stored was encrypted under key {error.key_id}, which it does not hold") from None
+            problem = f"what is stored was encrypted under key {error.key_id}, which it does not hold"
+            raise KeyringError(problem) from None
     return ring
 
 

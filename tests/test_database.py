@@ -9,7 +9,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from alembic import command
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +17,6 @@ from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms, parse_url
 from core.errors import (
-    DatabaseError,
     DatabaseTooNew,
     DatabaseUnavailable,
     DatabaseUnreadable,
@@ -27,6 +25,7 @@ from core.errors import (
 )
 from core.secret import Secret
 from core.workspaces import Workspaces
+from tests.migrations import both_ways
 
 
 @pytest.mark.parametrize(
@@ -159,15 +158,8 @@ async def test_processes_that_start_together_upgrade_once(database_url: str) -> 
         await each.close()
 
 
-async def test_revisions_run_both_ways_and_match_the_tables(database: Database) -> None:
-    engine = database.engine_for_schema()
-    async with engine.begin() as connection:
-        await connection.run_sync(lambda sync: command.check(_quiet(sync)))
-        await connection.run_sync(lambda sync: command.downgrade(_quiet(sync), "base"))
-        left = await connection.run_sync(lambda sync: set(sync.dialect.get_table_names(sync)))
-        assert left == {"alembic_version"}
-    await engine.dispose()
-    assert await schema.upgrade(database)
+async def test_revisions_run_both_ways_and_match_the_tables(database_url: str) -> None:
+    await both_ways(database_url)
 
 
 async def test_postgresql_away_and_back(postgres_url: str) -> None:
@@ -248,8 +240,4 @@ async def test_a_key_ring_that_does_not_fit_is_refused(database: Database) -> No
 
 async def _run(connection: AsyncConnection, statement: str) -> None:
     await connection.exec_driver_sql(statement)
-
-
-def _quiet(connection: object) -> object:
-    return schema.config(connection)  # type: ignore[arg-type]
 

@@ -4,8 +4,8 @@ Revises:
 """
 
 import sqlalchemy as sa
-from alembic import op
 
+from alembic import op
 
 revision = "0001"
 down_revision = None

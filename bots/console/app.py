@@ -117,7 +117,7 @@ class Session:
         """Say where this is and what was before. Returns the questions that an earlier process left open."""
         facts = await self._parts.mappings.facts(thread)
         name = facts.thread_repository or recap.repository(facts)
-        service = self._parts.settings.chat_url or "the embedded service on this machine"
+        service = self._parts.settings.chat_url or "this machine"
         await self._desk.print(recap.greeting(name, thread.channel.channel_id, service))
         if name is None:
             await self._desk.say(commands.NO_REPOSITORY)

@@ -34,7 +34,7 @@ def greeting(name: str | None, channel_id: str, service: str) -> list[Text]:
     first = Text.assemble(("askrepo", "bold"), " · ", (one_line(about), "bold" if name else "yellow"))
     if folder and name:
         first.append(f" · {one_line(folder)}", style="dim")
-    second = f"Answers come from {one_line(service)}. /help shows the commands, Ctrl-D leaves."
+    second = f"Answers come from {one_line(service)}. /help lists commands, Ctrl-D leaves."
     return [first, Text(second, style="dim")]
 
 

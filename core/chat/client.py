@@ -48,7 +48,7 @@ RAW_LIMIT = 4 << 20  # octets of an unstreamed body; JSON escapes can make an an
 _MOST_STREAMS = 1_000  # connections at a time; a stream holds one from its beginning to its end
 _MOST_IDLE = 50
 _IDLE_SECONDS = 30.0
-_DRAIN_SECONDS = 0.2
+_DRAIN_SECONDS = 0.1
 
 # TLS failures in mid-stream and names that cannot be resolved come through httpx untranslated.
 _FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
@@ -181,8 +181,9 @@ class ChatClient:
                     watch.heard()
                 if answer.finishing:
                     watch.linger()
-            yield answer.result()
+            finished = answer.result()
             await _drain(octets)
+            yield finished
         finally:
             with suppress(*_FOREIGN):
                 await response.aclose()

@@ -101,7 +101,7 @@ class Answering:
         except DeliveryFailed as error:
             if claim.failures < MOST_FAILURES:
                 raise
-            log.error("gave up, and cannot even say so", turn=claim.turn_id, reason=str(error))
+            log.warning("gave up, and cannot even say so", turn=claim.turn_id, reason=str(error))
             ending = Ending(Outcome.FAILED)
         hold.ending = True
         await self._leases.finish(claim, ending)

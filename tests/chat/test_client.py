@@ -167,7 +167,16 @@ async def test_connections_are_used_again() -> None:
     async with FakeChat() as fake, asking(fake.url) as asker:
         for _ in range(5):
             await asker.ask()
+            async with aclosing(question(asker.client)) as progress:
+                assert [step async for step in until_finished(progress)]
         assert fake.connections == 1
+
+
+async def until_finished(progress: AsyncGenerator[Progress, None]) -> AsyncGenerator[Progress, None]:
+    async for step in progress:
+        yield step
+        if isinstance(step, Finished):
+            return
 
 
 async def test_a_connection_the_service_closed_meanwhile_is_no_failure() -> None:

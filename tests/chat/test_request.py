@@ -81,7 +81,7 @@ NAMES = [
 def test_a_repository_name_is_one_parameter_whatever_it_holds() -> None:
     chance = random.Random(2)
     url = httpx.URL("https://chat.example.com/chat")
-    for _ in range(1_000):
+    for _ in range(300):
         name = "".join(chance.choices([*NAMES, "/", "&", "=", "%", "repo_name="], k=chance.randint(1, 6)))
         target = httpx.Request("POST", url, params=request.query("/chat", name)).url.raw_path.decode()
         path, _, query = target.partition("?")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from core import schema
 from core.cipher import Keyring, new_key
 from core.conversation.history import History
 from core.database import Database
@@ -51,8 +52,6 @@ async def test_equal_ids_in_other_places_are_other_questions(database: Database,
 
 
 async def test_what_is_stored_is_sealed(tmp_path: Path, keyring: Keyring) -> None:
-    from core import schema
-
     database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"))
     await schema.upgrade(database)
     workspaces = Workspaces(database, keyring)

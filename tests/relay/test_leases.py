@@ -190,7 +190,7 @@ async def test_a_hold_stops_acting_before_its_lease_ends(intake: Intake, leases:
 async def test_any_interleaving_keeps_the_invariants(
     seed: int, intake: Intake, leases: Leases, database: Database
 ) -> None:
-    """Workers claim, die, come back late, fail and finish at random: each turn ends once, in order, never overlapping."""
+    """Workers claim, die, come late, fail and finish at random: each turn ends once, in order, never overlapping."""
     dice = random.Random(seed)
     places = [thread(str(n), workspace=f"W{n % 3}") for n in range(6)]
     await ask(intake, *places, each=5)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import update
 
 from core.cipher import Keyring
 from core.database import Database
@@ -230,8 +231,6 @@ async def test_shutting_down_hands_the_question_over(
 
 async def _everything_is_due(process: Process) -> None:
     """As if every back-off had passed."""
-    from sqlalchemy import update
-
     await process.database.write(lambda connection: connection.execute(update(TurnRow).values(due_at=0)))
 
 
