@@ -24,6 +24,7 @@ _SEQUENCE = re.compile(
     r"|\x1b[ -/]+[0-~]|\x1b[0-Z\\`-~]"
 )
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # HTML and link definitions are text to a terminal: rendered, `List<String>` in prose and all definitions would be lost
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
@@ -122,7 +123,7 @@ def cut(text: str, growth: Growth, *, whole: bool = False) -> tuple[list[Piece],
     """The further pieces of a harmless text that has grown, and how far they reach; with `whole`, up to its end."""
     rest = text[growth.taken :]
     if not whole:
-        rest = rest[: rest.rfind("\n") + 1]  # an unfinished line may still become anything
+        rest = rest[: _finished(rest)]
     lines = rest.splitlines(keepends=True)
     pieces: list[Piece] = []
     if growth.code is not None and lines:
@@ -146,6 +147,15 @@ def cut(text: str, growth: Growth, *, whole: bool = False) -> tuple[list[Piece],
         pieces.append(Piece(Kind.BLOCK, "".join(lines[done:]), fresh=False))
         growth = replace(growth, taken=len(text))
     return pieces, growth
+
+
+def _finished(text: str) -> int:
+    """Where the last line begins that may still become anything."""
+    end = text.rfind("\n") + 1
+    if _FENCE.fullmatch(text, end):
+        # a post whose text breaks off inside of code is closed by the core: the line before may be unfinished too
+        end = text.rfind("\n", 0, max(0, end - 1)) + 1
+    return end
 
 
 def _units(tokens: Sequence[Token]) -> Iterator[_Unit]:

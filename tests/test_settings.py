@@ -1,0 +1,74 @@
+"""Settings come from the environment, and a wrong one is named without its value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import settings
+from core.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine, and no .env of a working directory."""
+    monkeypatch.chdir(tmp_path)
+    for field in settings.Settings.model_fields.values():
+        monkeypatch.delenv(str(field.validation_alias), raising=False)
+
+
+def test_everything_has_a_default() -> None:
+    loaded = settings.load()
+    assert loaded.chat_url is None
+    assert loaded.chat_path == "/chat"
+    assert loaded.database_address().reveal().endswith("askrepo.db")
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ASKREPO_CHAT_MODEL=from-file\nASKREPO_CHAT_PATH=/from/file\nUNRELATED=1\n")
+    monkeypatch.setenv("ASKREPO_CHAT_PATH", "/from/environment")
+    loaded = settings.load()
+    assert (loaded.chat_model, loaded.chat_path) == ("from-file", "/from/environment")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASKREPO_CHAT_TEMPERATURE", "")
+    monkeypatch.setenv("ASKREPO_CHAT_TOKEN", "")
+    loaded = settings.load()
+    assert loaded.chat_temperature is None
+    assert loaded.chat_token is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ASKREPO_CHAT_URL", "hunter2"),
+        ("ASKREPO_CHAT_URL", "ftp://hunter2.example.com"),
+        ("ASKREPO_CHAT_URL", "https://me:hunter2@example.com"),
+        ("ASKREPO_CHAT_URL", "https://example.com/?token=hunter2"),
+        ("ASKREPO_CHAT_URL", "https://["),
+        ("ASKREPO_CHAT_PATH", "hunter2"),
+        ("ASKREPO_CHAT_PATH", "/chat?hunter2"),
+        ("ASKREPO_CHAT_TOKEN", "two hunter2"),
+        ("ASKREPO_CHAT_TOKEN", "hunter2\nhunter2"),
+        ("ASKREPO_CHAT_TEMPERATURE", "3"),
+        ("ASKREPO_CHAT_STREAM", "hunter2"),
+        ("ASKREPO_CHAT_TOTAL_SECONDS", "0"),
+        ("ASKREPO_CHAT_TOTAL_SECONDS", "nan"),
+        ("ASKREPO_LOG_LEVEL", "hunter2"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_repeated(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert caught.value.name == name
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_example_file_names_only_settings_that_exist() -> None:
+    example = (Path(__file__).parents[1] / ".env.example").read_text()
+    named = {line.removeprefix("#").split("=")[0] for line in example.splitlines() if "=" in line}
+    known = {str(field.validation_alias) for field in settings.Settings.model_fields.values()}
+    assert named == known
