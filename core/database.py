@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import URL, BigInteger, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy import BigInteger, event
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from core.batches import Batches
+from core.database_url import parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
 from core.secret import Secret
 
@@ -66,41 +67,6 @@ def _now_postgresql(element: now_ms, compiler: SQLCompiler, **options: Any) -> s
 def _now_sqlite(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
     # 2440587.5 is the Julian day of 1970-01-01; unixepoch('subsec') needs SQLite 3.42
     return "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
-
-
-def parse_url(url: Secret) -> URL:
-    """DATABASE_URL as SQLAlchemy's URL with our driver. `postgres://` is accepted. Raises SettingsError."""
-    text = url.reveal()
-    try:
-        parsed = make_url(text)
-    except (ArgumentError, ValueError):
-        raise SettingsError(
-            "DATABASE_URL",
-            "it is not a database address; write it like "
-            "postgresql://user:password@host/name or sqlite:///askrepo.db",
-        ) from None
-    backend = parsed.drivername.split("+", 1)[0]
-    if backend in {"postgres", "postgresql"}:
-        if not parsed.database:
-            raise SettingsError(
-                "DATABASE_URL", "it names no database; write it like postgresql://user:password@host/name"
-            )
-        return _without_libpq_names(parsed.set(drivername="postgresql+asyncpg"))
-    if backend == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
-            raise SettingsError(
-                "DATABASE_URL", "it names no file; write it like sqlite:////var/lib/askrepo/askrepo.db"
-            )
-        return parsed.set(drivername="sqlite+aiosqlite")
-    raise SettingsError("DATABASE_URL", f"'{backend}' is not supported; use postgresql:// or sqlite:///")
-
-
-def _without_libpq_names(url: URL) -> URL:
-    """Asyncpg calls libpq's `sslmode` `ssl`; hosters hand out URLs in libpq's words."""
-    query = dict(url.query)
-    if "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")
-    return url.set(query=query)
 
 
 class Database:

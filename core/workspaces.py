@@ -15,7 +15,7 @@ from core.conversation.values import WorkspaceRef
 from core.database import Database
 from core.tables import WorkspaceRow
 
-_CACHED = 1_000  # workspaces whose opened data key a process keeps
+_REMEMBERED = 1_000  # workspaces whose opened data key a process keeps
 
 
 def data_key_cell(workspace: WorkspaceRef) -> Cell:
@@ -26,9 +26,10 @@ def data_key_cell(workspace: WorkspaceRef) -> Cell:
 class Workspaces:
     """The workspaces of this installation. Raises UnknownKey or Tampered where a data key does not open."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: Keyring, *, remembered: int = _REMEMBERED) -> None:
         self._database = database
         self._keyring = keyring
+        self._remembered = remembered
         self._opened: OrderedDict[WorkspaceRef, Keyring] = OrderedDict()
 
     async def data_key(self, workspace: WorkspaceRef) -> Keyring:
@@ -41,7 +42,7 @@ class Workspaces:
             known = Keyring((Key(self._keyring.open(sealed, data_key_cell(workspace))),))
             self._opened[workspace] = known
         self._opened.move_to_end(workspace)
-        if len(self._opened) > _CACHED:
+        if len(self._opened) > self._remembered:
             self._opened.popitem(last=False)
         return known
 

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core import keyfile, schema
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
-from core.database import Database, now_ms, parse_url
+from core.database import Database, now_ms
+from core.database_url import parse_url
 from core.errors import (
     DatabaseTooNew,
     DatabaseUnavailable,

@@ -166,12 +166,13 @@ def _place(shown: str, begin: int, lines: list[_Line], room: range, limit: int) 
     if upper := [end for end in good if end[1] >= half]:
         return max(upper)[1]
     line = next(line for line in reversed(lines) if line.start < room[-1] and line.text.strip())
-    start = line.start + len((_MARKERS.match(line.text) or [""])[0]) + 1
-    reach = range(max(room.start, half, start), room.stop)
-    if not (line.before.fenced or line.after.fenced or line.after.tabled):
+    text = _MARKERS.sub("", line.text, count=1)
+    reach = range(max(room.start, half, line.start + len(line.text) - len(text) + 1), room.stop)
+    # Half a line that begins with a fence would be one.
+    if not (line.before.fenced or line.after.tabled or text.startswith(("```", "~~~"))):
         prose = shown[: line.start] + _INLINE.sub(lambda found: "x" * len(found[0]), shown[line.start :])
-        for pattern, text in ((_SENTENCE, prose), (_SPACE, prose), (_SPACE, shown)):
-            if places := _places(pattern, text, reach):
+        for pattern, among in ((_SENTENCE, prose), (_SPACE, prose), (_SPACE, shown)):
+            if places := _places(pattern, among, reach):
                 return places[-1]
     if ends:
         return (good or ends)[-1][1]

@@ -262,6 +262,7 @@ def promises(written: str) -> None:
     assert refused.given.isprintable()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", [5_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_any_pieces_make_a_name_or_are_refused(count: int) -> None:
     seed = random.randrange(1 << 32)

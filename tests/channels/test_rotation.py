@@ -28,7 +28,7 @@ REPOSITORY = "github.com/acme/web"
 TEXT = "How does login work?"
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
@@ -134,7 +134,7 @@ async def test_everything_is_on_the_new_key_and_the_old_one_may_go(house: House)
 
 
 async def test_a_process_that_runs_meanwhile_reads_everything_at_every_moment(house: House) -> None:
-    async for _ in Rotation(house.database, house.both).batches(1):
+    async for _ in Rotation(house.database, house.both).batches(3):
         await house.check(house.new, house.old)
         await house.check(house.old, house.new)
 
@@ -146,12 +146,12 @@ async def test_it_is_killed_at_every_write_and_goes_on(house: House, database_ur
         nonlocal kills
         if (moment, kills % 2) in {("before", 0), ("after", 1)}:
             kills += 1
-            raise Killed
+            raise KilledError
 
     before = await Rotation(house.database, house.both).pending()
     while before:
         async with stepped(database_url, die) as dying:
-            with pytest.raises(Killed):
+            with pytest.raises(KilledError):
                 await run(Rotation(dying, house.both))
         left = await Rotation(house.database, house.both).pending()
         assert left == before - (min(4, before, _rest(before)) if kills % 2 == 0 else 0)

@@ -79,6 +79,14 @@ async def test_citations_of_an_earlier_answer_may_be_wrong(shop: Path, opened: O
             check(await asker.answer("how does retrying work?", answer, "why?"), shop)
 
 
+async def test_a_function_is_no_caller_of_itself(tmp_path: Path, opened: Opened) -> None:
+    top = make(tmp_path / "deep", {"a.py": "def descend(n):\n    # descend further\n    return n and descend(n - 1)\n"})
+    async with opened(top) as asker:
+        answer = await asker.answer("who calls descend?")
+    assert "nothing in `local/" in answer
+    assert check(answer, top)[0].quoted is None
+
+
 async def test_a_common_name_is_told_apart_by_its_module(tmp_path: Path, opened: Opened) -> None:
     top = make(
         tmp_path / "common",

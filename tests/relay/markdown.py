@@ -7,23 +7,16 @@ from random import Random
 
 WORDS = (
     *("the", "cache", "token", "of", "repository", "is", "read", "before", "it", "答案", "naïve", "cafe\u0301"),
+    *("👩‍👩‍👧", "👍🏽", "🇩🇪", "❤️", "`code`", "`code", "span`", "```", "```x```", "<b>", "\\*", "3.", "#", ">", "-"),
     *(
-        "👩‍👩‍👧",
-        "👍🏽",
-        "🇩🇪",
-        "❤️",
-        "`code`",
-        "`code",
-        "span`",
         "**two",
         "words**",
         "*so*",
         "snake_case",
-        "3.",
-        "#",
-        ">",
+        "[not",
+        "[a link](https://example.org/a_b)",
+        "https://example.org/#c-d",
     ),
-    *("[a link](https://example.org/a_b)", "[not", "https://example.org/#c-d", "\\*", "```", "```x```", "<b>", "-"),
 )
 LANGUAGES = ("python", "bash", "c++", "", "json title=a.json", "diff")
 
@@ -79,7 +72,7 @@ def fence_in_item(random: Random) -> str:
 
 
 def fence_in_quote(random: Random) -> str:
-    return _indented(f"{words(random)}\n\n{fence(random, '```')}", "> ")
+    return _indented(f"So {words(random)}\n\n{fence(random, '```')}", "> ")
 
 
 def quote(random: Random) -> str:
