@@ -15,9 +15,12 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import BigInteger, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -123,6 +126,11 @@ class Database:
             if len(units) == 1:
                 return [await units[0](connection)]
             return [await _in_savepoint(connection, unit) for unit in units]
+
+    def insert(self, table: type[DeclarativeBase]) -> Insert:
+        """An INSERT that knows ON CONFLICT, which both databases spell alike."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        return cast("Insert", dialect.insert(table))
 
     async def close(self) -> None:
         """Let what is under way finish, then close every connection."""

@@ -67,9 +67,7 @@ def configure(level: str, form: Literal["console", "json"] | None, stream: TextI
         _redact_event,
     ]
     last: Processor = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty())
-        if console
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if console else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(stream)
     handler.addFilter(_BelowWarning())

@@ -49,17 +49,11 @@ class Settings(BaseSettings):
     database_url: Secret | None = Field(default=None, validation_alias="DATABASE_URL")
     secret_keys: Secret | None = Field(default=None, validation_alias="ASKREPO_SECRET_KEYS")
 
-    chat_url: Annotated[str, AfterValidator(_origin)] | None = Field(
-        default=None, validation_alias="ASKREPO_CHAT_URL"
-    )
-    chat_path: Annotated[str, AfterValidator(_path)] = Field(
-        default="/chat", validation_alias="ASKREPO_CHAT_PATH"
-    )
+    chat_url: Annotated[str, AfterValidator(_origin)] | None = Field(default=None, validation_alias="ASKREPO_CHAT_URL")
+    chat_path: Annotated[str, AfterValidator(_path)] = Field(default="/chat", validation_alias="ASKREPO_CHAT_PATH")
     chat_token: Secret | None = Field(default=None, validation_alias="ASKREPO_CHAT_TOKEN")
     chat_model: str = Field(default="gpt-4o", min_length=1, validation_alias="ASKREPO_CHAT_MODEL")
-    chat_temperature: float | None = Field(
-        default=None, ge=0, le=2, validation_alias="ASKREPO_CHAT_TEMPERATURE"
-    )
+    chat_temperature: float | None = Field(default=None, ge=0, le=2, validation_alias="ASKREPO_CHAT_TEMPERATURE")
     chat_stream: bool = Field(default=True, validation_alias="ASKREPO_CHAT_STREAM")
     chat_connect_seconds: Seconds = Field(default=5, validation_alias="ASKREPO_CHAT_CONNECT_SECONDS")
     chat_first_token_seconds: Seconds = Field(default=60, validation_alias="ASKREPO_CHAT_FIRST_TOKEN_SECONDS")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Key, Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
+from core.scope import in_workspace
 from core.tables import WorkspaceRow
 
 _REMEMBERED = 1_000  # workspaces whose opened data key a process keeps
@@ -51,9 +50,8 @@ class Workspaces:
             return (await connection.execute(_sealed_key(workspace))).scalar_one_or_none()
 
     async def _create(self, connection: AsyncConnection, workspace: WorkspaceRef) -> bytes:
-        insert = insert_sqlite if self._database.is_sqlite else insert_postgresql
         await connection.execute(
-            insert(WorkspaceRow)
+            self._database.insert(WorkspaceRow)
             .values(
                 platform=workspace.platform,
                 workspace_id=workspace.workspace_id,
@@ -71,14 +69,9 @@ async def lock(connection: AsyncConnection, workspace: WorkspaceRef) -> None:
     Units that only refer to the workspace, such as accepting its questions, are not held up.
     """
     await connection.execute(
-        select(WorkspaceRow.platform).where(is_workspace(workspace)).with_for_update(key_share=True)
+        select(WorkspaceRow.platform).where(in_workspace(WorkspaceRow, workspace)).with_for_update(key_share=True)
     )
 
 
-def is_workspace(workspace: WorkspaceRef) -> ColumnElement[bool]:
-    """The condition that a workspace's row is this one."""
-    return and_(WorkspaceRow.platform == workspace.platform, WorkspaceRow.workspace_id == workspace.workspace_id)
-
-
 def _sealed_key(workspace: WorkspaceRef) -> Select[bytes]:
-    return select(WorkspaceRow.data_key).where(is_workspace(workspace))
+    return select(WorkspaceRow.data_key).where(in_workspace(WorkspaceRow, workspace))

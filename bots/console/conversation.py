@@ -94,7 +94,7 @@ class Conversation:
             for task in awaited.values():
                 task.cancel()
             await asyncio.gather(*awaited.values(), return_exceptions=True)
-        if known and not self._delivery.ended & set(known):
+        if Outcome.STOPPED in known.values() and not self._delivery.ended & set(known):
             await self._delivery.say(Notice(wording.stopped()))  # stopped before its first attempt, or between two
         return [known.get(turn_id) for turn_id in turn_ids]
 

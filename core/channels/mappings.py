@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channels import aliases, audit, tokenrows
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
 from core.channels.repositories import parse, same
-from core.channels.scope import in_channel
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.errors import AliasTaken, NotMapped, NotMappedHere, SeveralMapped
+from core.scope import in_channel, in_thread, in_workspace
 from core.tables import MappingRow, ThreadRow, WorkspaceRow
-from core.workspaces import Workspaces, is_workspace, lock
+from core.workspaces import Workspaces, lock
 
 
 def mapped_anew(
@@ -145,7 +145,7 @@ class Mappings:
         async def unit(connection: AsyncConnection) -> None:
             await connection.execute(
                 update(WorkspaceRow)
-                .where(is_workspace(workspace))
+                .where(in_workspace(WorkspaceRow, workspace))
                 .values(default_repository=name, default_set_by=by, default_set_at=at)
             )
             await audit.record(connection, workspace, actor=actor, action="default", detail=name or "none")
@@ -218,7 +218,7 @@ def _mapping(row: Row[tuple[object, ...]]) -> Mapping:
 
 async def _default(connection: AsyncConnection, workspace: WorkspaceRef) -> WorkspaceDefault | None:
     found = select(WorkspaceRow.default_repository, WorkspaceRow.default_set_by, WorkspaceRow.default_set_at).where(
-        is_workspace(workspace)
+        in_workspace(WorkspaceRow, workspace)
     )
     row = (await connection.execute(found)).one_or_none()
     if row is None or row.default_repository is None or row.default_set_at is None:
@@ -227,7 +227,5 @@ async def _default(connection: AsyncConnection, workspace: WorkspaceRef) -> Work
 
 
 async def _of_thread(connection: AsyncConnection, thread: ThreadRef) -> str | None:
-    found = select(ThreadRow.repository).where(
-        in_channel(ThreadRow, thread.channel), ThreadRow.thread_id == thread.thread_id
-    )
+    found = select(ThreadRow.repository).where(in_thread(ThreadRow, thread))
     return (await connection.execute(found)).scalar_one_or_none()

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import audit
-from core.channels.scope import in_workspace
 from core.conversation.values import WorkspaceRef
 from core.errors import TokenGone
+from core.scope import in_workspace
 from core.tables import MappingRow, TokenRow
 
 MAPPING, WORKSPACE = "mapping", "workspace"  # the purposes of a token

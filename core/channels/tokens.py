@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import tokenrows
 from core.channels.repositories import parse, same
-from core.channels.scope import in_channel, in_workspace
 from core.cipher import Cell, Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, Unit
 from core.errors import NotMappedHere, SecretError, TokenForElsewhere, TokenGone
+from core.scope import in_channel, in_workspace
 from core.secret import Secret, bearer
 from core.tables import MappingRow, TokenRow
 from core.workspaces import Workspaces, lock

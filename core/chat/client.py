@@ -113,18 +113,14 @@ class ChatClient:
         shortened = False
         while True:
             failure = None
-            spoken = False
             async with aclosing(self._attempt(self._request(repository, messages, token, watch), watch)) as attempt:
                 try:
                     async for progress in attempt:
-                        spoken = True
                         yield progress
                 except ChatError as error:
                     failure = error
             if failure is None:
                 return
-            if spoken:
-                raise failure
             fewer = request.without_oldest(messages) if isinstance(failure, ConversationTooLong) else None
             if fewer and not shortened:
                 messages, dropped = fewer

@@ -17,7 +17,7 @@ _JITTER = 0.5  # seconds at most; keeps questions that failed together from comi
 
 
 class Retries:
-    """The retries of one question. Ask it only while no text has come: two generations are never spliced."""
+    """The retries of one question. After some text there are none: two generations are never spliced."""
 
     def __init__(self) -> None:
         self._sent = 1
@@ -58,6 +58,8 @@ class Retries:
 
 
 def _passes(error: ChatError) -> bool:
+    if error.partial:
+        return False
     if isinstance(error, ChatTimeout):
         return error.deadline in {Deadline.CONNECT, Deadline.FIRST_TOKEN}
     return isinstance(error, RateLimited | ServiceUnavailable)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, inspect, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import Row, func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
 from core.conversation.values import Answer, Asker, Outcome, Question, ThreadRef, Turn, WorkspaceRef
 from core.database import Database
+from core.scope import in_thread
 from core.tables import ThreadRow, TurnRow
 from core.workspaces import Workspaces
 
@@ -63,17 +62,6 @@ def within_budget(stretches: Sequence[Exchange], budget: int = BUDGET) -> list[E
     return kept[::-1]
 
 
-def of_thread(table: type[ThreadRow | TurnRow], thread: ThreadRef) -> ColumnElement[bool]:
-    """The condition that a row belongs to this thread: always by workspace as well, ids repeat across workspaces."""
-    channel = thread.channel
-    return and_(
-        table.platform == channel.platform,
-        table.workspace_id == channel.workspace_id,
-        table.channel_id == channel.channel_id,
-        table.thread_id == thread.thread_id,
-    )
-
-
 class History:
     """The stored threads."""
 
@@ -92,10 +80,10 @@ class History:
         return within_budget(exchanges((turn for turn, _ in stored), answered_with))
 
     async def _stored(self, thread: ThreadRef, most: int) -> list[tuple[Turn, str | None]]:
-        start = func.coalesce(select(ThreadRow.history_from).where(of_thread(ThreadRow, thread)).scalar_subquery(), 0)
+        start = func.coalesce(select(ThreadRow.history_from).where(in_thread(ThreadRow, thread)).scalar_subquery(), 0)
         newest = (
             select(TurnRow.__table__)
-            .where(of_thread(TurnRow, thread))
+            .where(in_thread(TurnRow, thread))
             .where(TurnRow.position >= start)
             .order_by(TurnRow.position.desc(), TurnRow.message_id.desc())
             .limit(most)
@@ -124,10 +112,9 @@ class History:
         await self._database.write(lambda connection: self._upsert(connection, thread, history_from=position))
 
     async def _upsert(self, connection: AsyncConnection, thread: ThreadRef, **values: object) -> None:
-        insert = insert_sqlite if self._database.is_sqlite else insert_postgresql
         channel = thread.channel
         await connection.execute(
-            insert(ThreadRow)
+            self._database.insert(ThreadRow)
             .values(
                 platform=channel.platform,
                 workspace_id=channel.workspace_id,

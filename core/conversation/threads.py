@@ -6,6 +6,7 @@ from sqlalchemy import and_, func, select
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef
 from core.database import Database
+from core.scope import in_channel
 from core.tables import TurnRow
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
@@ -26,11 +27,7 @@ class Threads:
         return await self._threads(channel, unfinished=True, most=most)
 
     async def _threads(self, channel: ChannelRef, *, unfinished: bool, most: int) -> list[ThreadRef]:
-        condition = and_(
-            TurnRow.platform == channel.platform,
-            TurnRow.workspace_id == channel.workspace_id,
-            TurnRow.channel_id == channel.channel_id,
-        )
+        condition = in_channel(TurnRow, channel)
         if unfinished:
             condition = and_(condition, TurnRow.status.not_in(_ENDED))
         found = (

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Update, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
-from core.conversation.history import of_thread
-from core.conversation.values import ChannelRef, Outcome, ThreadRef
+from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import now_ms
+from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
 LEASE_SECONDS = 15.0
@@ -32,6 +32,11 @@ class Claim:
     attempt: int
     failures: int
     stop_requested: bool
+
+    @property
+    def workspace(self) -> WorkspaceRef:
+        """The workspace the turn belongs to."""
+        return self.thread.channel.workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Scope:
 
     def condition(self) -> ColumnElement[bool]:
         """The turns in this scope."""
-        return TurnRow.platform.in_(self.platforms) if self.thread is None else of_thread(TurnRow, self.thread)
+        return TurnRow.platform.in_(self.platforms) if self.thread is None else in_thread(TurnRow, self.thread)
 
 
 def claim_of(row: Row[Any]) -> Claim:
@@ -83,13 +88,8 @@ def claim_of(row: Row[Any]) -> Claim:
 
 def held(claim: Claim) -> ColumnElement[bool]:
     """The condition that this claim still holds its turn."""
-    channel = claim.thread.channel
     return and_(
-        TurnRow.platform == channel.platform,
-        TurnRow.workspace_id == channel.workspace_id,
-        TurnRow.turn_id == claim.turn_id,
-        TurnRow.status == "running",
-        TurnRow.attempt == claim.attempt,
+        of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.status == "running", TurnRow.attempt == claim.attempt
     )
 
 

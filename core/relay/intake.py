@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
@@ -35,8 +33,9 @@ class Intake:
         self._database = database
         self._workspaces = workspaces
         self._wake = wake
-        insert = insert_sqlite if database.is_sqlite else insert_postgresql
-        self._insert = insert(TurnRow).values(due_at=now_ms()).on_conflict_do_nothing().returning(TurnRow.turn_id)
+        self._insert = (
+            database.insert(TurnRow).values(due_at=now_ms()).on_conflict_do_nothing().returning(TurnRow.turn_id)
+        )
         self._batches = Batches[dict[str, Any], Accepted](self._store, _GROUP)
 
     async def accept(self, question: Question) -> Accepted:

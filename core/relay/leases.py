@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Update, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.history import of_thread
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, Unit, now_ms
 from core.errors import LeaseLost
 from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope, Waiting, claim_of, claim_statement, held
+from core.scope import in_thread
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -94,7 +94,7 @@ class Leases:
         """Put a thread's running turn back at once, its worker being known dead; counts as a failure."""
         statement = (
             update(TurnRow)
-            .where(of_thread(TurnRow, thread), TurnRow.status == "running")
+            .where(in_thread(TurnRow, thread), TurnRow.status == "running")
             .values(_waiting_again(failures=TurnRow.failures + 1))
         )
         return await self._database.write(_count(statement))
@@ -119,7 +119,7 @@ class Leases:
         """The thread's other open turns, in order."""
         statement = (
             select(TurnRow.turn_id, TurnRow.question)
-            .where(of_thread(TurnRow, claim.thread), TurnRow.status == "waiting", TurnRow.turn_id != claim.turn_id)
+            .where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting", TurnRow.turn_id != claim.turn_id)
             .order_by(TurnRow.position, TurnRow.message_id)
         )
         async with self._database.reading() as connection:
@@ -130,7 +130,7 @@ class Leases:
         done = {"status": ending.outcome.value, "repository": ending.repository, "finished_at": datetime.now(UTC)}
         own = update(TurnRow).where(held(claim))
         own = own.values(done | {"answer": ending.sealed_answer, "model": ending.model} | _FREE)
-        others = update(TurnRow).where(of_thread(TurnRow, claim.thread), TurnRow.status == "waiting")
+        others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting")
         others = others.where(TurnRow.turn_id.in_(ending.covers)).values(done | {"answered_with": claim.turn_id})
 
         async def unit(connection: AsyncConnection) -> None:
@@ -142,8 +142,8 @@ class Leases:
 
     async def stop(self, thread: ThreadRef) -> int:
         """Ask the thread's running answer to stop, and end what waits behind it. How many turns that were."""
-        waiting = update(TurnRow).where(of_thread(TurnRow, thread), TurnRow.status == "waiting")
-        running = update(TurnRow).where(of_thread(TurnRow, thread), TurnRow.status == "running")
+        waiting = update(TurnRow).where(in_thread(TurnRow, thread), TurnRow.status == "waiting")
+        running = update(TurnRow).where(in_thread(TurnRow, thread), TurnRow.status == "running")
 
         async def unit(connection: AsyncConnection) -> int:
             ended = await connection.execute(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, delete, inspect, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import delete, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import Database
 from core.relay.claims import Claim, held
 from core.relay.leases import guarded
+from core.scope import of_turn
 from core.tables import PostRow, TurnRow
 
 
@@ -23,15 +22,14 @@ class Posts:
 
     async def of(self, claim: Claim) -> dict[int, str]:
         """What earlier attempts have shown of this turn: number → the platform's id."""
-        statement = select(PostRow.number, PostRow.post_id).where(_of_turn(claim))
+        statement = select(PostRow.number, PostRow.post_id).where(of_turn(PostRow, claim.workspace, claim.turn_id))
         async with self._database.reading() as connection:
             return {row.number: row.post_id for row in await connection.execute(statement)}
 
     async def record(self, claim: Claim, number: int, post_id: str) -> None:
         """Remember a post, so that a redo edits it."""
-        insert = insert_sqlite if self._database.is_sqlite else insert_postgresql
         channel = claim.thread.channel
-        statement = insert(PostRow).values(
+        statement = self._database.insert(PostRow).values(
             platform=channel.platform,
             workspace_id=channel.workspace_id,
             turn_id=claim.turn_id,
@@ -54,15 +52,8 @@ class Posts:
 
         async def unit(connection: AsyncConnection) -> None:
             await guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))(connection)
-            await connection.execute(delete(PostRow).where(_of_turn(claim), PostRow.number == number))
+            await connection.execute(
+                delete(PostRow).where(of_turn(PostRow, claim.workspace, claim.turn_id), PostRow.number == number)
+            )
 
         await self._database.write(unit)
-
-
-def _of_turn(claim: Claim) -> ColumnElement[bool]:
-    channel = claim.thread.channel
-    return and_(
-        PostRow.platform == channel.platform,
-        PostRow.workspace_id == channel.workspace_id,
-        PostRow.turn_id == claim.turn_id,
-    )

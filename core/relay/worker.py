@@ -166,4 +166,3 @@ class Worker:
             await asyncio.wait([task for _, task in unfinished])
             with contextlib.suppress(DatabaseError):
                 await self._leases.hand_back([hold.claim for hold, _ in unfinished])
-

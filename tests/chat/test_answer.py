@@ -166,7 +166,7 @@ def test_where_an_answer_is_cut_never_matters_20_000_times() -> None:
 
 def cut_at_random(examples: int) -> None:
     seed = random.SystemRandom().getrandbits(32)
-    print(f"seed {seed}")  # noqa: T201 - replays a failure
+    print(f"seed {seed}")
     chance = random.Random(seed)
     for _ in range(examples):
         tokens = chance.choices(["a", "ü", "€", "😀", "日本", "\n", "\r\n", '"', "\\", " ", "\u2028"], k=12)

@@ -204,6 +204,7 @@ async def test_many_streams_at_once() -> None:
         questions = [[Message(role="user", content=f"question {number}")] for number in range(many)]
         answers = await asyncio.gather(*(asker.ask(messages) for messages in questions))
         assert [asked.text for asked in answers] == [f"question {number}" for number in range(many)]
+        assert len(fake.requests) == many
 
 
 async def test_a_cookie_is_never_kept() -> None:

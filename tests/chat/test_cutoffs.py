@@ -63,7 +63,7 @@ async def cut_everywhere(recorded: bytes, ending: Ending, cuts: list[int]) -> No
 @pytest.mark.parametrize("recorded", [CHUNKED, PLAIN, LYING], ids=["chunked", "plain", "lying"])
 async def test_cut_here_and_there(recorded: bytes, ending: Ending) -> None:
     seed = random.SystemRandom().getrandbits(32)
-    print(f"seed {seed}")  # noqa: T201 - replays a failure
+    print(f"seed {seed}")
     cuts = random.Random(seed).sample(range(len(recorded)), 60)
     await cut_everywhere(recorded, ending, [*cuts, len(recorded)] if ending == "close" else cuts)
 

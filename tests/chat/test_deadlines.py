@@ -148,11 +148,17 @@ async def test_a_connection_that_never_stands_is_the_connect_deadline_and_is_clo
                 await ended.acquire()
 
 
-@pytest.mark.parametrize("ending", [b"", b": ping\n\n" * 3, event({"choices": [], "usage": {"total_tokens": 5}})])
+@pytest.mark.parametrize("ending", [b": ping\n\n", event({"choices": [], "usage": {"total_tokens": 5}})])
 async def test_nothing_is_lost_when_the_connection_stalls_after_the_finish_reason(ending: bytes) -> None:
     async with FakeChat(streams(*stream(["Whole."], done=False), ending, ending="stall")) as fake:
         asked = await ask(fake.url, deadlines=Deadlines(20, 20, ENOUGH, 60))
         assert asked.finished.text == "Whole."
+
+
+async def test_what_comes_after_the_finish_reason_is_not_waited_for_long() -> None:
+    lingering = floods(b": ping\n\n", first=b"".join(stream(["Whole."], done=False)), pause=0.05)
+    async with FakeChat(lingering) as fake, asyncio.timeout(20):
+        assert (await ask(fake.url, deadlines=Deadlines(60, 60, 60, 60))).finished.text == "Whole."
 
 
 async def test_an_error_page_that_never_ends_is_still_the_error() -> None:

@@ -102,7 +102,7 @@ def test_where_it_is_cut_never_matters_100_000_times() -> None:
 
 def cut_at_random(examples: int) -> None:
     seed = random.SystemRandom().getrandbits(32)
-    print(f"seed {seed}")  # noqa: T201 - replays a failure
+    print(f"seed {seed}")
     chance = random.Random(seed)
     for _ in range(examples):
         octets = any_stream(chance)

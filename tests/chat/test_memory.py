@@ -93,7 +93,7 @@ async def measure(reply: Reply, error: str) -> None:
         out, complaints = await child.communicate()
         assert child.returncode == 0, complaints.decode()
     seen = json.loads(out.splitlines()[-1])
-    print(seen)  # noqa: T201 - the figure
+    print(seen)
     assert seen["error"] == error
     assert seen["growth"] < GROWTH
 

@@ -54,6 +54,8 @@ def test_what_may_pass_is_tried_three_times_with_growing_waits(error: ChatError)
         BadRequest(),
         UnusableAnswer(),
         BrokenOff(partial="a"),
+        ServiceUnavailable(partial="a"),
+        RateLimited(partial="a"),
         ConversationTooLong(),
         ChatTimeout(Deadline.SILENCE, 30),
         ChatTimeout(Deadline.TOTAL, 300),

@@ -37,7 +37,7 @@ class Window(Screen):
         return self.emulator.columns, self.emulator.lines
 
     def shown(self) -> str:
-        self.emulator.feed(self.written.getvalue())
+        self.emulator.feed(self.written.getvalue().replace("\n", "\r\n"))  # as a terminal's driver does
         self.written.seek(0)
         self.written.truncate()
         return self.emulator.text
@@ -151,7 +151,7 @@ def test_a_note_is_replaced_by_the_answer() -> None:
 def test_another_attempt_says_that_it_begins_again() -> None:
     window = Window()
     sheet = Sheet(window)
-    sheet.show("first paragraph\n\nsecond")
+    sheet.show("first paragraph\n\nsecond\n")
     sheet.show("")
     sheet.end("first paragraph\n\nsecond, other", FOOTER)
     seen = window.shown()

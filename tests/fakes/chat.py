@@ -182,14 +182,14 @@ async def _main(options: argparse.Namespace) -> int:
 
     fake = FakeChat(default=slow, path=options.path, token=options.token, anonymous=options.token is None)
     await fake.start(options.host, options.port)
-    print(f"listening on {fake.url}", flush=True)  # noqa: T201 - whoever starts us reads the address here
+    print(f"listening on {fake.url}", flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await stopped.wait()
     await fake.stop()
     for violation in fake.violations:
-        print(f"violation: {violation}", file=sys.stderr)  # noqa: T201
+        print(f"violation: {violation}", file=sys.stderr)
     return 1 if fake.violations else 0
 
 

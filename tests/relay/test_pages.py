@@ -12,10 +12,19 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from core.relay.pages import MINIMUM, Page, closed, pages
-from tests.relay.markdown import NEAT, WILD, Part, answer
+from tests.relay.markdown import NEAT, WILD, Part, answer, garbage, pipes
 
 READER = MarkdownIt("commonmark", {"html": False}).enable("table")
 LIMITS = (500, 2_000, 9_000)
+STARTS = (
+    "so\n",
+    "so on and ",
+    "```py\nx = 1\n",
+    "> ~~~\n> so\n",
+    "1. a\n    - b\n",
+    "| a | b |\n| - | - |\n| c | d |\n",
+    "x",
+)
 seeds = st.integers(0, 2**32)
 
 
@@ -79,6 +88,19 @@ def test_full_pages_stay_as_the_text_grows(text: str, limit: int, seed: int) -> 
         after = pages(text[:end], limit)
         assert_stable(before, after)
         assert pages(text[:end], limit, before) == after, "going on from earlier pages gives other pages"
+        before = after
+
+
+@given(st.sampled_from(STARTS), st.integers(-40, 20), seeds)
+@settings(max_examples=100, deadline=None)
+def test_no_character_that_arrives_moves_the_end_of_a_full_page(start: str, over: int, seed: int) -> None:
+    line = start.splitlines(keepends=True)[-1]
+    text = (start + line * MINIMUM)[: MINIMUM + over] + "".join(part(Random(seed)) for part in (garbage, pipes))
+    before: list[Page] = []
+    for end in range(MINIMUM - 40, min(len(text), MINIMUM + 80)):
+        after = pages(text[:end], MINIMUM)
+        assert_stable(before, after)
+        assert pages(text[:end], MINIMUM, before) == after
         before = after
 
 

@@ -1,0 +1,87 @@
+"""A process that has imported askrepo already and forks one that runs it whenever it is asked to.
+
+Importing takes a second or two of CPU, more than all that most tests do with the program. What is forked is a process
+like any other: its own session, environment, folder, standard streams, signals and exit code.
+
+On its socket: three descriptors and a JSON object (arguments, environment, folder) come in; the process id goes out,
+and when the process has ended, its exit code (as Popen has it).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import termios
+import traceback
+from typing import Any
+
+LIMIT = 1 << 20
+
+
+def main() -> None:
+    from bots import cli  # noqa: F401, PLC0415 - imported once, for all that are forked
+
+    listener = socket.socket(fileno=0)
+    print("ready", flush=True)  # noqa: T201 - whoever started us waits for it
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            if os.fork() == 0:
+                listener.close()
+                _watch(connection)
+                os._exit(0)
+
+
+def _watch(connection: socket.socket) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, streams, _, _ = socket.recv_fds(connection, LIMIT, 3)
+    process = os.fork()
+    if process == 0:
+        connection.close()
+        _become(json.loads(message), streams)
+    for descriptor in streams:
+        os.close(descriptor)
+    connection.sendall(f"{process}\n".encode())
+    _, status = os.waitpid(process, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _become(what: dict[str, Any], streams: list[int]) -> None:
+    code = 70
+    try:
+        os.setsid()
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal to this process
+        os.environ.clear()
+        os.environ.update(what["environment"])
+        os.chdir(what["folder"])
+        sys.argv = ["askrepo", *what["arguments"]]
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: PTH123, SIM115
+        code = _run()
+        sys.stdout.flush()
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+def _run() -> int:
+    from bots import cli  # noqa: PLC0415 - see above
+
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

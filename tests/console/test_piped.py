@@ -1,0 +1,114 @@
+"""Pipes, files and scripts: plain answers, notices apart, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sqlite3
+
+from tests.console.conftest import pausing
+from tests.console.processes import Done, Home
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import refuses, says
+
+CITATION = re.compile(r"`?([\w./-]+\.\w+):(\d+)(?:-(\d+))?`?")
+RED = "\x1b[31mred\x1b[0m \u202eevil"
+
+
+def turns(home: Home) -> list[tuple[str, int]]:
+    """Outcome and attempts of every question that was asked."""
+    with sqlite3.connect(home.data / "askrepo.db") as connection:
+        rows = connection.execute("SELECT status, attempt FROM turns ORDER BY position").fetchall()
+    connection.close()
+    return [(status, attempt) for status, attempt in rows]
+
+
+async def test_the_embedded_chat_cites_what_exists_and_follows_up(home: Home) -> None:
+    done = await home.run("console", given="where is make_widget defined?\n\nand who calls it?\n")
+    assert (done.code, done.err, done.plain) == (0, "", True)
+    cited = {(name, int(first), int(last or first)) for name, first, last in CITATION.findall(done.out)}
+    assert cited
+    for name, first, last in cited:
+        assert 1 <= first <= last <= len((home.repository / name).read_text().splitlines())
+    assert "widgets/factory.py:" in done.out
+    assert "widgets/shop.py:" in done.out
+    assert turns(home) == [("answered", 1), ("answered", 1)]
+
+
+async def test_each_line_is_asked_in_context_and_answered_apart(away: Home, chat: FakeChat) -> None:
+    chat.will(says("# One\n\n", "- `a` ", RED), says("Two."))
+    done = await away.run("console", given="first?\n\n  \nsecond?")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "# One\n\n- `a` red evil\n\nTwo.\n"
+    asked = [request.json["messages"] for request in chat.requests]
+    assert [message["content"] for message in asked[0]] == ["first?"]
+    assert [message["role"] for message in asked[1]] == ["user", "assistant", "user"]
+    assert {request.repository for request in chat.requests} == {"github.com/acme/widgets"}
+
+
+async def test_a_failure_goes_to_the_other_stream_and_the_exit_code(away: Home, chat: FakeChat) -> None:
+    chat.will(says("Fine."), refuses(401, code="invalid_api_key"))
+    done = await away.run("console", given="one\n/foo\ntwo\n")
+    assert done.code == 1
+    assert done.out == "Fine.\n"
+    assert "/foo` is no command" in done.err
+    assert "refused the token" in done.err
+    assert "tok-canary-1" not in done.err + done.out + (away.data / "console.log").read_text()
+    assert (away.data / "console.log").stat().st_mode & 0o777 == 0o600
+
+
+async def test_one_question_from_a_script(away: Home, chat: FakeChat) -> None:
+    done = await away.run("console", "--repo", "acme/gadgets", "--ask", "what is it?", given="not read\n")
+    assert (done.code, done.out, done.err) == (0, "You asked about github.com/acme/gadgets: what is it?\n", "")
+
+
+async def test_nobody_reads_the_answer(away: Home, chat: FakeChat) -> None:
+    go_on = asyncio.Event()
+    chat.will(pausing("so", " far", go_on))
+    asking = await away.start("console", "--ask", "anything?")
+    await chat.arrival()
+    asking.stop_reading()
+    go_on.set()
+    assert await asking.done() == Done(1, "", "")
+
+
+async def test_told_to_end_it_hands_the_question_back_and_resume_answers_it(away: Home, chat: FakeChat) -> None:
+    chat.will(pausing("never ", "seen", asyncio.Event()), says("The whole answer."))
+    asking = await away.start("console", "--ask", "what is it?")
+    await chat.arrival()
+    asking.process.send(signal.SIGTERM)
+    done = await asyncio.wait_for(asking.done(), 25)
+    assert (done.code, done.out) == (1, "")
+    assert "askrepo console --resume" in done.err
+    assert turns(away) == [("waiting", 1)]
+    done = await away.run("console", "--resume")
+    assert (done.code, done.out, done.err) == (0, "The whole answer.\n", "")
+    assert turns(away) == [("answered", 2)]
+
+
+async def test_killed_in_mid_answer_the_question_has_one_outcome(away: Home, chat: FakeChat) -> None:
+    chat.will(pausing("begun ", "", asyncio.Event()), says("Another."), says("The whole answer."))
+    asking = await away.start("console", "--ask", "what is it?")
+    await chat.arrival()
+    asking.process.send(signal.SIGKILL)
+    assert (await asking.done()).code == -signal.SIGKILL
+    assert turns(away) == [("running", 1)]
+    other = await away.run("console", "--ask", "something else?")
+    assert (other.code, other.out) == (0, "Another.\n")
+    assert "A question asked here earlier" in other.err
+    done = await away.run("console", "--resume")
+    assert (done.code, done.out, done.err) == (0, "The whole answer.\n", "")
+    assert turns(away) == [("answered", 2), ("answered", 1)]
+
+
+async def test_ctrl_c_in_a_script_ends_it(away: Home, chat: FakeChat) -> None:
+    chat.will(pausing("begun ", "", asyncio.Event()))
+    asking = await away.start("console")
+    asking.say("what is it?\nnever asked\n")
+    await chat.arrival()
+    asking.process.send(signal.SIGINT)
+    done = await asking.done()
+    assert (done.code, done.out) == (1, "")
+    assert "Stopped" in done.err
+    assert turns(away) == [("stopped", 1)]
