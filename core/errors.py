@@ -240,7 +240,7 @@ class RateLimited(ChatError):
 
 
 class BadRequest(ChatError):
-    """400, 408, 422 or another 4xx: the service does not take this request. Not retried."""
+    """400, 422 or another 4xx: the service does not take this request. Not retried."""
 
 
 class ServiceUnavailable(ChatError):

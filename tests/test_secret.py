@@ -12,6 +12,7 @@ import logging
 import pickle
 import pprint
 import reprlib
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -220,10 +221,13 @@ async def test_live_values_are_read_while_other_threads_make_secrets() -> None:
         while not done.is_set():
             kept = [*kept[-200:], *(Secret(f"made-in-a-thread-{number}") for number in range(50))]
 
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns as often as they can
     makers = [asyncio.create_task(asyncio.to_thread(make)) for _ in range(3)]
     try:
         for _ in range(300):
             live_values()
     finally:
         done.set()
+        sys.setswitchinterval(interval)
         await asyncio.gather(*makers)

@@ -19,7 +19,7 @@ from core.localchat.rank import Confidence, Ranking, Scored
 from core.localchat.usages import Usage
 
 _CANDIDATES = 300  # chunks scored for one question
-_PLACES, _MORE = 5, 12  # uses shown with their lines, and by line only
+_PLACES = 5  # uses shown with their lines
 _RELATED = 5
 _BEFORE, _AFTER, _BESIDE = 5, 6, 2  # lines shown around a use, and around one outside of any definition
 _HINTS = 4
@@ -93,12 +93,11 @@ def _caller_answer(source: Source, index: Index, group: Sequence[Defined], found
             shown.append(_around(usage, index))
         elif not _covered(usage, shown):
             more.append(Citation(usage.path, usage.line, usage.line))
-    used = {usage.name for usage in found}
-    names = [place.definition.name for place in group if not used or place.definition.name in used]
-    definition = group[0]
-    where = Citation(definition.path, definition.definition.line, definition.definition.line)
-    remarks = _remarks([f"It is defined at {where}." if len(set(names)) == 1 else ""])
-    return extractive.usages(source, list(dict.fromkeys(names)), shown, list(dict.fromkeys(more))[:_MORE], remarks)
+    used = {usage.name for usage in found} or {place.definition.name for place in group}
+    names = list(dict.fromkeys(place.definition.name for place in group if place.definition.name in used))
+    defined = index.defined_as(names[0]) if len(names) == 1 else []
+    places = [Citation(place.path, place.definition.line, place.definition.line) for place in defined]
+    return extractive.usages(source, names, shown, list(dict.fromkeys(more)), places)
 
 
 def _covered(usage: Usage, shown: Sequence[Excerpt]) -> bool:

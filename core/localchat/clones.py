@@ -16,9 +16,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from core import logs
 from core.errors import BadRequest, ServiceUnavailable, UnknownRepository
@@ -65,14 +65,14 @@ class Clones:
         self._url = url
         self._transfer = transfer.Transfer(protocols, limits or transfer.Limits())
         self._fresh_seconds = fresh_seconds
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def current(self, name: str) -> tuple[Path, str]:
         """The git folder and commit for a checked name, cloned or refreshed if need be.
 
         Raises UnknownRepository, EmptyRepository, RepositoryTooLarge, or ServiceUnavailable (host away, git missing).
         """
-        async with self._locks[name]:
+        async with self._locks.setdefault(name, asyncio.Lock()):
             home = self._folder / name.replace("/", "+")
             have = await asyncio.to_thread(_newest, home)
             if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:

@@ -14,6 +14,7 @@ from core.localchat.rank import Confidence
 
 _COMMIT = 7  # characters
 _MOST_NAMED = 4
+_MOST_PLACES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,23 @@ def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
 
 
 def usages(
-    source: Source, names: Sequence[str], excerpts: Sequence[Excerpt], more: Sequence[Citation], remarks: Sequence[str]
+    source: Source,
+    names: Sequence[str],
+    excerpts: Sequence[Excerpt],
+    more: Sequence[Citation],
+    defined: Sequence[Citation],
 ) -> str:
-    """The answer to "who calls it?": the uses of `names`, the most telling first, the rest by line only."""
-    listed = _listed(names)
+    """The answer to "who calls it?": the uses of `names`, the most telling first, `more` by line only."""
+    listed = _coded(names)
+    definition = f"Defined at {_listed([str(place) for place in defined])}." if defined else ""
     if not excerpts:
         opening = (
             f"No model is configured; by name alone, nothing in {source} uses {listed} outside its own definition."
         )
-        return _joined(opening, *remarks)
+        return _joined(opening, definition)
     opening = f"No model is configured; these places in {source} use {listed}, found by name alone."
-    others = f"More: {', '.join(map(str, more))}." if more else ""
-    return _joined(opening, *map(_use, excerpts), others, *remarks)
+    others = f"More: {_listed([str(place) for place in more], _MOST_PLACES)}." if more else ""
+    return _joined(opening, *map(_use, excerpts), others, definition)
 
 
 def overview(source: Source, excerpts: Sequence[Excerpt], folders: Sequence[str], remarks: Sequence[str]) -> str:
@@ -106,13 +112,13 @@ def fenced(lines: Sequence[str], language: str) -> str:
 def _nothing(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
     opening = f"No model is configured, and nothing in {source} matches this question."
     words = (
-        f"Of its words only {_listed(findings.occurring)} occur there."
+        f"Of its words only {_coded(findings.occurring)} occur there."
         if findings.occurring
         else "None of its words occurs there."
     )
     near = [f"- {excerpt.citation}{_about(excerpt)}" for excerpt in findings.excerpts[:3]]
     misses = "\n".join(("The nearest places, for what they are worth:", *near)) if near else ""
-    hints = f"Names that look similar: {_listed(findings.hints)}." if findings.hints else ""
+    hints = f"Names that look similar: {_coded(findings.hints)}." if findings.hints else ""
     advice = "Naming a function, a file, a setting or an error message helps."
     return _joined(f"{opening} {words}", misses, hints, advice, *remarks)
 
@@ -134,7 +140,7 @@ def _block(heading: str, excerpt: Excerpt) -> str:
 
 def _about(excerpt: Excerpt) -> str:
     if excerpt.defines:
-        return f" defines {_listed(excerpt.defines)}"
+        return f" defines {_coded(excerpt.defines)}"
     return f" in {code(excerpt.within)}" if excerpt.within else ""
 
 
@@ -142,9 +148,13 @@ def _related(paths: Sequence[str]) -> str:
     return f"Related files: {', '.join(map(code, paths))}." if paths else ""
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(code, names[:_MOST_NAMED]))
-    return f"{shown} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else shown
+def _listed(written: Sequence[str], most: int = _MOST_NAMED) -> str:
+    shown = ", ".join(written[:most])
+    return f"{shown} and {len(written) - most} more" if len(written) > most else shown
+
+
+def _coded(names: Sequence[str]) -> str:
+    return _listed([code(name) for name in names])
 
 
 def _joined(*parts: str) -> str:

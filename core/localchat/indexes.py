@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
+from weakref import WeakValueDictionary
 
 from core import logs
 from core.errors import ServiceUnavailable
@@ -39,7 +40,7 @@ class Indexes:
         self._build = build
         self._ready: OrderedDict[str, Index] = OrderedDict()
         self._running: dict[tuple[str, str], _Running] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def of(self, name: str, place: Place) -> Index:
         """The index of a repository as it is now. Raises ServiceUnavailable if git fails; gone when cancelled."""
@@ -86,7 +87,7 @@ class Indexes:
                 running.stop.set()
 
     async def _built(self, name: str, listed: Listing, stop: Event) -> Index:
-        async with self._locks[name]:
+        async with self._locks.setdefault(name, asyncio.Lock()):
             ready = self._found(name, listed.state)
             if ready is not None:
                 return ready

@@ -77,7 +77,7 @@ def rank(
     scores = [_score(candidate, values, size.average) for candidate in candidates]
     top = max(scores, default=0.0)
     cited = {citation.path for citation in query.previous}
-    asked = importance(frequencies, size.chunks, query.own or query.weights)
+    asked = importance(frequencies, size.chunks, query.own or values)
     scored = [
         Scored(
             candidate,

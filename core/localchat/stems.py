@@ -27,7 +27,7 @@ def _longest_first(endings: list[str]) -> list[str]:
 _ORDER_2, _ORDER_3, _ORDER_4 = (_longest_first(list(endings)) for endings in (_STEP_2, _STEP_3, _STEP_4))
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=32_768)
 def stem(word: str) -> str:
     """The stem of a lower-case word. What is not plain ASCII letters, or very short or long, is its own stem."""
     if not _SHORTEST <= len(word) <= _LONGEST or not (word.isascii() and word.isalpha()):

@@ -20,7 +20,7 @@ def identifiers(text: str) -> list[str]:
     return _IDENTIFIER.findall(text)
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def of_identifier(identifier: str) -> tuple[str, ...]:
     """The stems of its parts and, where there are several, the whole: `getUserName` → get, user, name, getusername."""
     if len(identifier) > _LONGEST or (identifier.isdigit() and len(identifier) > _LONGEST_NUMBER):

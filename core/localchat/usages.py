@@ -13,7 +13,7 @@ from core.localchat.definitions import Definition
 from core.localchat.index import Defined, Index
 from core.localchat.languages import Kind
 
-_MOST_FILES = 400  # of one name; a name in more files is a word
+_MOST_FILES = 200  # of one name; a name in more files is a word
 
 
 class Use(IntEnum):

@@ -85,8 +85,8 @@ def pages(text: str, limit: int, earlier: Sequence[Page] = ()) -> list[Page]:
     """The answer so far as posts of at most `limit` (200 or more) characters whose bodies join to exactly `text`.
 
     As `text` grows, every page but the last stays as it is. No page while nothing is visible yet, and none without
-    anything visible unless white space alone fills it. Linear in the length of the text; with the `earlier` pages
-    of a beginning of it, in the length of their last two and what was added, for the same result.
+    anything visible unless white space alone fills it. Linear in the length of the text. With the `earlier` pages
+    of a beginning of it, at the same limit, only the last two of them and what was added are read, for the same result.
     """
     if limit < MINIMUM:
         raise ValueError(f"a page has {MINIMUM} characters or more, not {limit}")
@@ -160,6 +160,7 @@ def _cut_at(at: int, lines: list[_Line], limit: int) -> _Cut:
 
 
 def _place(shown: str, begin: int, lines: list[_Line], room: range, limit: int) -> int:
+    """The best line end in the page's second half; else the best place in its prose; else a line end further up."""
     half = limit // 2
     ends = _line_ends(lines, range(max(room.start, (begin + half) // 2), room.stop))
     good = [end for end in ends if end[0] is not _Rank.AWKWARD]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,6 +123,10 @@ async def listening(serve: Serve) -> AsyncIterator[int]:
     async with server:
         yield server.sockets[0].getsockname()[1]
     await asyncio.gather(*ended)
+
+
+def question(client: ChatClient) -> AsyncGenerator[Progress, None]:
+    return client.ask(REPOSITORY, QUESTION, bearer(TOKEN))
 
 
 async def ask(url: str, messages: Sequence[Message] = QUESTION, **options: Any) -> Asked:

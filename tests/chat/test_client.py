@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 from collections.abc import AsyncGenerator
@@ -11,10 +10,10 @@ from contextlib import aclosing
 
 import pytest
 
-from core.chat.client import ChatClient, Deadlines, Delta, Finished, Message, Progress, Service
-from core.errors import ChatError, ServiceUnavailable, SettingsError, TokenRefused
-from core.secret import Secret, bearer
-from tests.chat.asking import PATIENT, QUESTION, REPOSITORY, TOKEN, ask, asking, check_harmless
+from core.chat.client import ChatClient, Delta, Finished, Message, Progress, Service
+from core.errors import ServiceUnavailable, SettingsError, TokenRefused
+from core.secret import Secret
+from tests.chat.asking import QUESTION, REPOSITORY, TOKEN, ask, asking, check_harmless, question
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import (
     Exchange,
@@ -31,8 +30,6 @@ from tests.fakes.chat_replies import (
     streams,
     whole,
 )
-
-CLOSED_WITHIN = 1.0  # seconds, BF-12
 
 
 async def test_the_request_octet_for_octet() -> None:
@@ -247,93 +244,6 @@ async def test_no_log_line_holds_what_is_nobodys_business(caplog: pytest.LogCapt
         await ask(fake.url)
     for secret in (TOKEN, "canary", fake.url.removeprefix("http://")):
         assert secret not in caplog.text
-
-
-def question(client: ChatClient) -> AsyncGenerator[Progress, None]:
-    return client.ask(REPOSITORY, QUESTION, bearer(TOKEN))
-
-
-STAGES = [
-    sends(b"", "stall"),
-    sends(b"HTTP/1.1 200", "stall"),
-    sends(head(200, "Transfer-Encoding: chunked"), "stall"),
-    streams(event(piece("First")), ending="stall"),
-    sends(head(503, "Content-Length: 100"), "stall"),
-    sends(head(200, "Content-Length: 100", content_type="application/json") + b"{", "stall"),
-]
-
-
-@pytest.mark.parametrize("stage", STAGES)
-async def test_cancelling_closes_the_connection(stage: Reply) -> None:
-    async with FakeChat(stage) as fake, asking(fake.url) as asker:
-        asked = asyncio.create_task(asker.ask())
-        request = await fake.arrival()
-        await asyncio.sleep(0.05)  # somewhere into the stage; any point of it will do
-        asked.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asked
-        await asyncio.wait_for(request.disconnected.wait(), CLOSED_WITHIN)
-        assert (await asker.ask()).finished
-
-
-async def test_closing_the_generator_closes_the_connection() -> None:
-    async with FakeChat(STAGES[3]) as fake, asking(fake.url) as asker:
-        async with aclosing(question(asker.client)) as progress:
-            assert await anext(progress) == Delta("First")
-        await asyncio.wait_for(fake.requests[0].disconnected.wait(), CLOSED_WITHIN)
-
-
-async def test_dropping_the_generator_closes_the_connection() -> None:
-    async with FakeChat(STAGES[3]) as fake, asking(fake.url) as asker:
-        async for step in question(asker.client):
-            assert step == Delta("First")
-            break
-        gc.collect()
-        await asyncio.wait_for(fake.requests[0].disconnected.wait(), CLOSED_WITHIN)
-
-
-async def test_cancelling_a_wait_between_retries_ends_the_question() -> None:
-    async def pause(seconds: float) -> None:
-        paused.set()
-        await asyncio.Event().wait()
-
-    paused = asyncio.Event()
-    async with FakeChat(refuses(503)) as fake:
-        client = ChatClient(Service(fake.url, deadlines=PATIENT), pause=pause)
-        asked = asyncio.create_task(anext(question(client)))
-        await paused.wait()
-        asked.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asked
-        await client.aclose()
-        assert len(fake.requests) == 1
-
-
-async def test_cancelled_questions_leave_nothing_in_the_pool() -> None:
-    async with FakeChat(default=STAGES[3]) as fake, asking(fake.url) as asker:
-        for _ in range(20):
-            asked = [asyncio.create_task(asker.ask()) for _ in range(20)]
-            for _ in asked:
-                await fake.arrival()
-            for task in asked:
-                task.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
-        for request in fake.requests:
-            await asyncio.wait_for(request.disconnected.wait(), CLOSED_WITHIN)
-        fake.will(says("Still here."))
-        assert (await asker.ask()).finished.text == "Still here."
-        assert len(fake.requests) == 401
-
-
-async def test_closing_the_client_ends_its_questions() -> None:
-    async with FakeChat(STAGES[3]) as fake, asking(fake.url, deadlines=Deadlines(20, 20, 20, 20)) as asker:
-        progress = question(asker.client)
-        assert await anext(progress) == Delta("First")
-        await asker.client.aclose()
-        await asyncio.wait_for(fake.requests[0].disconnected.wait(), CLOSED_WITHIN)
-        with pytest.raises(ChatError) as caught:
-            await anext(progress)
-        assert caught.value.partial == "First"
 
 
 async def test_an_error_of_the_first_attempt_does_not_hang_on_the_last() -> None:

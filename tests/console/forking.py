@@ -25,7 +25,7 @@ LIMIT = 1 << 20
 def main() -> None:
     from bots import cli  # noqa: F401, PLC0415 - imported once, for all that are forked
 
-    listener = socket.socket(fileno=0)
+    listener = socket.socket(fileno=os.dup(0))  # 0 to 2 stay in use, or what is received would get their numbers
     print("ready", flush=True)  # noqa: T201 - whoever started us waits for it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
     while True:

@@ -13,13 +13,17 @@ from tests.localchat.repository import git
 
 @dataclass
 class GitHost:
-    """Serves the repository at `top` under every path. `requests` counts; `status` other than 200 refuses them all."""
+    """Serves the repository at `top` under every path, or refuses all with a `status` other than 200.
+
+    `requests` and their whole `heads` are kept.
+    """
 
     top: Path
     url: str = ""
     status: int = 200
     hang_after: int | None = None  # octets of a pack; then nothing more comes, and the connection stays open
     requests: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -29,6 +33,7 @@ class GitHost:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             request = head.split("\r\n", 1)[0]
             self.requests.append(request)
+            self.heads.append(head.lower())
             length = next(
                 (int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
             )
@@ -47,7 +52,10 @@ class GitHost:
     async def _send(
         self, writer: asyncio.StreamWriter, status: str, body: bytes, kind: bytes, hang_after: int | None = None
     ) -> None:
-        writer.write(b"HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\n" % (status.encode(), kind))
+        writer.write(
+            b'HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\nWWW-Authenticate: Basic realm="git"\r\n'
+            % (status.encode(), kind)
+        )
         writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body[:hang_after]))
         await writer.drain()
         if hang_after is not None:

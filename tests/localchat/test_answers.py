@@ -103,6 +103,14 @@ async def test_the_first_passage_answers_a_plain_question(shop: Path, opened: Op
             assert answer.startswith("No model is configured; these are the closest passages in `local/work/shop` at `")
 
 
+async def test_a_name_written_as_code_leads_to_its_definition(tmp_path: Path, opened: Opened) -> None:
+    uses = "".join(f"def use_{number}(bucket: TokenBucket):\n    return TokenBucket(bucket)\n" for number in range(3))
+    defined = 'class TokenBucket:\n    """Allows bursts."""\n\n' + "    more = 1\n" * 30
+    top = make(tmp_path / "named", {"limits.py": defined, "token_bucket_users.py": uses, "other.py": "x = 1\n" * 30})
+    async with opened(top) as asker:
+        assert check(await asker.answer("what does TokenBucket do?"), top)[0].path == "limits.py"
+
+
 async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opened: Opened) -> None:
     head = git(shop, "rev-parse", "HEAD").decode()[:7]
     async with opened(shop) as asker:

@@ -48,7 +48,7 @@ async def test_a_described_symbol_is_found_first(shop: Path, opened: Opened) -> 
         nobody = await asker.answer("who calls rebuild_catalogue?")
     assert "`reserve`" in answer
     assert "nothing in `local/work/shop`" in nobody
-    assert "It is defined at `shop/jobs/nightly.py:6`." in nobody
+    assert "Defined at `shop/jobs/nightly.py:6`." in nobody
     assert check(nobody, shop)
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from hypothesis import strategies as st
+
+from core.relay.pages import MINIMUM
+
 WORDS = (
     *("the", "cache", "token", "of", "repository", "is", "read", "before", "it", "答案", "naïve", "cafe\u0301"),
     *("👩‍👩‍👧", "👍🏽", "🇩🇪", "❤️", "`code`", "`code", "span`", "```", "```x```", "<b>", "\\*", "3.", "#", ">", "-"),
@@ -60,6 +64,10 @@ def fence(random: Random, marker: str = "") -> str:
     return "\n".join((marker + random.choice(LANGUAGES), *inner, *code(random), marker))
 
 
+def section(random: Random) -> str:
+    return f"{heading(random)}\n\n{random.choice((paragraph, bullets, table, fence))(random)}"
+
+
 def _indented(text: str, prefix: str) -> str:
     return "\n".join(prefix + line for line in text.split("\n"))
 
@@ -97,11 +105,24 @@ def pipes(random: Random) -> str:
 
 Part = Callable[[Random], str]
 NEAT: tuple[Part, ...] = (
-    heading, paragraph, paragraph, bullets, nested, table, fence, fence, fence_in_item, fence_in_quote, quote
+    section, paragraph, paragraph, bullets, nested, table, fence, fence, fence_in_item, fence_in_quote, quote
 )  # fmt: skip
-WILD: tuple[Part, ...] = (*NEAT, unbroken, garbage, garbage, pipes)
+WILD: tuple[Part, ...] = (*NEAT, heading, unbroken, garbage, garbage, pipes)
 
 
 def answer(parts: list[tuple[Part, int]], end: str = "\n", between: str = "\n\n") -> str:
     """The parts, each with its seed, as one text."""
     return (between.join(part(Random(seed)) for part, seed in parts) + "\n").replace("\n", end)
+
+
+seeds = st.integers(0, 2**32)
+
+
+def texts(parts: tuple[Part, ...], most: int = 12) -> st.SearchStrategy[str]:
+    chosen = st.lists(st.tuples(st.sampled_from(parts), seeds), min_size=1, max_size=most)
+    between = st.sampled_from(("\n\n", "\n\n", "\n") if parts is WILD else ("\n\n",))
+    return st.builds(answer, chosen, st.sampled_from(("\n", "\n", "\r\n")), between)
+
+
+neat, wild = texts(NEAT), texts(WILD)
+limits = st.sampled_from((MINIMUM, 500, 501, 2_000))
