@@ -31,8 +31,6 @@ from core.secret import Secret
 from core.settings import Settings, cache_folder
 from core.workspaces import Workspaces
 
-EMBEDDED = "the embedded service"  # the origin of tokens entered for it
-
 
 @dataclass
 class App:
@@ -61,6 +59,7 @@ class App:
             mappings=self.mappings,
             tokens=self.tokens,
             client=self._client,
+            model=self.settings.chat_model,
             deliveries=deliveries,
         )
         worker = Worker(self.leases, answering, scope)
@@ -89,7 +88,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(client.aclose)
         workspaces = Workspaces(database, keyring)
         mappings = Mappings(database, workspaces, process_repository=process_repository)
-        tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url or EMBEDDED, process_token=token)
+        tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url, process_token=token)
         workers: list[Worker] = []
 
         def wake() -> None:

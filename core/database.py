@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -194,7 +195,7 @@ class Database:
             raise  # a bug of ours: every expected conflict is an ON CONFLICT
         except DBAPIError as error:
             problem = self._problem(error.orig if isinstance(error.orig, BaseException) else error)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, TimeoutError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             problem = self._problem(error)
         raise problem
 
@@ -204,7 +205,7 @@ class Database:
         if self.is_sqlite:
             away = any(word in reason for word in _AWAY)
         else:
-            away = isinstance(cause, OSError | TimeoutError | asyncpg.InterfaceError) or any(
+            away = isinstance(cause, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError) or any(
                 word in reason for word in _AWAY
             )
         return (DatabaseUnavailable if away else DatabaseUnreadable)(self.where, reason)

@@ -22,6 +22,7 @@
     │   ├── SeveralMapped           `unmap` alone, where several repositories are mapped
     │   ├── MappingGone             the thread's repository is no longer mapped, or suspended
     │   ├── TokenGone               the token was removed or replaced after it had been chosen
+    │   ├── NoTokenNeeded           the embedded /chat takes no stored token
     │   └── TokenForElsewhere       the token was entered for another /chat service
     ├── ChatError                   the /chat service; see ChatError for its branches
     ├── DeliveryError
@@ -185,6 +186,10 @@ class SeveralMapped(MappingError):
 
 class TokenGone(MappingError):
     """The token chosen for this question has been removed or replaced since. No other one is sent in its stead."""
+
+
+class NoTokenNeeded(MappingError):
+    """The embedded /chat answers here, and no stored token is ever sent to it."""
 
 
 class TokenForElsewhere(MappingError):

@@ -180,6 +180,10 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.TokenGone: (
         "The token of this channel was changed just now, so I did not send your question. Please ask again."
     ),
+    errors.NoTokenNeeded: (
+        "The built-in service answers here, and needs no token. Tokens are for another service, set by "
+        "`ASKREPO_CHAT_URL`."
+    ),
     errors.TokenForElsewhere: _elsewhere,
     ChatError: f"The service did not answer. {_AGAIN}",
     errors.TokenRefused: (

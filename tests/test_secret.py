@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import dataclasses
 import gc
@@ -213,7 +212,7 @@ def test_live_values_are_those_in_use_longest_first() -> None:
     assert "live-value-short" not in live_values()
 
 
-async def test_live_values_are_read_while_other_threads_make_secrets() -> None:
+def test_live_values_are_read_while_other_threads_make_secrets() -> None:
     done = threading.Event()
 
     def make() -> None:
@@ -221,13 +220,17 @@ async def test_live_values_are_read_while_other_threads_make_secrets() -> None:
         while not done.is_set():
             kept = [*kept[-200:], *(Secret(f"made-in-a-thread-{number}") for number in range(50))]
 
+    makers = [threading.Thread(target=make) for _ in range(3)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)  # threads take turns as often as they can
-    makers = [asyncio.create_task(asyncio.to_thread(make)) for _ in range(3)]
     try:
-        for _ in range(300):
-            live_values()
+        for maker in makers:
+            maker.start()
+        seen = 0
+        while seen < 300:
+            seen += any(value.startswith("made-in-a-thread") for value in live_values())
     finally:
         done.set()
         sys.setswitchinterval(interval)
-        await asyncio.gather(*makers)
+        for maker in makers:
+            maker.join()

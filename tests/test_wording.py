@@ -45,6 +45,7 @@ SAMPLES: list[AskrepoError] = [
     errors.MappingGone("github.com/acme/web", suspended=True),
     errors.MappingGone("github.com/acme/web", suspended=False),
     errors.TokenGone(DETAIL),
+    errors.NoTokenNeeded(DETAIL),
     errors.TokenForElsewhere("team token"),
     errors.TokenForElsewhere(""),
     *(

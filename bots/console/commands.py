@@ -8,6 +8,7 @@ from bots.console.parts import Parts
 from bots.errors import CommandError
 from core import wording
 from core.channels.grammar import Command, Help, Map, Mistake
+from core.channels.repositories import same
 from core.conversation.values import ThreadRef
 from core.errors import RepositoryNameError
 
@@ -42,8 +43,10 @@ async def reply(parts: Parts, command: Command, thread: ThreadRef, user: str) ->
         return f"{said}\n\n{_HELP}"
     if isinstance(command, Map):
         facts = await parts.mappings.facts(thread)
-        if facts.thread_repository not in {None, command.repository}:  # a conversation stays on its repository
-            stays = wording.code(facts.thread_repository or "")
+        default = next((each.repository for each in facts.mappings if each.is_default), None)
+        if facts.thread_repository is not None and not same(facts.thread_repository, default or ""):
+            # a conversation stays on its repository
+            stays = wording.code(facts.thread_repository)
             return f"{said} This conversation stays with {stays}; `/new` begins another."
     return said
 

@@ -19,6 +19,7 @@ from core.relay.claims import Scope
 from core.relay.worker import Worker
 
 _GRACE_SECONDS = 2.0  # for an answer that is about to end when the console is told to
+_CLOSING_SECONDS = 0.5  # until what is still under way then is handed back
 
 
 class Conversation:
@@ -51,8 +52,11 @@ class Conversation:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Answers while the context is open."""
-        async with self._worker.running(_GRACE_SECONDS):
-            yield
+        try:
+            async with self._worker.running(_CLOSING_SECONDS):
+                yield
+        finally:
+            await self._delivery.leave()
 
     async def turns(self) -> list[Turn]:
         """What was asked here, oldest first."""
@@ -89,11 +93,16 @@ class Conversation:
                     if len(known) == len(awaited):
                         break
                     await self._change([task for turn_id, task in awaited.items() if turn_id not in known])
+                else:
+                    await asyncio.wait(awaited.values(), timeout=_GRACE_SECONDS)
+                    known |= {turn_id: task.result() for turn_id, task in awaited.items() if task.done()}
         finally:
             self._busy = False
             for task in awaited.values():
                 task.cancel()
             await asyncio.gather(*awaited.values(), return_exceptions=True)
+        if not self._ended.is_set():  # else the answer may still grow until the worker has closed
+            await self._delivery.leave()
         if Outcome.STOPPED in known.values() and not self._delivery.ended & set(known):
             await self._delivery.say(Notice(wording.stopped()))  # stopped before its first attempt, or between two
         return [known.get(turn_id) for turn_id in turn_ids]

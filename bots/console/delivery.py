@@ -46,8 +46,11 @@ class TerminalDelivery:
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(self._sheet.leave)
+
+    async def leave(self) -> None:
+        """Nothing more comes of the answer under way: it stays as far as it came."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._sheet.leave)
 
     async def _tick(self) -> None:
         with contextlib.suppress(OSError):  # the terminal is gone, as the next answer will notice
@@ -112,6 +115,9 @@ class PlainDelivery:
     async def busy(self) -> AsyncIterator[None]:
         """No sign of life: nobody watches."""
         yield
+
+    async def leave(self) -> None:
+        """Nothing was written that could be left."""
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it, but nothing before the end."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bots.console.delivery import PlainDelivery, TerminalDelivery
 from bots.console.look import THEME, row
-from bots.console.piped import Piped
+from bots.console.piped import Dumb, Piped
 from bots.console.prompt import Typed
 from bots.console.screen import Screen
 from bots.errors import CommandError
@@ -61,7 +61,8 @@ def desk(folder: Path) -> Desk:
     console = Console(file=answers, theme=THEME, highlight=False)
     screen = Screen(console, moves=not (console.is_dumb_terminal or console.legacy_windows))
     mark = "›" if console.encoding.lower().startswith("utf") else ">"
-    return Desk(Typed(folder, mark), TerminalDelivery(screen), screen, mark)
+    source = Dumb(_descriptor(), answers, mark) if console.is_dumb_terminal else Typed(folder, mark)
+    return Desk(source, TerminalDelivery(screen), screen, mark)
 
 
 def _lenient(stream: TextIO | None) -> TextIO:

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError
+from typing import TextIO
 
 from bots.errors import CommandError
 
@@ -43,6 +44,21 @@ class Piped:
                 )
         if last := begun + decoder.decode(b"", final=True):
             yield last
+
+
+class Dumb(Piped):
+    """Lines typed at a terminal that can do nothing but print: it edits them itself."""
+
+    def __init__(self, descriptor: int, output: TextIO, mark: str) -> None:
+        super().__init__(descriptor)
+        self._output = output
+        self._mark = mark
+
+    async def line(self) -> str | None:
+        """As `Piped.line`, after a prompt."""
+        self._output.write(f"{self._mark} ")
+        self._output.flush()
+        return await super().line()
 
 
 def _pump(descriptor: int, chunks: asyncio.Queue[bytes], loop: asyncio.AbstractEventLoop) -> None:

@@ -21,7 +21,7 @@ from core.channels.repositories import parse, same
 from core.cipher import Cell, Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, Unit
-from core.errors import NotMappedHere, SecretError, TokenForElsewhere, TokenGone
+from core.errors import NotMappedHere, NoTokenNeeded, SecretError, TokenForElsewhere, TokenGone
 from core.scope import in_channel, in_workspace
 from core.secret import Secret, bearer
 from core.tables import MappingRow, TokenRow
@@ -81,8 +81,9 @@ def token_cell(workspace: WorkspaceRef, token_id: str, purpose: str, origin: str
 class Tokens:
     """The stored tokens of this installation.
 
-    `origin` is the address of today's service (scheme, host, port, path) or another name for it; tokens entered for
-    another are kept, but not sent. `process_token` is the last resort. Raises CipherError for what does not open.
+    `origin` is the address of today's service (scheme, host, port, path); tokens entered for another are kept, but not
+    sent. None is the embedded service, which takes the process's token alone. Otherwise `process_token` is the last
+    resort. Raises CipherError for what does not open.
     """
 
     def __init__(
@@ -91,19 +92,22 @@ class Tokens:
         workspaces: Workspaces,
         keyring: Keyring,
         *,
-        origin: str,
+        origin: str | None,
         process_token: Secret | None,
     ) -> None:
         self._database = database
         self._workspaces = workspaces
         self._keyring = keyring
-        self._origin = _canonical(origin)
+        self._origin = None if origin is None else _canonical(origin)
         self._process_token = process_token
 
     async def save_for_mapping(
         self, channel: ChannelRef, repository: str, secret: Secret, *, label: str = "", actor: str
     ) -> StoredToken:
-        """Store the token of one mapping, in place of its former one. Raises NotMappedHere and SecretError."""
+        """Store the token of one mapping, in place of its former one.
+
+        Raises NotMappedHere, SecretError and NoTokenNeeded.
+        """
         name = parse(repository)
         row = await self._sealed(channel.workspace, tokenrows.MAPPING, secret, label, actor)
 
@@ -128,7 +132,7 @@ class Tokens:
     async def save_for_workspace(
         self, workspace: WorkspaceRef, secret: Secret, *, label: str = "", actor: str
     ) -> StoredToken:
-        """Store the token of mappings without one, in place of the former one. Raises SecretError."""
+        """Store the token of mappings without one, in place of the former one. Raises SecretError and NoTokenNeeded."""
         row = await self._sealed(workspace, tokenrows.WORKSPACE, secret, label, actor)
 
         async def unit(connection: AsyncConnection) -> None:
@@ -148,6 +152,8 @@ class Tokens:
         self, workspace: WorkspaceRef, purpose: str, secret: Secret, label: str, actor: str
     ) -> dict[str, Any]:
         """The row of a new token. Its fingerprint is keyed by the workspace: it survives a change of the key ring."""
+        if self._origin is None:
+            raise NoTokenNeeded
         value = bearer(secret.reveal()).reveal()
         if value in label:
             raise SecretError("its label repeats it")
@@ -224,6 +230,8 @@ class Tokens:
         await self._database.write(unit)
 
     async def _found(self, workspace: WorkspaceRef, token_id: str | None) -> tuple[TokenRule, Row[Any] | None]:
+        if self._origin is None:
+            return TokenRule.PROCESS, None
         of_mapping = token_id is not None
         wanted = tokenrows.of_mapping(token_id) if token_id is not None else TokenRow.purpose == tokenrows.WORKSPACE
         async with self._database.reading() as connection:

@@ -18,7 +18,7 @@ from core.localchat.repos import Repositories
 from core.secret import Secret
 
 _LAST_PORT = 65_535
-_GRACE_SECONDS = 2  # for connections whose client does not read
+_GRACE_SECONDS = 1  # for connections whose client does not read
 
 
 @asynccontextmanager

@@ -76,6 +76,7 @@ class Answering:
         mappings: Mappings,
         tokens: Tokens,
         client: ChatClient,
+        model: str,
         deliveries: Mapping[str, Delivery],
     ) -> None:
         self._leases = leases
@@ -84,6 +85,7 @@ class Answering:
         self._mappings = mappings
         self._tokens = tokens
         self._client = client
+        self._model = model
         self._deliveries = deliveries
 
     async def answer(self, hold: Hold) -> Outcome:
@@ -127,7 +129,11 @@ class Answering:
     async def _refuse(self, hold: Hold, question: Question, error: MappingError | CipherError) -> Ending:
         log.info("refused", turn=hold.claim.turn_id, reason=type(error).__name__)
         hold.check()
-        await self._delivery(question).tell(question, hold.claim.turn_id, Notice(wording.sentence(error)))
+        await self._delivery(question).tell(
+            question,
+            hold.claim.turn_id,
+            Notice(wording.sentence(error)),
+        )
         return Ending(Outcome.REFUSED)
 
     async def _plan(self, claim: Claim, question: Question) -> Plan:
@@ -155,7 +161,8 @@ class Answering:
             log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
             if isinstance(error, TokenRefused) and plan.token.token_id is not None:
                 await self._tokens.mark_refused(hold.claim.thread.channel.workspace, plan.token.token_id)
-            return Said(Outcome.FAILED, error.partial, (*remarks, wording.sentence(error)))
+            words = wording.sentence(error, repository=plan.choice.repository, model=self._model)
+            return Said(Outcome.FAILED, error.partial, (*remarks, words))
         if finished is None:
             return Said(Outcome.STOPPED, writer.text, (*remarks, wording.stopped()))
         early = wording.ended_early(finished.finish_reason)

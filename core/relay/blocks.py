@@ -76,7 +76,7 @@ def advance(block: Block, line: str) -> Block:
         return _in_code(block, rest)
     if not rest.strip(" "):
         # An item that begins with a blank line ends with a second one.
-        return Block(entered[:-1] if block.fresh and block.kind is Kind.BLANK else entered)
+        return Block(entered[:-1] if inside and block.fresh and block.kind is Kind.BLANK else entered)
     paragraph = block.kind is Kind.TEXT
     containers, rest, fresh = _open(entered, rest, paragraph=paragraph and inside)
     opened = len(containers) > len(entered)

@@ -189,7 +189,7 @@ def _line_ends(lines: list[_Line], room: range) -> list[tuple[_Rank, int]]:
     found: list[tuple[_Rank, int]] = []
     seen, gap = Kind.BLANK, False
     for line in lines:
-        if line.start in room and line.text.strip():
+        if line.start in room:
             found.append((_rank(line, seen, gap=gap), line.start))
         gap = line.after.kind is Kind.BLANK or not line.text.strip()
         seen = seen if gap else line.after.kind
@@ -222,8 +222,8 @@ def _whole(text: str, at: int, low: int) -> int:
 
 def _joined(text: str, at: int) -> bool:
     left, right = text[at - 1], text[at]
-    if left in "\r\n" or right in "\r\n":
-        return left + right == "\r\n"
+    if left in "\r\n":
+        return False
     if right in _FLAGS:
         return bool((at - len(text[:at].rstrip(_FLAGS))) % 2)
     return _JOINER in (left, right) or right in _MODIFIERS or unicodedata.category(right)[0] == "M"

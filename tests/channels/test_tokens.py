@@ -16,7 +16,16 @@ from core.channels.tokens import ChosenToken, TokenRule, Tokens
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
-from core.errors import CipherError, NotMappedHere, SecretError, Tampered, TokenForElsewhere, TokenGone, UnknownKey
+from core.errors import (
+    CipherError,
+    NotMappedHere,
+    NoTokenNeeded,
+    SecretError,
+    Tampered,
+    TokenForElsewhere,
+    TokenGone,
+    UnknownKey,
+)
 from core.secret import Secret
 from core.tables import AuditRow, MappingRow, TokenRow
 from core.workspaces import Workspaces
@@ -182,9 +191,6 @@ async def test_no_value_stands_in_the_file(
         assert b"cAnArY" not in file.read_bytes()
 
 
-EMBEDDED = "the embedded service"
-
-
 async def test_a_token_entered_for_another_service_is_not_sent(
     database: Database, workspaces: Workspaces, keyring: Keyring
 ) -> None:
@@ -194,8 +200,7 @@ async def test_a_token_entered_for_another_service_is_not_sent(
         (HERE, "https://chat.example.com:8443/v1"),
         (HERE, "https://chat.example.com/v2"),
         (HERE, "https://chat.example.com"),
-        (EMBEDDED, HERE),
-        (HERE, EMBEDDED),
+        (ELSEWHERE, HERE),
     ):
         then = Tokens(database, workspaces, keyring, origin=entered, process_token=None)
         now = Tokens(database, workspaces, keyring, origin=today, process_token=PROCESS)
@@ -333,3 +338,17 @@ async def test_another_workspaces_token_id_is_no_token(database: Database, mappi
     await database.write(lambda connection: connection.execute(insert(TokenRow).values(copied)))
     with pytest.raises(Tampered):
         await tokens.choose(other, of_web)
+
+
+async def test_the_embedded_service_gets_the_process_token_and_no_stored_one(
+    database: Database, workspaces: Workspaces, keyring: Keyring
+) -> None:
+    workspace = WorkspaceRef("slack", "W1")
+    remote = Tokens(database, workspaces, keyring, origin="https://chat.example.com", process_token=None)
+    await remote.save_for_workspace(workspace, Secret("stored-token-1234"), actor="U1")
+    own = Secret("process-token-5678")
+    embedded = Tokens(database, workspaces, keyring, origin=None, process_token=own)
+    assert (await embedded.choose(workspace, None)).secret == own
+    with pytest.raises(NoTokenNeeded):
+        await embedded.save_for_workspace(workspace, Secret("stored-token-1234"), actor="U1")
+    assert [each.elsewhere for each in await embedded.list(workspace)] == [True]

@@ -17,16 +17,17 @@ import socket
 import sys
 import termios
 import traceback
+from contextlib import suppress
 from typing import Any
 
 LIMIT = 1 << 20
 
 
 def main() -> None:
-    from bots import cli  # noqa: F401, PLC0415 - imported once, for all that are forked
+    from bots import cli  # noqa: F401 - imported once, for all that are forked
 
     listener = socket.socket(fileno=os.dup(0))  # 0 to 2 stay in use, or what is received would get their numbers
-    print("ready", flush=True)  # noqa: T201 - whoever started us waits for it
+    print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
     while True:
         connection, _ = listener.accept()
@@ -48,7 +49,8 @@ def _watch(connection: socket.socket) -> None:
         os.close(descriptor)
     connection.sendall(f"{process}\n".encode())
     _, status = os.waitpid(process, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    with suppress(BrokenPipeError):  # nobody asks any more
+        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _become(what: dict[str, Any], streams: list[int]) -> None:
@@ -64,7 +66,7 @@ def _become(what: dict[str, Any], streams: list[int]) -> None:
         os.environ.update(what["environment"])
         os.chdir(what["folder"])
         sys.argv = ["askrepo", *what["arguments"]]
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
         code = _run()
         sys.stdout.flush()
     except BaseException:
@@ -74,7 +76,7 @@ def _become(what: dict[str, Any], streams: list[int]) -> None:
 
 
 def _run() -> int:
-    from bots import cli  # noqa: PLC0415 - see above
+    from bots import cli
 
     try:
         cli.main()

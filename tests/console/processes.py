@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.console.emulator import Emulator
 
-SECONDS = 60.0  # until a test gives up waiting for something that must come
+SECONDS = 20.0  # until a test gives up waiting for something that must come
 _HOUSE = Path(__file__).parents[2]
 _ESCAPE = re.compile(r"\x1b[\[\]()?=>]|[\x00-\x08\x0b-\x1f]")
 
@@ -36,7 +36,13 @@ class Process:
 
     @classmethod
     async def start(
-        cls, forks: Path, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], streams: Sequence[int]
+        cls,
+        forks: Path,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        streams: Sequence[int],
     ) -> Process:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(forks))
@@ -61,8 +67,15 @@ class Process:
     async def ended(self) -> int:
         """The exit code, once it has ended."""
         code = await asyncio.wait_for(self._line(), SECONDS)
-        self._connection.close()
+        self.close()
         return code
+
+    def close(self) -> None:
+        """End it, if it has not ended."""
+        if self._connection.fileno() >= 0:
+            self._connection.close()
+            with suppress(ProcessLookupError):
+                self.send(signal.SIGKILL)
 
 
 @contextmanager
@@ -73,7 +86,7 @@ def forking() -> Iterator[Path]:
         listener.bind(str(path))
         listener.listen()
         command = [sys.executable, "-W", "error", "-m", "tests.console.forking"]
-        with subprocess.Popen(command, stdin=listener, stdout=subprocess.PIPE, cwd=_HOUSE) as process:
+        with subprocess.Popen(command, stdin=listener.fileno(), stdout=subprocess.PIPE, cwd=_HOUSE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
             yield path
@@ -127,7 +140,7 @@ class Pipes:
 
 
 def _all(descriptor: int) -> str:
-    with open(descriptor, encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor
+    with open(descriptor, encoding="utf-8", newline="") as file:
         return file.read()
 
 
@@ -252,7 +265,7 @@ class Terminal:
 
     def close(self) -> None:
         """Switch the terminal off; a program that still runs in it is killed."""
-        with suppress(ProcessLookupError):
-            self.send(signal.SIGKILL)
+        if self.process is not None:
+            self.process.close()
         asyncio.get_running_loop().remove_reader(self._ours)
         os.close(self._ours)

@@ -13,7 +13,20 @@ from bots.console.outgoing import Growth, Kind, Piece, cut, harmless, parsed
 
 LINES = st.sampled_from(
     [
-        *("", "", "  ", "text", "a *b* `c`", "# head", "head\n===", "---", "> quote", "    indented", "\ttab", "<b>x</b>"),
+        *(
+            "",
+            "",
+            "  ",
+            "text",
+            "a *b* `c`",
+            "# head",
+            "head\n===",
+            "---",
+            "> quote",
+            "    indented",
+            "\ttab",
+            "<b>x</b>",
+        ),
         *("- item", "* other", "  - nested", "1. one", "2. two", "10) ten", "   more", "-", "- ```py", "  ```"),
         *("```", "```py", "````", "~~~", "   ```", "``` `", "    ```", "~~~ x", "code()", "[a]: /b", "| a | b |"),
         *("|---|---|", "| 1 | 2 |", "a | b", "--|--"),

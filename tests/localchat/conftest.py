@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
@@ -17,18 +18,18 @@ from tests.localchat.asking import Asker
 Opened = Callable[[Path], AbstractAsyncContextManager[Asker]]
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> Opened:
-    """Serves one working copy and gives an asker for it."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
+    """Registers a working copy with the module's one server and gives an asker for it."""
+    repositories = Repositories(tmp_path_factory.mktemp("cache"), clone=False)
+    async with serving(repositories, token=None) as url:
 
-    @asynccontextmanager
-    async def open_(top: Path) -> AsyncIterator[Asker]:
-        repositories = Repositories(tmp_path / "cache", clone=False)
-        name = repositories.add(top)
-        async with serving(repositories, token=None) as url, httpx.AsyncClient() as client:
-            yield Asker(client, url, name)
+        @asynccontextmanager
+        async def open_(top: Path) -> AsyncIterator[Asker]:
+            async with httpx.AsyncClient() as client:
+                yield Asker(client, url, repositories.add(top))
 
-    return open_
+        yield open_
 
 
 @pytest.fixture

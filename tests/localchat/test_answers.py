@@ -6,10 +6,14 @@ import random
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.localchat import repository
 from tests.localchat.asking import check
 from tests.localchat.conftest import Opened
 from tests.localchat.repository import commit, git, make, write
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one server for all
 
 STRANGE: dict[str, str | bytes] = {
     "windows/ledger.py": "class Ledger:\r\n    def post_entry(self, amount):\r\n        return amount\r\n",
@@ -100,7 +104,7 @@ async def test_the_first_passage_answers_a_plain_question(shop: Path, opened: Op
             found = check(answer, shop)
             assert found[0].path == path
             assert words in "\n".join(found[0].quoted or [])
-            assert answer.startswith("No model is configured; these are the closest passages in `local/work/shop` at `")
+            assert answer.startswith(f"No model is configured; these are the closest passages in `{asker.name}` at `")
 
 
 async def test_a_name_written_as_code_leads_to_its_definition(tmp_path: Path, opened: Opened) -> None:

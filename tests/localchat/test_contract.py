@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.chat.contract import Completion
-from core.errors import AskrepoError
-from core.localchat import refusals, replies
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.secret import Secret
-from tests.localchat.asking import Asker, content, conversation, events
+from tests.localchat.asking import Asker, content, conversation
 from tests.localchat.conftest import Opened
 from tests.localchat.repository import make
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one server for all
 
 ASKED = {"messages": conversation("gross price"), "model": "gpt-4o", "stream": False}
 NAME = {"repo_name": "local/work/shop"}
@@ -221,22 +218,3 @@ async def test_a_registered_folder_that_vanished_is_a_404_without_its_path(tmp_p
         response = await asker.post("what is a?")
     assert response.status_code == 404
     assert error_of(response)["message"] == "The repository's folder does not exist."
-
-
-def test_an_error_nobody_expected_is_a_plain_500() -> None:
-    refusal = refusals.of(AskrepoError("secret detail"))
-    assert refusal.status == 500
-    assert refusal.body()["error"]["type"] == "server_error"
-    assert "secret" not in json.dumps(refusal.body())
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_the_pieces_of_a_stream_are_the_text_and_survive_any_reader(text: str) -> None:
-    pieces = replies.pieces(text)
-    assert "".join(pieces) == text
-    assert all(0 < len(piece.strip("\n")) <= 61 for piece in pieces if piece.strip("\n"))
-    reply = replies.Reply("id", 0)
-    stream = b"".join(reply.events(text)).decode()
-    assert stream.splitlines() == stream.split("\n")[:-1], "no character in it may look like a line end"
-    assert content(events(stream)) == text

@@ -66,9 +66,7 @@ class Process:
         workspaces = Workspaces(self.database, self.keyring)
         self.history = History(self.database, workspaces)
         self.mappings = Mappings(self.database, workspaces, process_repository=self.process_repository)
-        self.tokens = Tokens(
-            self.database, workspaces, self.keyring, origin=self.chat_url, process_token=self.token
-        )
+        self.tokens = Tokens(self.database, workspaces, self.keyring, origin=self.chat_url, process_token=self.token)
         self.leases = Leases(self.database)
         deadlines = Deadlines(connect=5, first_token=5, silence=5, total=20)
         self.client = ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
@@ -79,6 +77,7 @@ class Process:
             mappings=self.mappings,
             tokens=self.tokens,
             client=self.client,
+            model="gpt-4o",
             deliveries={"slack": self.platform.connect(self.step)},
         )
         self.worker = Worker(self.leases, answering, Scope(("slack",)))

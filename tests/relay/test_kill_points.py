@@ -126,5 +126,3 @@ def check(platform: FakePlatform, place: ThreadRef, chat: FakeChat, life: Life) 
     assert platform.notices[place] == [], died
     asked = [request for request in chat.requests if request.question == f"Question {place.thread_id}"]
     assert 1 <= len(asked) <= 2, died
-
-

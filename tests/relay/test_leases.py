@@ -126,9 +126,7 @@ async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Le
     assert await statuses(database) == ["answered"] * 3 + ["waiting"]
 
 
-async def test_stop_ends_what_waits_and_reaches_the_worker(
-    intake: Intake, leases: Leases, database: Database
-) -> None:
+async def test_stop_ends_what_waits_and_reaches_the_worker(intake: Intake, leases: Leases, database: Database) -> None:
     await ask(intake, thread(), thread("2"), each=2)
     claims = {claim.thread: claim for claim in await leases.claim("a", ALL, 10)}
     assert await leases.stop(thread()) == 2

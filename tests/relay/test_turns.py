@@ -240,5 +240,5 @@ async def test_errors_of_the_service_are_told_in_our_words(
     chat.will(refuses(404, param="model", code="model_not_found", message="secret internals at 10.0.0.7"))
     assert await process.ask(question(within=HERE)) == "failed"
     (post,) = platform.visible(HERE)
-    assert "model" in post.text
+    assert "`gpt-4o`" in post.text
     assert "10.0.0.7" not in post.text

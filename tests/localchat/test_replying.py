@@ -1,0 +1,58 @@
+"""The pure parts of answering: what a question asks for, what goes over the wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.chat.contract import Message
+from core.errors import AskrepoError
+from core.localchat import questions, refusals, replies
+from tests.localchat.asking import content, events
+
+
+@pytest.mark.parametrize(
+    ("text", "callers"),
+    [
+        ("and who calls it?", True),
+        ("Who uses this?", True),
+        ("where is it called from", True),
+        ("which functions call it?", True),
+        ("which other modules import that?", True),
+        ("where do we raise GaveUp?", True),
+        ("is it used anywhere?", True),
+        ("usages?", True),
+        ("callers of foo", True),
+        ("what depends on the cache?", True),
+        ("does anything else use it?", True),
+        ("which database does it use?", False),
+        ("what calls does it make?", False),
+        ("how does the call log work?", False),
+        ("how is the cache used for sessions?", False),
+        ("who maintains this?", False),
+    ],
+)
+def test_questions_for_callers_are_told_apart(text: str, callers: bool) -> None:
+    assert questions.read([Message(role="user", content=text)]).callers is callers
+
+
+def test_an_error_nobody_expected_is_a_plain_500() -> None:
+    refusal = refusals.of(AskrepoError("secret detail"))
+    assert refusal.status == 500
+    assert refusal.body()["error"]["type"] == "server_error"
+    assert "secret" not in json.dumps(refusal.body())
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_the_pieces_of_a_stream_are_the_text_and_survive_any_reader(text: str) -> None:
+    pieces = replies.pieces(text)
+    assert "".join(pieces) == text
+    assert all(0 < len(piece.strip("\n")) <= 61 for piece in pieces if piece.strip("\n"))
+    reply = replies.Reply("id", 0)
+    stream = b"".join(reply.events(text)).decode()
+    assert stream.splitlines() == stream.split("\n")[:-1], "no character in it may look like a line end"
+    assert content(events(stream)) == text
