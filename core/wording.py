@@ -181,8 +181,8 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         "The token of this channel was changed just now, so I did not send your question. Please ask again."
     ),
     errors.NoTokenNeeded: (
-        "The built-in service answers here, and needs no token. Tokens are for another service, set by "
-        "`ASKREPO_CHAT_URL`."
+        "The built-in service answers here, and needs no token. To use another service, set `ASKREPO_CHAT_URL`, then "
+        "try again."
     ),
     errors.TokenForElsewhere: _elsewhere,
     ChatError: f"The service did not answer. {_AGAIN}",

@@ -149,22 +149,22 @@ def test_a_bare_repository_reads_the_same_as_its_working_tree(tmp_path: Path) ->
     assert not bare.changed
 
 
+MIXED: dict[str, str | bytes] = {
+    "a.py": "a = 1\n",
+    "picture.dat": b"\x00\x01",
+    "huge.txt": b"word\n" * 300_000,
+    "yarn.lock": "x\n",
+    "go.sum": "x\n",
+    "app.min.js": "x\n",
+    "bundle.js": "var a;" * 2_000,
+    "utf16.txt": "\ufeffwide text\n".encode("utf-16-le"),
+    "new\nline.py": "a = 1\n",
+    "bell\a.py": "a = 1\n",
+}
+
+
 def test_what_is_not_read_and_why(tmp_path: Path) -> None:
-    top = make(
-        tmp_path / "top",
-        {
-            "a.py": "a = 1\n",
-            "picture.dat": b"\x00\x01",
-            "huge.txt": b"word\n" * 300_000,
-            "yarn.lock": "x\n",
-            "go.sum": "x\n",
-            "app.min.js": "x\n",
-            "bundle.js": "var a;" * 2_000,
-            "utf16.txt": "\ufeffwide text\n".encode("utf-16-le"),
-            "new\nline.py": "a = 1\n",
-            "bell\a.py": "a = 1\n",
-        },
-    )
+    top = make(tmp_path / "top", MIXED)
     (top / os.fsdecode(b"caf\xe9.py")).write_text("a = 1\n")
     (top / "link").symlink_to("a.py")
     module = make(tmp_path / "module", {"m.py": "m = 1\n"})
