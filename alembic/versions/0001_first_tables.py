@@ -59,9 +59,7 @@ def upgrade() -> None:
             name=op.f("fk_threads_workspaces"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint(
-            "platform", "workspace_id", "channel_id", "thread_id", name=op.f("pk_threads")
-        ),
+        sa.PrimaryKeyConstraint("platform", "workspace_id", "channel_id", "thread_id", name=op.f("pk_threads")),
     )
     op.create_table(
         "tokens",
@@ -184,9 +182,7 @@ def upgrade() -> None:
             name=op.f("fk_mappings_workspaces"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint(
-            "platform", "workspace_id", "channel_id", "repository", name=op.f("pk_mappings")
-        ),
+        sa.PrimaryKeyConstraint("platform", "workspace_id", "channel_id", "repository", name=op.f("pk_mappings")),
         sa.UniqueConstraint(
             "platform",
             "workspace_id",
