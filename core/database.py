@@ -108,6 +108,8 @@ class Database:
         """A connection to read with, in one snapshot."""
         with self.translated(), self._under_way():
             async with self._reader.connect() as connection:
+                if not self.is_sqlite:
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection
 
     async def write(self, unit: Unit[Result]) -> Result:

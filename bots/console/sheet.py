@@ -94,7 +94,7 @@ class Sheet:
 
 def caption(footer: Footer) -> Text:
     """What stands under an answer: what it was asked of, how long it took, and how it ended if not well."""
-    parts = [footer.repository, footer.model or "", f"{footer.seconds:.1f} s"]
+    parts = [footer.repository or "", footer.model or "", f"{footer.seconds:.1f} s"]
     text = Text(" · ".join(one_line(part) for part in parts if part), style="dim")
     if footer.outcome in _ALERTS:
         text.append(" · ").append(footer.outcome.value, style=f"not dim {_ALERTS[footer.outcome]}")

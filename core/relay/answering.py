@@ -18,7 +18,17 @@ from core.chat.contract import Message
 from core.chat.progress import Delta, Finished, Shortened, Waiting
 from core.conversation.history import Exchange, History
 from core.conversation.values import Asker, Notice, Outcome, Question
-from core.errors import ChatError, CipherError, DeliveryFailed, GaveUp, MappingError, PlaceGone, TokenRefused
+from core.errors import (
+    ChatError,
+    CipherError,
+    DatabaseError,
+    DatabaseUnavailable,
+    GaveUp,
+    LeaseLost,
+    MappingError,
+    PlaceGone,
+    TokenRefused,
+)
 from core.relay.claims import Claim, Ending
 from core.relay.delivery import Delivery, Footer, Writer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
@@ -26,6 +36,8 @@ from core.relay.pages import closed
 from core.relay.posts import Posts
 
 log = logs.get(__name__)
+
+_RECORD_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +103,54 @@ class Answering:
     async def answer(self, hold: Hold) -> Outcome:
         """Bring the turn to its one outcome. Raises LeaseLost, DeliveryError or DatabaseError: then it has none yet."""
         claim = hold.claim
-        question = _question(claim, "")
         try:
-            question = replace(question, text=await self._text(claim, claim.turn_id, claim.sealed_question))
-            ending = await self._end(hold, question)
-        except (MappingError, CipherError) as error:
-            ending = await self._refuse(hold, question, error)
+            ending = await self._ending(hold)
         except PlaceGone as error:
             log.warning("the place is gone", turn=claim.turn_id, reason=str(error))
             ending = Ending(Outcome.FAILED)
-        except DeliveryFailed as error:
+        except (LeaseLost, DatabaseError):
+            raise
+        except Exception:
             if claim.failures < MOST_FAILURES:
                 raise
-            log.warning("gave up, and cannot even say so", turn=claim.turn_id, reason=str(error))
+            log.exception("gave up, and cannot even say so", turn=claim.turn_id)
             ending = Ending(Outcome.FAILED)
-        hold.ending = True
-        await self._leases.finish(claim, ending)
+        await self._record(hold, ending)
         return ending.outcome
+
+    async def _record(self, hold: Hold, ending: Ending) -> None:
+        """Record what is shown already: as long as the lease lasts, a database that is away is worth waiting for."""
+        hold.ending = True
+        while True:
+            try:
+                await self._leases.finish(hold.claim, ending)
+            except DatabaseUnavailable as error:
+                hold.check()
+                log.warning("not recorded yet", turn=hold.claim.turn_id, reason=str(error))
+                await asyncio.sleep(_RECORD_AGAIN_SECONDS)
+            else:
+                return
+
+    async def _ending(self, hold: Hold) -> Ending:
+        claim = hold.claim
+        question = _question(claim, "")
+        if claim.failures >= MOST_FAILURES:
+            return await self._give_up(hold, question)
+        try:
+            question = replace(question, text=await self._text(claim, claim.turn_id, claim.sealed_question))
+            return await self._end(hold, question)
+        except (MappingError, CipherError) as error:
+            return await self._refuse(hold, question, error)
+
+    async def _give_up(self, hold: Hold, question: Question) -> Ending:
+        """The visible failure of a turn that failed too often; nothing that may have failed it is tried again."""
+        writer = Writer(self._delivery(question), self._posts, hold, question)
+        try:
+            await writer.begin()
+            await writer.finish(wording.sentence(GaveUp()), Footer(Outcome.FAILED, None, None, _age(question)))
+        finally:
+            await writer.abandon()
+        return Ending(Outcome.FAILED)
 
     async def _end(self, hold: Hold, question: Question) -> Ending:
         plan = await self._plan(hold.claim, question)
@@ -117,8 +160,7 @@ class Answering:
         try:
             await writer.begin()
             said = await self._ask(hold, plan, writer)
-            seconds = (datetime.now(UTC) - question.asked_at).total_seconds()
-            footer = Footer(said.outcome, plan.choice.repository, said.model, max(0.0, seconds))
+            footer = Footer(said.outcome, plan.choice.repository, said.model, _age(question))
             await writer.finish(said.shown(), footer)
         finally:
             await writer.abandon()
@@ -142,6 +184,8 @@ class Answering:
         token = await self._tokens.choose(claim.thread.channel.workspace, choice.token_id)
         texts, covers = [choice.text], []
         for waiting in await self._leases.behind(claim):
+            if waiting.attempt:
+                break  # something of it may be shown already
             text = await self._text(claim, waiting.turn_id, waiting.sealed_question)
             if names_repository(text):
                 break  # it chooses a repository of its own
@@ -152,8 +196,6 @@ class Answering:
 
     async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:
         """What is to be said in the end: the answer, or why there is none. Raises only what a redo may mend."""
-        if hold.claim.failures >= MOST_FAILURES:
-            return Said(Outcome.FAILED, "", (wording.sentence(GaveUp()),))
         remarks = [wording.switched(plan.choice.repository)] if plan.choice.switched else []
         try:
             finished = await _unless(hold.stop, self._stream(plan, writer, remarks))
@@ -192,6 +234,11 @@ class Answering:
 
 def _question(claim: Claim, text: str) -> Question:
     return Question(claim.thread, claim.message_id, claim.order, Asker(claim.asker_id), text, claim.asked_at)
+
+
+def _age(question: Question) -> float:
+    """Seconds since it was asked."""
+    return max(0.0, (datetime.now(UTC) - question.asked_at).total_seconds())
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Finished | None]) -> Finished | None:

@@ -45,6 +45,7 @@ class Waiting:
 
     turn_id: str
     sealed_question: bytes
+    attempt: int  # 0: nothing of it can be shown yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Footer:
     """What stands under a finished answer."""
 
     outcome: Outcome
-    repository: str
+    repository: str | None  # None where the turn failed before one was chosen
     model: str | None
     seconds: float  # from asked to answered
 
@@ -100,11 +100,15 @@ class Writer:
         """Find what earlier attempts left, and give a visible sign. Raises DeliveryError, LeaseLost, DatabaseError."""
         claim = self._hold.claim
         if claim.attempt > 1:
-            await self._take_over()
+            await self._take_over(keep=1)
         await self._put(0, "", None)
         self._pacing = asyncio.create_task(self._pace())
 
-    async def _take_over(self) -> None:
+    async def clear(self) -> None:
+        """Withdraw whatever earlier attempts left: this turn ends without an answer."""
+        await self._take_over(keep=0)
+
+    async def _take_over(self, *, keep: int) -> None:
         """Know what earlier attempts left; the answer starts anew in its first post, so that no two are spliced."""
         claim = self._hold.claim
         self._ids = await self._posts.of(claim)
@@ -112,9 +116,9 @@ class Writer:
             if number not in self._ids:
                 await self._posts.record(claim, number, post_id)
                 self._ids[number] = post_id
-        for number in sorted(set(self._ids) - {0}):
-            self._hold.check()
-            await self._delivery.withdraw(self._post(number))
+        for number in sorted(number for number in self._ids if number >= keep):
+            async with self._hold.acting():
+                await self._delivery.withdraw(self._post(number))
             await self._posts.forget(claim, number)
             del self._ids[number]
 
@@ -179,8 +183,8 @@ class Writer:
     async def _put(self, number: int, part: str, footer: Footer | None) -> None:
         if footer is None and self._shown.get(number) == part:
             return
-        self._hold.check()
-        post_id = await self._delivery.show(self._post(number), part, footer)
+        async with self._hold.acting():
+            post_id = await self._delivery.show(self._post(number), part, footer)
         self._shown[number] = part
         if self._ids.get(number) != post_id:
             self._ids[number] = post_id

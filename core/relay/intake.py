@@ -13,6 +13,7 @@ from core.batches import Batches
 from core.conversation.history import text_cell
 from core.conversation.values import Question
 from core.database import Database, now_ms
+from core.errors import DatabaseUnavailable
 from core.tables import TurnRow
 from core.workspaces import Workspaces
 
@@ -46,7 +47,7 @@ class Intake:
         sealed = key.seal_text(question.text, text_cell(workspace, turn_id, "question"))
         return await self._batches.add(_row(question, turn_id, sealed))
 
-    async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted]:
+    async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
         async def unit(connection: AsyncConnection) -> set[str]:
             # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
             ordered = sorted(rows, key=_natural_key)
@@ -55,7 +56,13 @@ class Intake:
                 await self._database.announce(connection)
             return stored
 
-        stored = await self._database.write(unit)
+        try:
+            stored = await self._database.write(unit)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            # One row that cannot be stored must not refuse the questions of everybody who came with it.
+            return [error] if len(rows) == 1 else [result for row in rows for result in await self._store([row])]
         if stored:
             self._wake()
         return [Accepted(row["turn_id"] if row["turn_id"] in stored else None) for row in rows]

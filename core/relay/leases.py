@@ -7,8 +7,9 @@ whatever this code does. Time is the database's; a worker compares only spans of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Update, select, text, tuple_, update
@@ -16,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, Unit, now_ms
-from core.errors import LeaseLost
+from core.errors import DeliveryFailed, LeaseLost
 from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope, Waiting, claim_of, claim_statement, held
-from core.scope import in_thread
+from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -46,6 +47,19 @@ class Hold:
         """Raise LeaseLost unless more than a third of the lease is left: call it before every visible act."""
         if self.lost.is_set() or self._clock() - self._since >= LEASE_SECONDS * 2 / 3:
             raise LeaseLost("the lease is lost, or too short to act")
+
+    @contextlib.asynccontextmanager
+    async def acting(self) -> AsyncIterator[None]:
+        """`check`, then bound a visible act by what is left of the lease: it must not land in somebody else's time.
+
+        Raises LeaseLost, and DeliveryFailed where the act took too long.
+        """
+        self.check()
+        try:
+            async with asyncio.timeout(LEASE_SECONDS - (self._clock() - self._since)):
+                yield
+        except TimeoutError:
+            raise DeliveryFailed("it took longer than the lease allows") from None
 
 
 class Leases:
@@ -118,38 +132,57 @@ class Leases:
     async def behind(self, claim: Claim) -> list[Waiting]:
         """The thread's other open turns, in order."""
         statement = (
-            select(TurnRow.turn_id, TurnRow.question)
+            select(TurnRow.turn_id, TurnRow.question, TurnRow.attempt)
             .where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting", TurnRow.turn_id != claim.turn_id)
             .order_by(TurnRow.position, TurnRow.message_id)
         )
         async with self._database.reading() as connection:
-            return [Waiting(row.turn_id, row.question) for row in await connection.execute(statement)]
+            return [Waiting(row.turn_id, row.question, row.attempt) for row in await connection.execute(statement)]
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
-        """Record the one outcome of this turn, and of the turns its answer covers, in one commit."""
+        """Record the one outcome of this turn, and of the turns its answer covers, in one commit.
+
+        May be repeated where its reply was lost.
+        """
         done = {"status": ending.outcome.value, "repository": ending.repository, "finished_at": datetime.now(UTC)}
         own = update(TurnRow).where(held(claim))
         own = own.values(done | {"answer": ending.sealed_answer, "model": ending.model} | _FREE)
+        recorded = select(TurnRow.turn_id).where(
+            of_turn(TurnRow, claim.workspace, claim.turn_id),
+            TurnRow.attempt == claim.attempt,
+            TurnRow.status == ending.outcome.value,
+        )
         others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting")
         others = others.where(TurnRow.turn_id.in_(ending.covers)).values(done | {"answered_with": claim.turn_id})
 
         async def unit(connection: AsyncConnection) -> None:
-            await guarded(own)(connection)
+            if (await connection.execute(own)).rowcount != 1:
+                if (await connection.execute(recorded)).scalar_one_or_none() is None:
+                    raise LeaseLost("another worker has this turn")
+                return
             if ending.covers:
                 await connection.execute(others)
 
         await self._database.write(unit)
 
     async def stop(self, thread: ThreadRef) -> int:
-        """Ask the thread's running answer to stop, and end what waits behind it. How many turns that were."""
-        waiting = update(TurnRow).where(in_thread(TurnRow, thread), TurnRow.status == "waiting")
-        running = update(TurnRow).where(in_thread(TurnRow, thread), TurnRow.status == "running")
+        """Ask the thread's running answer to stop, and end what waits behind it. How many turns that were.
+
+        A waiting turn that had an attempt may show something: it is claimed once more, to show that it stopped.
+        """
+        here = in_thread(TurnRow, thread)
+        open_turns = select(TurnRow.turn_id).where(here, TurnRow.status.in_(("running", "waiting")))
+        # locked in the order of `finish`: two that lock each other's rows the other way round would deadlock
+        locked = open_turns.order_by(TurnRow.status, TurnRow.position).with_for_update()
+        untouched = update(TurnRow).where(here, TurnRow.status == "waiting", TurnRow.attempt == 0)
+        begun = update(TurnRow).where(here, TurnRow.status.in_(("running", "waiting")), TurnRow.attempt > 0)
 
         async def unit(connection: AsyncConnection) -> int:
+            await connection.execute(locked)
             ended = await connection.execute(
-                waiting.values(status=Outcome.STOPPED.value, finished_at=datetime.now(UTC))
+                untouched.values(status=Outcome.STOPPED.value, finished_at=datetime.now(UTC))
             )
-            asked = await connection.execute(running.values(stop_requested=True))
+            asked = await connection.execute(begun.values(stop_requested=True, due_at=now_ms()))
             return ended.rowcount + asked.rowcount
 
         return await self._database.write(unit)

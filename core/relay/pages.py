@@ -92,6 +92,8 @@ def pages(text: str, limit: int, earlier: Sequence[Page] = ()) -> list[Page]:
         raise ValueError(f"a page has {MINIMUM} characters or more, not {limit}")
     if not text or text.isspace():
         return []
+    if not text.startswith("".join(page.body for page in earlier)):
+        earlier = ()  # what was shown before is being replaced
     # The last page of a growing text may change, its opening too; the one before it says how to go on.
     done = list(earlier[:-2])
     opening, at = earlier[-2].opening if len(earlier) > 1 else "", sum(len(page.body) for page in done)

@@ -21,6 +21,7 @@ log = logs.get(__name__)
 
 POLL_SECONDS = 0.75  # the truth; wakes are only hints
 _MOST = 200  # answers at once
+_LAST_CLAIM_SECONDS = 3.0  # at the end, for a claim under way
 
 
 def worker_name() -> str:
@@ -76,11 +77,12 @@ class Worker:
             self._closing = True
             self.wake()
             # not cancelled: a claim whose answer is not awaited would hold its turns for a whole lease
-            await asyncio.wait([claiming], timeout=grace)
+            await asyncio.wait([claiming], timeout=_LAST_CLAIM_SECONDS)
+            claiming.cancel()
+            await asyncio.gather(claiming, return_exceptions=True)
             await self._hand_back(grace)
-            for task in (claiming, renewing):
-                task.cancel()
-            await asyncio.gather(claiming, renewing, return_exceptions=True)
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
     async def _keep_claiming(self) -> None:
         while not self._closing:
@@ -89,6 +91,8 @@ class Worker:
                 await self._claim()
             except DatabaseError as error:
                 log.warning("cannot claim", reason=str(error))
+            except Exception:
+                log.exception("cannot claim")  # a worker that stopped claiming unnoticed would answer nothing
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), POLL_SECONDS)
 
@@ -98,11 +102,20 @@ class Worker:
             return
         since = self._clock()
         for claim in await self._leases.claim(self.name, self._scope, free):
+            await self._let_go(claim.turn_id)
             hold = Hold(claim, since, self._clock)
             if claim.stop_requested:
                 hold.stop.set()
             task = asyncio.create_task(self._turn(hold))
             self._running[claim.turn_id] = (hold, task)
+
+    async def _let_go(self, turn_id: str) -> None:
+        """End our own earlier attempt at a turn, whose lease ran out unnoticed."""
+        if turn_id in self._running:
+            hold, task = self._running[turn_id]
+            hold.lost.set()
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _turn(self, hold: Hold) -> None:
         claim = hold.claim
@@ -140,6 +153,8 @@ class Worker:
                     self.wake()
             except DatabaseError as error:
                 log.warning("cannot renew", reason=str(error))
+            except Exception:
+                log.exception("cannot renew")
 
     async def _renew(self) -> None:
         held = dict(self._running)  # those held before the statement: one claimed meanwhile is not missing
@@ -164,5 +179,5 @@ class Worker:
             task.cancel()
         if unfinished:
             await asyncio.wait([task for _, task in unfinished])
-            with contextlib.suppress(DatabaseError):
+            with contextlib.suppress(AskrepoError):
                 await self._leases.hand_back([hold.claim for hold, _ in unfinished])

@@ -98,8 +98,11 @@ async def test_a_dead_workers_turn_is_taken_over_and_its_late_words_are_refused(
     assert await leases.renew("alive", [alive]) == {alive.turn_id: False}
     assert await posts.of(alive) == {0: "post-1"}
     await leases.finish(alive, ANSWERED)
+    await leases.finish(alive, ANSWERED)  # as after a lost reply
     with pytest.raises(LeaseLost):
-        await leases.finish(alive, ANSWERED)
+        await leases.finish(alive, Ending(Outcome.FAILED))
+    with pytest.raises(LeaseLost):
+        await leases.finish(dead, ANSWERED)
 
 
 async def test_a_failed_attempt_stays_the_head_of_its_thread(intake: Intake, leases: Leases) -> None:
