@@ -170,12 +170,11 @@ class Answering:
 
     async def _refuse(self, hold: Hold, question: Question, error: MappingError | CipherError) -> Ending:
         log.info("refused", turn=hold.claim.turn_id, reason=type(error).__name__)
-        hold.check()
-        await self._delivery(question).tell(
-            question,
-            hold.claim.turn_id,
-            Notice(wording.sentence(error)),
-        )
+        delivery = self._delivery(question)
+        if hold.claim.attempt > 1:
+            await Writer(delivery, self._posts, hold, question).clear()
+        async with hold.acting():
+            await delivery.tell(question, hold.claim.turn_id, Notice(wording.sentence(error)))
         return Ending(Outcome.REFUSED)
 
     async def _plan(self, claim: Claim, question: Question) -> Plan:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from random import Random
 
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from core.relay.pages import MINIMUM
 
+READER = MarkdownIt("commonmark", {"html": False}).enable("table")
 WORDS = (
     *("the", "cache", "token", "of", "repository", "is", "read", "before", "it", "答案", "naïve", "cafe\u0301"),
     *("👩‍👩‍👧", "👍🏽", "🇩🇪", "❤️", "`code`", "`code", "span`", "```", "```x```", "<b>", "\\*", "3.", "#", ">", "-"),

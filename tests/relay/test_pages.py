@@ -7,12 +7,9 @@ from unicodedata import combining
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from core.relay.pages import MINIMUM, Page, closed, pages
-from tests.relay.markdown import limits, neat, wild
-
-READER = MarkdownIt("commonmark", {"html": False}).enable("table")
+from tests.relay.markdown import READER, limits, neat, wild
 
 
 def assert_lossless(text: str, made: list[Page], limit: int) -> None:
@@ -126,12 +123,22 @@ def test_code_still_growing_is_closed_for_the_time_being() -> None:
         ("- So:\n\n", "  ", "  ```sh\n", "  ```"),
         ("> So:\n>\n", "> ", "> ```sh\n", "> ```"),
         ("1. So:\n   - so:\n\n", " " * 5, "1. - ```sh\n", "     ```"),
+        ("1. So:\n   - so:\n\n", " " * 6, "1. - ```sh\n", "      ```"),
     ],
 )
 def test_code_in_lists_and_quotes_is_opened_where_it_stood(start: str, prefix: str, opening: str, closing: str) -> None:
     text = start + "".join(f"{prefix}{line}\n" for line in ["```sh", *["make all"] * 40, "```"])
     first, second, *_ = pages(text, 200)
     assert (first.closing, second.opening) == (closing, opening)
+
+
+def test_code_that_ended_with_its_list_is_not_opened_again() -> None:
+    first, second, *_ = pages("- ```sh\n" + "  code\n" * 22 + "# So\n" + "so on\n" * 10, 200)
+    assert (first.closing, second.opening) == ("  ```", "")
+
+
+def test_a_quote_goes_on_as_one_without_its_markers_too() -> None:
+    assert pages("> so on and\n" + "so on and " * 40, 200)[1].opening == "> "
 
 
 def test_an_endless_info_string_is_not_repeated() -> None:
@@ -152,10 +159,13 @@ def test_a_wide_header_is_not_repeated() -> None:
     assert pages(header + "| one | two |\n" * 50, 200)[1].opening == ""
 
 
-def test_a_deep_list_stays_a_list() -> None:
-    text = "1. So:\n" + "    - do this and that\n" * 20
-    for page in pages(text, 200):
-        assert not [token for token in READER.parse(page.text) if token.type == "code_block"]
+@pytest.mark.parametrize(
+    ("start", "item"),
+    [("1. So:\n", "    - do this and that\n"), ("- a\n  - b\n    - c\n", " " * 6 + "- d and so on\n")],
+)
+def test_a_deep_list_stays_a_list(start: str, item: str) -> None:
+    for page in pages(start + item * 20, 200):
+        assert {token.type for token in READER.parse(page.text)}.isdisjoint({"code_block", "hr"})
 
 
 @pytest.mark.parametrize(
@@ -169,6 +179,12 @@ def test_a_deep_list_stays_a_list() -> None:
         ("many words without end " * 8, "`code in which no cut is` " + "so " * 20),
         ("many words without end " * 8, "[a link with many words](x) " + "so " * 20),
         ("many words without end " * 8, "**bold with many words** " + "so " * 20),
+        ("word " * 12 + "\n\n", "``` no fence " + "word " * 40 + "```\n"),  # else the half line would be one
+        ("so\n" * 40, "```py\n" + "x" * 100),  # else the first page had code of no lines
+        ("```\n" + "code\n" * 37, "code\n```\nDone.\n" + "so " * 20),  # else the second page had
+        ("> # " + "so " * 62 + "\n>\n", "> - sooooon\n> - so"),  # a marker belongs to its text
+        ("- ```sh\n" + "  code\n" * 22, "# So\n" + "so on\n" * 10),
+        ("x" + "🇩🇪" * 99, "🇩🇪" * 99),  # a flag is two characters
     ],
 )
 def test_good_places_to_cut(before: str, after: str) -> None:

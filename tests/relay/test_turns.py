@@ -184,13 +184,7 @@ async def test_a_delivery_that_keeps_failing_ends_in_one_failure(
     await process.map(HERE.channel)
     async with process.running():
         accepted = await process.intake.accept(question(within=HERE))
-        assert accepted.turn_id is not None
-        ended = asyncio.create_task(process.worker.outcome(accepted.turn_id))
-        while not ended.done():
-            await _everything_is_due(process)
-            process.worker.wake()
-            await asyncio.wait([ended], timeout=0.05)
-        assert ended.result() == "failed"
+        assert await ends(process, accepted.turn_id) == "failed"
     assert platform.visible(HERE) == []
 
 
@@ -242,3 +236,84 @@ async def test_errors_of_the_service_are_told_in_our_words(
     (post,) = platform.visible(HERE)
     assert "`gpt-4o`" in post.text
     assert "10.0.0.7" not in post.text
+
+
+async def ends(process: Process, asked: str | None) -> str:
+    """The outcome, with every back-off passing at once."""
+    assert asked is not None
+    ended = asyncio.create_task(process.worker.outcome(asked))
+    while not ended.done():
+        await _everything_is_due(process)
+        process.worker.wake()
+        await asyncio.wait([ended], timeout=0.05)
+    return ended.result().value
+
+
+@pytest.mark.parametrize(
+    "error", [PlaceGone("kicked"), DeliveryFailed("ill"), KeyError("a bug")], ids=lambda error: type(error).__name__
+)
+async def test_a_refusal_that_cannot_be_told_still_ends_the_turn(
+    error: Exception, database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    async def step(name: str) -> None:
+        if name in {"before tell", "before show"}:
+            raise error
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    async with process.running():
+        accepted = await process.intake.accept(question(within=HERE))  # nothing is mapped
+        assert await ends(process, accepted.turn_id) == "failed"
+
+
+async def test_a_turn_that_breaks_us_ends_and_lets_the_next_one_through(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    broken = True
+
+    async def step(name: str) -> None:
+        if broken and name == "before show":
+            raise ZeroDivisionError
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        accepted = await process.intake.accept(question(at=1, within=HERE))
+        assert await ends(process, accepted.turn_id) == "failed"
+        broken = False
+        assert await process.ask(question(at=2, within=HERE)) == "answered"
+
+
+async def shown_and_put_back(process: Process, platform: FakePlatform, chat: FakeChat) -> str:
+    """A turn whose first attempt showed half an answer and was handed back."""
+    chat.will(says(*["half "] * 10_000, delay=0.02))
+    await process.map(HERE.channel)
+    async with process.worker.running(grace=0):
+        accepted = await process.intake.accept(question(within=HERE))
+        await platform.until(lambda: any("half" in post.text for post in platform.visible(HERE)))
+    assert accepted.turn_id is not None
+    return accepted.turn_id
+
+
+async def test_what_was_shown_is_withdrawn_when_the_redo_is_refused(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    turn_id = await shown_and_put_back(process, platform, chat)
+    await process.mappings.unmap(HERE.channel, actor="U0")
+    async with process.running():
+        assert await process.worker.outcome(turn_id) == "refused"
+    assert platform.visible(HERE) == []
+    assert len(platform.notices[HERE]) == 1
+
+
+async def test_stopping_what_waits_for_its_redo_is_shown(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    turn_id = await shown_and_put_back(process, platform, chat)
+    assert await process.worker.stop(HERE) == 1
+    async with process.running():
+        assert await process.worker.outcome(turn_id) == "stopped"
+    (post,) = platform.visible(HERE)
+    assert post.footer is not None
+    assert post.footer.outcome == "stopped"
