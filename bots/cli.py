@@ -139,7 +139,11 @@ def console(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last conversation here.")] = False,
     ask: Annotated[str | None, typer.Option(help="A question to begin with; without a terminal, the only one.")] = None,
 ) -> None:
-    """Ask in the terminal, or from a pipe: one question a line."""
+    """Ask in the terminal, or from a pipe: one question a line.
+
+    The log goes to console.log in the data folder, or to standard error if ASKREPO_LOG_LEVEL or ASKREPO_LOG_FORMAT is
+    set.
+    """
     for name, value in (("--repo", repo), ("--ask", ask)):
         if value is not None and not value.strip():
             raise typer.BadParameter(f"{name} is empty.")

@@ -143,7 +143,7 @@ class Session:
                 self._outcomes += await conversation.finish(pending)
             if first is not None:
                 await self._echo(first)
-                await self._heed(conversation, Ask(first))
+                await self._heed(conversation, read(first))
                 if not self._desk.interactive:
                     return None
             return await self._talk(conversation)

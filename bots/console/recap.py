@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,9 +61,11 @@ def question(text: str, mark: str) -> Text:
 
 
 def _beginning(answer: str) -> list[str]:
-    lines = [line for line in (one_line(line) for line in answer.splitlines()) if line]
-    shown = [line if len(line) <= _CHARACTERS else f"{line[:_CHARACTERS]}…" for line in lines[:_LINES]]
-    return [*shown, "…"] if len(lines) > _LINES else shown
+    every = [line for line in answer.splitlines() if line.strip()]
+    prose = list(itertools.takewhile(lambda line: not line.lstrip().startswith(("```", "~~~")), every))
+    lines = [one_line(line).replace("`", "") for line in prose[:_LINES]]
+    shown = [line if len(line) <= _CHARACTERS else f"{line[:_CHARACTERS]}…" for line in lines]
+    return shown if len(every) == len(shown) else [*shown, "…"]
 
 
 def unfinished(count: int) -> str:

@@ -121,21 +121,21 @@ class Pipes:
 
     def __init__(self, process: Process, write: int, reads: Sequence[int]) -> None:
         self.process = process
-        self._write, (self._out, self._err) = write, reads
+        self._write, (self.out, self._err) = write, reads
 
     def say(self, text: str) -> None:
         os.write(self._write, text.encode())
 
     def stop_reading(self) -> None:
         """Nobody reads its answers any more."""
-        os.close(self._out)
-        self._out = os.open(os.devnull, os.O_RDONLY)
+        os.close(self.out)
+        self.out = os.open(os.devnull, os.O_RDONLY)
 
     async def done(self, given: str = "") -> Done:
         """Give it the rest of its input, and wait for its end."""
         self.say(given)
         os.close(self._write)
-        out, err = await asyncio.gather(asyncio.to_thread(_all, self._out), asyncio.to_thread(_all, self._err))
+        out, err = await asyncio.gather(asyncio.to_thread(_all, self.out), asyncio.to_thread(_all, self._err))
         return Done(await self.process.ended(), out, err)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.console.conftest import pausing
 from tests.console.processes import Home, Terminal
-from tests.console.test_piped import turns
+from tests.console.test_piped import keep_the_lease, turns
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 
@@ -102,11 +102,11 @@ async def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Open, chat:
     assert "never this" not in console.text
     assert "half a ques" not in console.text
     console.type("/retry\r")
-    await console.prompt(4)
+    await console.prompt(5)
     assert "You asked about github.com/acme/widgets: tell me all" in console.text
     assert turns(away) == [("stopped", 1), ("answered", 1)]
     console.type("\x03")
-    await console.until("Ctrl-D or /quit leaves", times=2)
+    await console.prompt(6)
     console.type("\x03")
     assert await console.ended() == 0
 
@@ -138,6 +138,7 @@ async def test_killed_and_resumed_the_answer_is_shown_whole(terminal: Open, chat
     await console.until("Begun")
     console.send(signal.SIGKILL)
     await console.ended()
+    keep_the_lease(away)
     chat.will(says("The whole answer.\n\n", "All of it."), says("The third."))
     again = await terminal("--resume")
     await again.prompt(3)
@@ -155,7 +156,9 @@ async def test_a_new_conversation_and_a_dead_one(terminal: Open, chat: FakeChat,
     await console.prompt(1)
     console.type("first?\r")
     await console.prompt(2)
-    console.type("/map acme/gadgets\r/map acme/gadgets\r")
+    console.type("/map acme/gadgets\r")
+    await console.prompt(3)
+    console.type("/map acme/gadgets\r")
     await console.until("once more makes this one the default", "/new begins another.")
     await console.prompt(4)
     console.type("/new\r")

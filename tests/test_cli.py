@@ -1,0 +1,139 @@
+"""What operators run from the shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from core.cipher import Keyring
+from tests.console.conftest import git
+from tests.console.processes import Home, forking
+
+TOKEN = "tok-canary-a1b2c3d4e5f6"
+SLACK = ("--platform", "slack", "--workspace", "T1", "--channel", "C1")
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Path]:
+    with forking() as path:
+        yield path
+
+
+@pytest.fixture
+def home(forks: Path, tmp_path: Path) -> Home:
+    """An operator, in a folder that is a repository."""
+    folder = tmp_path / "widgets"
+    folder.mkdir()
+    (folder / "shop.py").write_text("def sell() -> None: ...\n")
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "first")
+    return Home(forks, tmp_path / "home", folder, {"ASKREPO_CHAT_URL": "https://chat.example.com"})
+
+
+def test_the_command_is_installed() -> None:
+    askrepo = Path(sys.executable).parent / "askrepo"
+    run = subprocess.run([askrepo, "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("askrepo 0.")
+
+
+async def test_mappings_of_a_channel(home: Home) -> None:
+    assert "No repository is mapped here yet" in (await home.run("list", *SLACK)).out
+    mapped = await home.run("map", "https://github.com/acme/widgets/tree/main", "--as", "web", *SLACK)
+    assert (mapped.code, mapped.err) == (0, "")
+    assert "`github.com/acme/widgets`" in mapped.out
+    assert "as `web`, default" in (await home.run("list", *SLACK)).out
+    assert "this channel's mapping: `github.com/acme/widgets`, **chosen**" in (await home.run("why", *SLACK)).out
+    elsewhere = await home.run("list", "--platform", "slack", "--workspace", "T2", "--channel", "C1")
+    assert "github.com/acme/widgets" not in elsewhere.out
+    assert (await home.run("unmap", "acme/widgets", *SLACK)).code == 0
+    assert "is not mapped" in (await home.run("unmap", "acme/widgets", *SLACK)).sentence
+    assert "is one word" in (await home.run("map", "widgets", *SLACK)).sentence
+    assert "cannot be an alias" in (await home.run("map", "acme/widgets", "--as", "no good", *SLACK)).sentence
+    assert "--workspace" in (await home.run("list", "--platform", "slack")).sentence
+    assert "--channel" in (await home.run("list", "--platform", "slack", "--workspace", "T1")).sentence
+
+
+async def test_the_console_of_this_folder_is_meant_by_default(home: Home) -> None:
+    folder = home.repository / "deeper"
+    folder.mkdir()
+    assert (await home.run("map", "acme/gadgets", folder=folder)).code == 0
+    assert "`github.com/acme/gadgets` (default)" in (await home.run("list")).out
+
+
+async def test_tokens_are_read_from_anywhere_but_the_command_line(home: Home) -> None:
+    stored = await home.run("token", "set", "--label", "team", given=f"{TOKEN}\n")
+    assert stored.code == 0, stored
+    assert "team, ending in e5f6, fingerprint " in stored.out
+    await home.run("map", "acme/widgets", *SLACK)
+    for_mapping = await home.run("token", "set", "--fd", "0", *SLACK, given=f"{TOKEN}2")
+    assert "The token for github.com/acme/widgets is stored" in for_mapping.out, for_mapping
+    listed = await home.run("token", "list")
+    assert listed.out.startswith("workspace: team, ending in e5f6, fingerprint ")
+    assert "in use" in listed.out
+    other = await home.run("token", "list", ASKREPO_CHAT_URL="https://other.example.com")
+    assert "entered for another service" in other.out
+    assert "No token" in (await home.run("token", "list", "--platform", "slack", "--workspace", "T2")).out
+    for done in (stored, for_mapping, listed, other):
+        assert TOKEN not in done.out + done.err
+    assert TOKEN.encode() not in b"".join(path.read_bytes() for path in home.data.iterdir())
+
+
+async def test_tokens_that_cannot_be_stored(home: Home) -> None:
+    assert "it is empty" in (await home.run("token", "set", given="\n")).sentence
+    assert "white space" in (await home.run("token", "set", given="two words")).sentence
+    assert "file descriptor 99" in (await home.run("token", "set", "--fd", "99")).sentence
+    assert "is not mapped here" in (await home.run("token", "set", "--repo", "a/b", *SLACK, given=TOKEN)).sentence
+    assert "ASKREPO_CHAT_URL" in (await home.run("token", "set", given=TOKEN, ASKREPO_CHAT_URL="")).sentence
+
+
+async def test_keys_are_made_and_changed(home: Home) -> None:
+    first, second = [(await home.run("keys", "new")).out.strip() for _ in range(2)]
+    assert first != second
+    Keyring.parse(f"{first},{second}")
+    await home.run("token", "set", given=TOKEN, ASKREPO_SECRET_KEYS=first)
+    both = f"{second},{first}"
+    assert (
+        "2 stored values are to be sealed anew"
+        in (await home.run("keys", "rotate", "--dry-run", ASKREPO_SECRET_KEYS=both)).out
+    )
+    done = await home.run("keys", "rotate", ASKREPO_SECRET_KEYS=both)
+    assert (done.code, done.out) == (0, "2 stored values are sealed anew. The older keys are not needed any more.\n")
+    assert "under the first key" in (await home.run("keys", "rotate", ASKREPO_SECRET_KEYS=second)).out
+    assert "in use" in (await home.run("token", "list", ASKREPO_SECRET_KEYS=second)).out
+
+
+async def test_the_database_is_brought_up_to_date_once(home: Home) -> None:
+    assert (await home.run("db", "upgrade")).out == "The database was brought up to date.\n"
+    assert (await home.run("db", "upgrade")).out == "The database is up to date.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_chat_is_served_until_it_is_told_to_end(home: Home, number: signal.Signals) -> None:
+    serving = await home.start("chat", "serve", "--repo", ".", "--port", "0", ASKREPO_CHAT_TOKEN=TOKEN)
+    lines = await asyncio.to_thread(_lines_until, serving.out, "Listening on ")
+    name, url = lines[0].split(" ")[0], lines[-1].removeprefix("Listening on ").strip()
+    question = {"model": "any", "stream": False, "messages": [{"role": "user", "content": "where is sell?"}]}
+    async with httpx.AsyncClient(base_url=url, params={"repo_name": name}) as client:
+        refused = await client.post("/chat", json=question)
+        answered = await client.post("/chat", json=question, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert (refused.status_code, answered.status_code) == (401, 200)
+    assert "shop.py:1" in answered.json()["choices"][0]["message"]["content"]
+    serving.process.send(number)
+    done = await serving.done()
+    assert (done.code, TOKEN in done.out + done.err) == (0, False)
+
+
+def _lines_until(descriptor: int, last: str) -> list[str]:
+    said = b""
+    while last not in said.decode() or not said.endswith(b"\n"):
+        said += os.read(descriptor, 1)
+    return said.decode().splitlines()
