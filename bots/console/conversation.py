@@ -14,7 +14,7 @@ from bots.console.delivery import PlainDelivery, TerminalDelivery
 from bots.console.parts import Parts
 from core import wording
 from core.conversation.values import Asker, Notice, Outcome, Question, ThreadRef, Turn
-from core.errors import DatabaseError
+from core.errors import DatabaseError, GaveUp
 from core.relay.claims import Scope
 from core.relay.worker import Worker
 
@@ -103,8 +103,10 @@ class Conversation:
             await asyncio.gather(*awaited.values(), return_exceptions=True)
         if not self._ended.is_set():  # else the answer may still grow until the worker has closed
             await self._delivery.leave()
-        if Outcome.STOPPED in known.values() and not self._delivery.ended & set(known):
-            await self._delivery.say(Notice(wording.stopped()))  # stopped before its first attempt, or between two
+        if known and not self._delivery.gone and not self._delivery.ended & set(known):
+            # stopped before its first attempt or between two, or given up without a word
+            said = wording.stopped() if Outcome.STOPPED in known.values() else wording.sentence(GaveUp())
+            await self._delivery.say(Notice(said))
         return [known.get(turn_id) for turn_id in turn_ids]
 
     async def _recorded(self, turn_ids: Collection[str]) -> dict[str, Outcome]:
