@@ -60,6 +60,10 @@ class Session:
 
     async def run(self) -> int:
         """Until the user leaves or the input ends. The exit code is 1 if, other than at a terminal, one failed."""
+        with self._desk.quiet():
+            return await self._run()
+
+    async def _run(self) -> int:
         options = self._options
         channel = await arrive(
             self._parts.mappings,

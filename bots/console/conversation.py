@@ -18,7 +18,7 @@ from core.errors import DatabaseError, GaveUp
 from core.relay.claims import Scope
 from core.relay.worker import Worker
 
-_GRACE_SECONDS = 2.0  # for an answer that is about to end when the console is told to
+_GRACE_SECONDS = 1.0  # for an answer that is about to end when the console is told to
 _CLOSING_SECONDS = 0.5  # until what is still under way then is handed back
 
 

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import TextIO
 
-from bots.console.keyboard import silent
 from bots.console.look import Row, rows
 from bots.console.outgoing import Growth, cut, harmless
 from bots.console.screen import Screen
@@ -41,8 +40,7 @@ class TerminalDelivery:
         self._turn_id, self._sheet = "", Sheet(self._screen)
         ticking = asyncio.create_task(self._tick())
         try:
-            with silent():
-                yield
+            yield
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bots.console.delivery import PlainDelivery, TerminalDelivery
+from bots.console.keyboard import silent
 from bots.console.look import THEME, row
 from bots.console.piped import Dumb, Piped
 from bots.console.prompt import Typed
@@ -36,6 +38,10 @@ class Desk:
     def interactive(self) -> bool:
         """Somebody sits here and reads along."""
         return self.screen is not None
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """While the context is open, what is typed between two prompts waits for the next one, unseen."""
+        return silent() if isinstance(self.source, Typed) else nullcontext()
 
     async def say(self, markdown: str) -> None:
         """A notice. Raises DeliveryError."""

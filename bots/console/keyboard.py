@@ -10,7 +10,7 @@ if sys.platform == "win32":
 
     @contextlib.contextmanager
     def silent() -> Iterator[None]:
-        """What is typed meanwhile waits for the prompt; nothing needs to be done for it here."""
+        """What is typed meanwhile waits for the next prompt; nothing needs to be done for it here."""
         yield
 
 else:
@@ -18,7 +18,7 @@ else:
 
     @contextlib.contextmanager
     def silent() -> Iterator[None]:
-        """What is typed meanwhile waits for the prompt instead of showing in the answer; Ctrl-C still interrupts."""
+        """What is typed meanwhile waits for the next prompt instead of showing; Ctrl-C still interrupts."""
         try:
             keyboard = sys.stdin.fileno()
             before = termios.tcgetattr(keyboard)

@@ -172,6 +172,7 @@ async def test_a_new_conversation_and_a_dead_one(terminal: Open, chat: FakeChat,
     await console.until("The question is kept")
     fresh = await terminal()
     await fresh.until("A question asked here earlier still waits for an answer; askrepo console --resume")
+    await fresh.prompt(1)
     fresh.type("\x04")
     assert await fresh.ended() == 0
 
