@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from bots.console.incoming import Incoming, Leave, Nothing, Unknown, read
 from bots.console.lock import ThreadLocks
 from bots.console.parts import Parts
 from bots.console.prompt import LineInterruptError
+from bots.console.signals import handled
 from bots.errors import CommandError
 from core import logs
 from core.channels.grammar import Ask, Command, ThreadWord
@@ -60,8 +60,18 @@ class Session:
 
     async def run(self) -> int:
         """Until the user leaves or the input ends. The exit code is 1 if, other than at a terminal, one failed."""
-        with self._desk.quiet():
-            return await self._run()
+        handlers = {
+            "SIGINT": self._interrupt,
+            "SIGTERM": self._ended.set,
+            "SIGHUP": self._ended.set,
+            "SIGCONT": self._desk.forget,
+        }
+        with self._desk.quiet(), handled(handlers):
+            try:
+                return await self._run()
+            except DeliveryError as error:
+                log.warning("nobody reads any more", reason=str(error))
+                return 1
 
     async def _run(self) -> int:
         options = self._options
@@ -73,14 +83,12 @@ class Session:
             folder=options.folder,
             actor=options.user,
         )
-        first_thread = await self._thread(channel)
-        with self._signals():
-            pending, first = await self._begin(first_thread), options.ask
-            thread: ThreadRef | None = first_thread
-            while thread is not None:
-                following = await self._converse(thread, pending, first)
-                self._locks.release(thread)
-                thread, pending, first = following, [], None
+        thread: ThreadRef | None = (first_thread := await self._thread(channel))
+        earlier, first = await self._begin(first_thread), options.ask
+        while thread is not None:
+            following = await self._converse(thread, earlier, first)
+            self._locks.release(thread)
+            thread, earlier, first = following, [], None
         return await self._code()
 
     async def _code(self) -> int:
@@ -118,7 +126,7 @@ class Session:
         return thread
 
     async def _begin(self, thread: ThreadRef) -> list[Turn]:
-        """Say where this is and what was before. Returns the questions that an earlier process left open."""
+        """Say where this is and what was before, and return that."""
         facts = await self._parts.mappings.facts(thread)
         name = facts.thread_repository or recap.repository(facts)
         service = self._parts.settings.chat_url or "this machine"
@@ -133,13 +141,15 @@ class Session:
         await self._parts.leases.free_thread(thread)  # we hold its lock, so whoever answered it is dead
         turns = await self._parts.history.turns(thread)
         await self._desk.print(recap.earlier(turns, self._desk.mark))
-        return [turn for turn in turns if turn.outcome is None]
+        return turns
 
-    async def _converse(self, thread: ThreadRef, pending: Sequence[Turn], first: str | None) -> ThreadRef | None:
+    async def _converse(self, thread: ThreadRef, earlier: Sequence[Turn], first: str | None) -> ThreadRef | None:
         """Take part in one conversation. Returns the one that follows it."""
+        after = max((turn.question.order for turn in earlier), default=0)
         conversation = Conversation(
-            self._parts, thread, self._desk.delivery, user=self._options.user, ended=self._ended
+            self._parts, thread, self._desk.delivery, user=self._options.user, ended=self._ended, after=after
         )
+        pending = [turn for turn in earlier if turn.outcome is None]
         self._conversation = conversation
         await self._echo(*(turn.question.text for turn in pending))
         async with conversation.running():
@@ -222,26 +232,6 @@ class Session:
     async def _echo(self, *questions: str) -> None:
         for text in questions:
             await self._desk.print([Text(""), recap.question(text, self._desk.mark)])
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        handlers: dict[str, Callable[[], object]] = {
-            "SIGINT": self._interrupt,
-            "SIGTERM": self._ended.set,
-            "SIGHUP": self._ended.set,
-            "SIGCONT": self._desk.forget,
-        }
-        loop = asyncio.get_running_loop()
-        known = [getattr(signal, name) for name in handlers if hasattr(signal, name)]
-        for number in known:
-            with contextlib.suppress(NotImplementedError):  # Windows
-                loop.add_signal_handler(number, handlers[number.name])
-        try:
-            yield
-        finally:
-            for number in known:
-                with contextlib.suppress(NotImplementedError):
-                    loop.remove_signal_handler(number)
 
     def _interrupt(self) -> None:
         """Ctrl-C: stop the answer. Where nobody sits there is nothing to come back to, so the session ends as well."""

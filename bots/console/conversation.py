@@ -23,7 +23,10 @@ _CLOSING_SECONDS = 0.5  # until what is still under way then is handed back
 
 
 class Conversation:
-    """Enter `running` before asking; what is under way when it is left is handed back, for `--resume` to go on with."""
+    """Enter `running` before asking; what is under way when it is left is handed back, for `--resume` to go on with.
+
+    `after` is the order of the last question that was asked here; `ended` is set when the console is told to end.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Conversation:
         *,
         user: str,
         ended: asyncio.Event,
+        after: int,
     ) -> None:
         self.thread = thread
         self._parts = parts
@@ -40,7 +44,7 @@ class Conversation:
         self._user = user
         self._ended = ended
         self._worker: Worker = parts.worker({place.PLATFORM: delivery}, Scope((place.PLATFORM,), thread))
-        self._order = 0
+        self._order = after
         self._stopped = asyncio.Event()
         self._busy = False
 
@@ -71,7 +75,6 @@ class Conversation:
 
     async def finish(self, pending: Sequence[Turn]) -> list[Outcome | None]:
         """How the turns ended that an earlier process left open."""
-        self._order = max((turn.question.order for turn in pending), default=0)
         return await self._ends([turn.turn_id for turn in pending])
 
     async def interrupt(self) -> None:
@@ -104,7 +107,7 @@ class Conversation:
         if not self._ended.is_set():  # else the answer may still grow until the worker has closed
             await self._delivery.leave()
         if known and not self._delivery.gone and not self._delivery.ended & set(known):
-            # stopped before its first attempt or between two, or given up without a word
+            # stopped before its first attempt, or given up without a word
             said = wording.stopped() if Outcome.STOPPED in known.values() else wording.sentence(GaveUp())
             await self._delivery.say(Notice(said))
         return [known.get(turn_id) for turn_id in turn_ids]

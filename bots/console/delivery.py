@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TextIO
 
 from bots.console.look import Row, rows
@@ -28,7 +28,7 @@ class TerminalDelivery:
     limits = Limits(characters=_ENDLESS, seconds_between=0.1)
 
     def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+        self.screen = screen
         self._sheet = Sheet(screen)
         self._turn_id = ""
         self.ended: set[str] = set()  # the turns whose end has been shown
@@ -37,7 +37,7 @@ class TerminalDelivery:
     @contextlib.asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
         """A sign of life on the screen until the context is left."""
-        self._turn_id, self._sheet = "", Sheet(self._screen)
+        self._turn_id, self._sheet = "", Sheet(self.screen)
         ticking = asyncio.create_task(self._tick())
         try:
             yield
@@ -59,7 +59,7 @@ class TerminalDelivery:
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it. A terminal cannot edit what has scrolled by: what differs from it is shown below."""
         if self._turn_id and self._turn_id != post.turn_id:
-            self._sheet = Sheet(self._screen)
+            self._sheet = Sheet(self.screen)
         self._turn_id = post.turn_id
         try:
             if footer is None:
@@ -82,8 +82,12 @@ class TerminalDelivery:
 
     async def say(self, notice: Notice) -> None:
         """Show a notice. Raises DeliveryFailed."""
+        await self.print(self._as_rows(notice))
+
+    async def print(self, rows: Sequence[Row]) -> None:
+        """Print rows for good. Raises DeliveryFailed."""
         try:
-            await asyncio.to_thread(self._screen.paint, self._as_rows(notice))
+            await asyncio.to_thread(self.screen.paint, rows)
         except OSError as error:
             self.gone = True
             raise DeliveryFailed(error.strerror or "the terminal is gone") from None
@@ -94,7 +98,7 @@ class TerminalDelivery:
 
     def _as_rows(self, notice: Notice) -> list[Row]:
         pieces, _ = cut(harmless(notice.text), Growth(), whole=True)
-        return [each for piece in pieces for each in rows(piece, self._screen.console, self._screen.width)]
+        return [each for piece in pieces for each in rows(piece, self.screen.console, self.screen.width)]
 
 
 class PlainDelivery:

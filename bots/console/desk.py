@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -26,18 +25,15 @@ from core.conversation.values import Notice
 class Desk:
     """The lines that come in, and the delivery that answers them. `mark` stands before what the user says."""
 
-    def __init__(
-        self, source: Typed | Piped, delivery: TerminalDelivery | PlainDelivery, screen: Screen | None, mark: str
-    ) -> None:
+    def __init__(self, source: Typed | Piped, delivery: TerminalDelivery | PlainDelivery, mark: str) -> None:
         self.source = source
         self.delivery = delivery
-        self.screen = screen
         self.mark = mark
 
     @property
     def interactive(self) -> bool:
         """Somebody sits here and reads along."""
-        return self.screen is not None
+        return isinstance(self.delivery, TerminalDelivery)
 
     def quiet(self) -> AbstractContextManager[None]:
         """While the context is open, what is typed between two prompts waits for the next one, unseen."""
@@ -48,27 +44,26 @@ class Desk:
         await self.delivery.say(Notice(markdown))
 
     async def print(self, lines: Sequence[Text]) -> None:
-        """What only somebody who reads along needs."""
-        if self.screen is not None:
-            screen = self.screen
-            await asyncio.to_thread(screen.paint, [row(line, screen.console) for line in lines])
+        """What only somebody who reads along needs. Raises DeliveryError."""
+        if isinstance(self.delivery, TerminalDelivery):
+            await self.delivery.print([row(line, self.delivery.screen.console) for line in lines])
 
     def forget(self) -> None:
         """Something else has written to the terminal: what is on it stays there."""
-        if self.screen is not None:
-            self.screen.forget()
+        if isinstance(self.delivery, TerminalDelivery):
+            self.delivery.screen.forget()
 
 
 def desk(folder: Path) -> Desk:
     """The desk of this process; `folder` keeps the terminal's history. Raises CommandError where there is no output."""
     answers, notices = _lenient(sys.stdout), _lenient(sys.stderr)
     if not (_is_terminal(sys.stdin) and answers.isatty()):
-        return Desk(Piped(_descriptor()), PlainDelivery(answers, notices), None, ">")
+        return Desk(Piped(_descriptor()), PlainDelivery(answers, notices), ">")
     console = Console(file=answers, theme=THEME, highlight=False)
     screen = Screen(console, moves=not (console.is_dumb_terminal or console.legacy_windows))
     mark = "›" if console.encoding.lower().startswith("utf") else ">"
     source = Dumb(_descriptor(), answers, mark) if console.is_dumb_terminal else Typed(folder, mark)
-    return Desk(source, TerminalDelivery(screen), screen, mark)
+    return Desk(source, TerminalDelivery(screen), mark)
 
 
 def _lenient(stream: TextIO | None) -> TextIO:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -43,10 +44,10 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, env=environment)
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A git repository that was cloned from github.com/acme/widgets."""
-    folder = tmp_path / "widgets"
+@pytest.fixture(scope="session")
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository that was cloned from github.com/acme/widgets, made once."""
+    folder = tmp_path_factory.mktemp("cloned")
     for name, text in _FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -55,6 +56,12 @@ def repository(tmp_path: Path) -> Path:
     git(folder, "commit", "-qm", "first")
     git(folder, "remote", "add", "origin", "https://github.com/acme/widgets.git")
     return folder
+
+
+@pytest.fixture
+def repository(cloned: Path, tmp_path: Path) -> Path:
+    """That repository, for one test to work in."""
+    return Path(shutil.copytree(cloned, tmp_path / "widgets"))
 
 
 @pytest.fixture(scope="session")

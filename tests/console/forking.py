@@ -3,8 +3,9 @@
 Importing takes a second or two of CPU, more than all that most tests do with the program. What is forked is a process
 like any other: its own session, environment, folder, standard streams, signals and exit code.
 
-On its socket: three descriptors and a JSON object (arguments, environment, folder) come in; the process id goes out,
-and when the process has ended, its exit code (as Popen has it).
+On a connection: three descriptors and a JSON object (arguments, environment, folder) come in; the process id goes out,
+and when the process has ended, its exit code (as Popen has it). A process whose connection is closed is killed; all
+ends with the standard input.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import termios
+import threading
 import traceback
 from contextlib import suppress
 from typing import Any
@@ -26,10 +29,10 @@ LIMIT = 1 << 20
 def main() -> None:
     from bots import cli  # noqa: F401 - imported once, for all that are forked
 
-    listener = socket.socket(fileno=os.dup(0))  # 0 to 2 stay in use, or what is received would get their numbers
+    listener = socket.socket(fileno=int(sys.argv[1]))
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
-    while True:
+    while listener.fileno() in select.select([listener.fileno(), 0], [], [])[0]:
         connection, _ = listener.accept()
         with connection:
             if os.fork() == 0:
@@ -48,9 +51,19 @@ def _watch(connection: socket.socket) -> None:
     for descriptor in streams:
         os.close(descriptor)
     connection.sendall(f"{process}\n".encode())
+    ended = threading.Event()
+    threading.Thread(target=_kill_when_closed, args=(connection, process, ended), daemon=True).start()
     _, status = os.waitpid(process, 0)
+    ended.set()
     with suppress(BrokenPipeError):  # nobody asks any more
         connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _kill_when_closed(connection: socket.socket, process: int, ended: threading.Event) -> None:
+    with suppress(OSError):
+        connection.recv(1)
+        if not ended.is_set():
+            os.kill(process, signal.SIGKILL)
 
 
 def _become(what: dict[str, Any], streams: list[int]) -> None:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,8 +74,6 @@ class Process:
         """End it, if it has not ended."""
         if self._connection.fileno() >= 0:
             self._connection.close()
-            with suppress(ProcessLookupError):
-                self.send(signal.SIGKILL)
 
 
 @contextmanager
@@ -85,12 +83,13 @@ def forking() -> Iterator[Path]:
         path = Path(folder) / "forks"
         listener.bind(str(path))
         listener.listen()
-        command = [sys.executable, "-W", "error", "-m", "tests.console.forking"]
-        with subprocess.Popen(command, stdin=listener.fileno(), stdout=subprocess.PIPE, cwd=_HOUSE) as process:
+        command = [sys.executable, "-W", "error", "-m", "tests.console.forking", str(listener.fileno())]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_HOUSE, pass_fds=[listener.fileno()]
+        ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
             yield path
-            process.kill()
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,12 @@ class Pipes:
         """Give it the rest of its input, and wait for its end."""
         self.say(given)
         os.close(self._write)
-        out, err = await asyncio.gather(asyncio.to_thread(_all, self.out), asyncio.to_thread(_all, self._err))
-        return Done(await self.process.ended(), out, err)
+        try:
+            async with asyncio.timeout(SECONDS):
+                out, err = await asyncio.gather(asyncio.to_thread(_all, self.out), asyncio.to_thread(_all, self._err))
+                return Done(await self.process.ended(), out, err)
+        finally:
+            self.process.close()  # else the threads would read on for ever
 
 
 def _all(descriptor: int) -> str:

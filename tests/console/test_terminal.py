@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -136,17 +137,19 @@ async def test_killed_and_resumed_the_answer_is_shown_whole(terminal: Open, chat
     assert "open in another terminal" in other.sentence
     console.type("second?\r")
     await console.until("Begun")
+    elsewhere = await away.run("console", "--ask", "third?")
+    assert (elsewhere.code, elsewhere.err) == (0, "")  # nothing to resume while the other console lives
     console.send(signal.SIGKILL)
     await console.ended()
     keep_the_lease(away)
-    chat.will(says("The whole answer.\n\n", "All of it."), says("The third."))
+    chat.will(says("The whole answer.\n\n", "All of it."), says("The fourth."))
     again = await terminal("--resume")
     await again.prompt(3)
     once(again.text, "› first?", "The first answer.", "› second?", "The whole answer.", "All of it.", "· gpt-4o ·")
-    again.type("third?\r")
+    again.type("fourth?\r")
     await again.prompt(4)
-    once(again.text, "The third.")
-    assert turns(away) == [("answered", 1), ("answered", 2), ("answered", 1)]
+    once(again.text, "The fourth.")
+    assert turns(away) == [("answered", 1), ("answered", 2), ("answered", 1), ("answered", 1)]
     assert len(chat.requests[-1].json["messages"]) == 5
 
 
@@ -175,6 +178,23 @@ async def test_a_new_conversation_and_a_dead_one(terminal: Open, chat: FakeChat,
     await fresh.prompt(1)
     fresh.type("\x04")
     assert await fresh.ended() == 0
+
+
+async def test_a_question_that_still_waits_can_be_stopped(terminal: Open, chat: FakeChat, away: Home) -> None:
+    chat.will(pausing("Begun", "", asyncio.Event()))
+    console = await terminal("--ask", "what is it?")
+    await console.until("Begun")
+    console.send(signal.SIGTERM)
+    await console.ended()
+    with sqlite3.connect(away.data / "askrepo.db") as connection:
+        connection.execute("UPDATE turns SET due_at = due_at + 10000000, attempt = 0")
+    connection.close()
+    again = await terminal("--resume")
+    await again.until("› what is it?", "Ctrl-C stops")
+    again.type("\x03")
+    await again.prompt(2)
+    once(again.text, "› what is it?", "Stopped, as you asked.")
+    assert turns(away) == [("stopped", 0)]
 
 
 async def test_told_to_end_at_the_prompt_it_ends(terminal: Open) -> None:
