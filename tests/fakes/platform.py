@@ -27,6 +27,7 @@ class FakePlatform:
     """Threads of posts and notices."""
 
     characters: int = 2_000
+    readable: bool = True  # whether `find` is allowed to see anything; some platforms forbid reading threads
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     notices: dict[ThreadRef, list[str]] = field(default_factory=lambda: defaultdict(list))
     texts: list[str] = field(default_factory=list)  # of every change, in order
@@ -86,7 +87,11 @@ class Connection:
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         async with self._call("find", turn_id):
             shown = self._platform.posts[question.thread].items()
-            return {each.number: post_id for post_id, each in shown if each.turn_id == turn_id}
+            return {
+                each.number: post_id
+                for post_id, each in shown
+                if each.turn_id == turn_id and self._platform.readable
+            }
 
     @asynccontextmanager
     async def _call(self, name: str, turn_id: str) -> AsyncIterator[None]:

@@ -242,10 +242,11 @@ async def ends(process: Process, asked: str | None) -> str:
     """The outcome, with every back-off passing at once."""
     assert asked is not None
     ended = asyncio.create_task(process.worker.outcome(asked))
-    while not ended.done():
-        await _everything_is_due(process)
-        process.worker.wake()
-        await asyncio.wait([ended], timeout=0.05)
+    async with asyncio.timeout(30):
+        while not ended.done():
+            await _everything_is_due(process)
+            process.worker.wake()
+            await asyncio.wait([ended], timeout=0.05)
     return ended.result().value
 
 
@@ -292,6 +293,18 @@ async def shown_and_put_back(process: Process, platform: FakePlatform, chat: Fak
         await platform.until(lambda: any("half" in post.text for post in platform.visible(HERE)))
     assert accepted.turn_id is not None
     return accepted.turn_id
+
+
+async def test_a_redo_edits_the_recorded_post_where_the_platform_forbids_reading(
+    database: Database, keyring: Keyring, chat: FakeChat
+) -> None:
+    platform = FakePlatform(readable=False)
+    process = Process(database, keyring, platform, chat.url)
+    turn_id = await shown_and_put_back(process, platform, chat)
+    chat.will(says("Whole."))
+    async with process.running():
+        assert await process.worker.outcome(turn_id) == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["Whole."]
 
 
 async def test_what_was_shown_is_withdrawn_when_the_redo_is_refused(
