@@ -95,11 +95,10 @@ class Commands:
         if command.action is TokenAction.SET:
             return replies.token_not_by_chat(pasted=command.pasted)
         own = None if command.of_workspace else _own_token(await self._mappings.facts(place))
-        applying = await self._tokens.applying(workspace, own)
         if command.action is TokenAction.SHOW:
-            return replies.token(applying)
-        stored = applying.stored if command.of_workspace or own is not None else None
-        if stored is None or not await self._tokens.remove(workspace, stored.token_id, actor=actor):
+            return replies.token(await self._tokens.applying(workspace, own))
+        token_id = await self._tokens.of_workspace(workspace) if command.of_workspace else own
+        if token_id is None or not await self._tokens.remove(workspace, token_id, actor=actor):
             return replies.no_token(of_workspace=command.of_workspace)
         return replies.token_removed(of_workspace=command.of_workspace)
 

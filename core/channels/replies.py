@@ -42,6 +42,7 @@ _WHOSE = {
     TokenRule.MAPPING: "the mapping's",
     TokenRule.WORKSPACE: "the workspace's",
     TokenRule.PROCESS: "`ASKREPO_CHAT_TOKEN`",
+    TokenRule.EMBEDDED: "none needed, the built-in service answers",
     TokenRule.NONE: "none",
 }
 

@@ -38,6 +38,7 @@ class TokenRule(StrEnum):
     MAPPING = "mapping"
     WORKSPACE = "workspace"
     PROCESS = "process"
+    EMBEDDED = "embedded"  # the built-in service answers; what it is sent is its own
     NONE = "none"
 
 
@@ -199,6 +200,10 @@ class Tokens:
             rows = (await connection.execute(found)).all()
         return tuple(self._shown(row) for row in rows)
 
+    async def of_workspace(self, workspace: WorkspaceRef) -> str | None:
+        """The id of the workspace's own token, whatever service it was entered for."""
+        return next((each.token_id for each in await self.list(workspace) if each.purpose == tokenrows.WORKSPACE), None)
+
     async def applying(self, workspace: WorkspaceRef, token_id: str | None) -> Applying:
         """Which token would be sent, without opening it; `token_id` is the mapping's. Raises TokenGone."""
         rule, row = await self._found(workspace, token_id)
@@ -231,7 +236,7 @@ class Tokens:
 
     async def _found(self, workspace: WorkspaceRef, token_id: str | None) -> tuple[TokenRule, Row[Any] | None]:
         if self._origin is None:
-            return TokenRule.PROCESS, None
+            return TokenRule.EMBEDDED, None
         of_mapping = token_id is not None
         wanted = tokenrows.of_mapping(token_id) if token_id is not None else TokenRow.purpose == tokenrows.WORKSPACE
         async with self._database.reading() as connection:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from core.channels.commands import Actor, Commands
+from core.channels.grammar import Token, TokenAction
 from core.channels.mappings import Mappings
 from core.channels.tokens import ChosenToken, TokenRule, Tokens
 from core.cipher import Keyring, new_key
-from core.conversation.values import WorkspaceRef
+from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database
 from core.errors import (
     CipherError,
@@ -348,7 +350,15 @@ async def test_the_embedded_service_gets_the_process_token_and_no_stored_one(
     await remote.save_for_workspace(workspace, Secret("stored-token-1234"), actor="U1")
     own = Secret("process-token-5678")
     embedded = Tokens(database, workspaces, keyring, origin=None, process_token=own)
-    assert (await embedded.choose(workspace, None)).secret == own
+    assert await embedded.choose(workspace, None) == ChosenToken(own, None, TokenRule.EMBEDDED)
     with pytest.raises(NoTokenNeeded):
         await embedded.save_for_workspace(workspace, Secret("stored-token-1234"), actor="U1")
     assert [each.elsewhere for each in await embedded.list(workspace)] == [True]
+    mappings = Mappings(database, workspaces, process_repository=None)
+    commands = Commands(mappings, embedded)
+    place = ChannelRef("slack", "W1", "C1")
+    shown = await commands.run(Token(TokenAction.SHOW), place, Actor("U1", may_manage=True))
+    assert "ASKREPO_CHAT_TOKEN" not in shown.text
+    removed = await commands.run(Token(TokenAction.REMOVE, of_workspace=True), place, Actor("U1", may_manage=True))
+    assert "is removed" in removed.text
+    assert await embedded.list(workspace) == ()

@@ -88,9 +88,7 @@ class Connection:
         async with self._call("find", turn_id):
             shown = self._platform.posts[question.thread].items()
             return {
-                each.number: post_id
-                for post_id, each in shown
-                if each.turn_id == turn_id and self._platform.readable
+                each.number: post_id for post_id, each in shown if each.turn_id == turn_id and self._platform.readable
             }
 
     @asynccontextmanager

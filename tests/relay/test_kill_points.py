@@ -100,6 +100,7 @@ async def live_and_die(
 
 async def rescue(rescuer: Process, asked: Question) -> None:
     """The platform delivers again; the lease of the dead has ended; somebody else works."""
+    ended_before = (await rescuer.records()).get(asked.message_id) == "answered"
     await rescuer.intake.accept(asked)
     past = update(TurnRow).where(TurnRow.status == "running").values(lease_until=now_ms() - 1)
     await rescuer.database.write(lambda connection: connection.execute(past))
@@ -110,6 +111,7 @@ async def rescue(rescuer: Process, asked: Question) -> None:
                 select(TurnRow.turn_id, TurnRow.status).where(TurnRow.message_id == asked.message_id)
             )
         ).one()
+    assert not ended_before or turn.status == "answered"
     if turn.status == "waiting":
         ended = asyncio.create_task(rescuer.worker.outcome(turn.turn_id))
         await asyncio.sleep(0)
