@@ -5,9 +5,21 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_
 
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.tables import MappingRow, PostRow, ThreadRow, TokenRow, TurnRow, WorkspaceRow
+from core.tables import (
+    AllowanceRow,
+    ChannelRow,
+    FeedbackRow,
+    MappingRow,
+    PostRow,
+    ThreadRow,
+    TokenRow,
+    TurnRow,
+    WorkspaceRow,
+)
 
-OfWorkspace = type[MappingRow | PostRow | ThreadRow | TokenRow | TurnRow | WorkspaceRow]
+OfWorkspace = type[
+    AllowanceRow | ChannelRow | FeedbackRow | MappingRow | PostRow | ThreadRow | TokenRow | TurnRow | WorkspaceRow
+]
 
 
 def in_workspace(table: OfWorkspace, workspace: WorkspaceRef) -> ColumnElement[bool]:
@@ -15,7 +27,7 @@ def in_workspace(table: OfWorkspace, workspace: WorkspaceRef) -> ColumnElement[b
     return and_(table.platform == workspace.platform, table.workspace_id == workspace.workspace_id)
 
 
-def in_channel(table: type[MappingRow | ThreadRow | TurnRow], channel: ChannelRef) -> ColumnElement[bool]:
+def in_channel(table: type[ChannelRow | MappingRow | ThreadRow | TurnRow], channel: ChannelRef) -> ColumnElement[bool]:
     """The condition that a row belongs to this channel."""
     return and_(in_workspace(table, channel.workspace), table.channel_id == channel.channel_id)
 

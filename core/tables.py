@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -146,8 +147,25 @@ class MappingRow(Base):
     suspended_at: Mapped[datetime | None]
 
 
+class ChannelRow(Base):
+    """What an admin set for a channel, and who could read it when its mappings were made."""
+
+    __tablename__ = "channels"
+    __table_args__ = _in_workspace()
+
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(primary_key=True)
+    channel_id: Mapped[str] = mapped_column(primary_key=True)
+    follow_ups: Mapped[str | None]  # always, smart or mention; None is the default
+    guests: Mapped[bool] = mapped_column(Boolean())
+    outsiders: Mapped[bool] = mapped_column(Boolean())  # people of other organisations
+    model: Mapped[str | None]
+    instructions: Mapped[bytes | None]  # sealed under the workspace's data key
+    audience: Mapped[str | None]  # None: nothing was asked since the last mapping
+
+
 class ThreadRow(Base):
-    """One conversation: the repository it stays on, and from where its history counts."""
+    """One conversation: the repository it stays on, from where its history counts, and who it is between."""
 
     __tablename__ = "threads"
     __table_args__ = _in_workspace()
@@ -158,6 +176,8 @@ class ThreadRow(Base):
     thread_id: Mapped[str] = mapped_column(primary_key=True)
     repository: Mapped[str | None]
     history_from: Mapped[int]  # turns with a lower position were closed by `new`
+    muted_at: Mapped[datetime | None]  # nothing unmentioned is answered
+    crowded: Mapped[bool] = mapped_column(Boolean(), server_default=false())  # others talk here to each other
     created_at: Mapped[datetime]
 
 
@@ -165,7 +185,8 @@ class TurnRow(Base):
     """One question, its place in the queue (section 3a of the design) and its outcome.
 
     status: waiting → running → answered | failed | refused | stopped. `attempt` fences: it rises with every claim, and
-    every write names it. `failures` counts crashes and errors.
+    every write names it; so does `revision`, which rises when the question is edited. `failures` counts crashes and
+    errors.
     """
 
     __tablename__ = "turns"
@@ -205,6 +226,10 @@ class TurnRow(Base):
     position: Mapped[int]
     asker_id: Mapped[str]
     question: Mapped[bytes]
+    reference: Mapped[bytes | None]  # sealed; what the platform needs to act on it later
+    context: Mapped[bytes | None]  # sealed; what stood around the question and was sent along
+    revision: Mapped[int] = mapped_column(server_default=text("0"))
+    erased_at: Mapped[datetime | None]  # its author deleted it: no text of it is kept
     asked_at: Mapped[datetime]
     status: Mapped[str]
     attempt: Mapped[int]
@@ -238,6 +263,68 @@ class PostRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True)  # 0 is the first post of the answer
     post_id: Mapped[str]
     posted_at: Mapped[datetime]
+
+
+class FeedbackRow(Base):
+    """What somebody thinks of an answer: their last word counts."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["platform", "workspace_id", "turn_id"],
+            ["turns.platform", "turns.workspace_id", "turns.turn_id"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(primary_key=True)
+    turn_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    helpful: Mapped[bool] = mapped_column(Boolean())
+    given_at: Mapped[datetime]
+
+
+class InstallationRow(Base):
+    """What a platform must keep to act in a workspace, sealed; one per workspace (of a Slack organisation: its own id).
+
+    `version` rises with every change; `renewing_until` (the database's clock) is the lease of whoever renews it.
+    """
+
+    __tablename__ = "installations"
+    __table_args__ = _in_workspace()
+
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    version: Mapped[int]
+    installed_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    renewing_until: Mapped[int | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class TicketRow(Base):
+    """Something to be used once, by whoever holds its secret, until it expires: an OAuth state, a token page's link."""
+
+    __tablename__ = "tickets"
+
+    ticket: Mapped[str] = mapped_column(primary_key=True)  # a digest; the secret itself is not stored
+    purpose: Mapped[str]
+    sealed: Mapped[bytes]
+    expires_at: Mapped[int] = mapped_column(index=True)  # milliseconds of the database's clock
+
+
+class AllowanceRow(Base):
+    """When the next call of one kind may be made in a workspace; all processes draw on it."""
+
+    __tablename__ = "allowances"
+    __table_args__ = _in_workspace()
+
+    platform: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    free_at: Mapped[int]  # milliseconds of the database's clock
 
 
 class AuditRow(Base):

@@ -7,8 +7,22 @@ from dataclasses import dataclass
 from core import logs
 from core.channels import replies
 from core.channels.choosing import Facts, choose, trace
-from core.channels.grammar import Command, Help, List, Map, Mistake, Status, Token, TokenAction, Unmap, Why
+from core.channels.grammar import (
+    Command,
+    Default,
+    Help,
+    List,
+    Map,
+    Mistake,
+    Settings,
+    Status,
+    Token,
+    TokenAction,
+    Unmap,
+    Why,
+)
 from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
 from core.conversation.values import ChannelRef, Notice, ThreadRef
 from core.errors import AskrepoError, MappingError, NotMapped, RepositoryNameError, UnknownAlias
@@ -32,9 +46,10 @@ class Actor:
 class Commands:
     """The commands, for all platforms alike."""
 
-    def __init__(self, mappings: Mappings, tokens: Tokens) -> None:
+    def __init__(self, mappings: Mappings, tokens: Tokens, preferences: Preferences) -> None:
         self._mappings = mappings
         self._tokens = tokens
+        self._preferences = preferences
 
     async def run(self, command: Command, place: ThreadRef | ChannelRef, actor: Actor) -> Notice:
         """Do it, and say what came of it. Failures are told, not raised."""
@@ -63,6 +78,11 @@ class Commands:
                 said = replies.why(trace(await self._mappings.facts(place), text))
             case Status():
                 said = await self._status(place)
+            case Settings():
+                said = await self._settings(channel)
+            case Default(repository):
+                await self._mappings.set_default(channel.workspace, repository, actor=actor)
+                said = replies.default_set(repository)
             case Mistake(error):
                 raise error
             case Help():
@@ -90,6 +110,10 @@ class Commands:
             choice.repository, await self._tokens.applying(_channel(place).workspace, choice.token_id)
         )
 
+    async def _settings(self, channel: ChannelRef) -> str:
+        facts = await self._mappings.facts(channel)
+        return replies.settings(await self._preferences.of(channel), facts.workspace_default)
+
     async def _token(self, command: Token, place: ThreadRef | ChannelRef, actor: str) -> str:
         workspace = _channel(place).workspace
         if command.action is TokenAction.SET:
@@ -112,7 +136,9 @@ def _own_token(facts: Facts) -> str | None:
 
 
 def _changes(command: Command) -> bool:
-    return isinstance(command, Map | Unmap) or (isinstance(command, Token) and command.action is TokenAction.REMOVE)
+    return isinstance(command, Map | Unmap | Default) or (
+        isinstance(command, Token) and command.action is TokenAction.REMOVE
+    )
 
 
 def _channel(place: ThreadRef | ChannelRef) -> ChannelRef:

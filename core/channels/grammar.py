@@ -82,6 +82,18 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """`settings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """`default <repository>`, or `default none`. `repository` is a canonical name; None: the workspace has none."""
+
+    repository: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """`help`, or nothing at all."""
 
@@ -93,7 +105,7 @@ class Mistake:
     error: AskrepoError
 
 
-Command = Map | Unmap | List | Why | Status | Token | Help | Mistake
+Command = Map | Unmap | List | Why | Status | Token | Settings | Default | Help | Mistake
 
 
 class ThreadWord(StrEnum):
@@ -182,6 +194,15 @@ def _token(rest: list[str]) -> Command | None:
     return None
 
 
+def _default(rest: list[str]) -> Command | None:
+    if len(rest) > 1:
+        return None
+    if rest and _plain(rest[0]) == "none":
+        return Default(None)
+    named = _map(rest)
+    return Default(named.repository) if isinstance(named, Map) else named
+
+
 _READINGS: dict[str, Callable[[list[str]], Command | None]] = {
     "map": _map,
     "unmap": _unmap,
@@ -189,5 +210,7 @@ _READINGS: dict[str, Callable[[list[str]], Command | None]] = {
     "why": _why,
     "status": _alone(Status()),
     "token": _token,
+    "settings": _alone(Settings()),
+    "default": _default,
     "help": _alone(Help()),
 }

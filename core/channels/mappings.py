@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import aliases, audit, tokenrows
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
+from core.channels.preferences import forget_audience
 from core.channels.repositories import parse, same
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
@@ -74,11 +75,12 @@ class Mappings:
 
         async def unit(connection: AsyncConnection) -> Mapping:
             await lock(connection, channel.workspace)
-            here = await _mappings(connection, channel)
+            here = await mappings_of(connection, channel)
             made = mapped_anew(here, name, alias=alias, token_id=token_id, actor=actor, now=datetime.now(UTC))
             if token_id is not None:
                 await tokenrows.require(connection, channel.workspace, token_id)
             await _store(connection, channel, here, made)
+            await forget_audience(connection, channel)
             detail = made.repository + (f" as {made.alias}" if made.alias else "")
             await _record(connection, channel, actor, "map", detail)
             return made
@@ -96,7 +98,7 @@ class Mappings:
 
         async def unit(connection: AsyncConnection) -> Mapping:
             await lock(connection, channel.workspace)
-            here = await _mappings(connection, channel)
+            here = await mappings_of(connection, channel)
             removed = _meant(here, name)
             await connection.execute(delete(MappingRow).where(_is(channel, removed.repository)))
             if removed.token_id is not None:
@@ -114,7 +116,7 @@ class Mappings:
     async def list(self, channel: ChannelRef) -> tuple[Mapping, ...]:
         """The channel's mappings, its default first."""
         async with self._database.reading() as connection:
-            return await _mappings(connection, channel)
+            return await mappings_of(connection, channel)
 
     async def suspend(self, channel: ChannelRef, *, actor: str) -> int:
         """Let nothing be chosen here until somebody confirms; how many mappings that newly concerns."""
@@ -131,6 +133,8 @@ class Mappings:
             await lock(connection, channel.workspace)
             concerned = update(MappingRow).where(in_channel(MappingRow, channel), other).values(suspended_at=at)
             names = sorted((await connection.execute(concerned.returning(MappingRow.repository))).scalars())
+            if at is None:
+                await forget_audience(connection, channel)
             if names:
                 await _record(connection, channel, actor, "confirm" if at is None else "suspend", ", ".join(names))
             return len(names)
@@ -159,7 +163,7 @@ class Mappings:
         async with self._database.reading() as connection:
             return Facts(
                 thread_repository=await _of_thread(connection, place) if isinstance(place, ThreadRef) else None,
-                mappings=await _mappings(connection, channel),
+                mappings=await mappings_of(connection, channel),
                 workspace_default=await _default(connection, channel.workspace),
                 process_repository=self._process_repository,
             )
@@ -198,7 +202,8 @@ def _is(channel: ChannelRef, repository: str) -> ColumnElement[bool]:
     return and_(in_channel(MappingRow, channel), MappingRow.repository == repository)
 
 
-async def _mappings(connection: AsyncConnection, channel: ChannelRef) -> tuple[Mapping, ...]:
+async def mappings_of(connection: AsyncConnection, channel: ChannelRef) -> tuple[Mapping, ...]:
+    """Within a unit: the channel's mappings, its default first."""
     found = select(MappingRow.__table__).where(in_channel(MappingRow, channel))
     rows = (await connection.execute(found)).all()
     return tuple(sorted(map(_mapping, rows), key=lambda each: (not each.is_default, each.repository)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from core.channels.choosing import Facts, Mapping, Rule, Step, Verdict
+from core.channels.choosing import Facts, Mapping, Rule, Step, Verdict, WorkspaceDefault
+from core.channels.preferences import ChannelPreferences
 from core.channels.tokens import Applying, StoredToken, TokenRule
+from core.conversation.followup import FollowUps
 from core.errors import NotMapped
 from core.wording import code, sentence
 
@@ -21,6 +23,8 @@ the default
 - `/askrepo status` shows whether repository and token are in order
 - `/askrepo token` shows the token in use; `token set` and `token remove` change it, with `workspace` at the end for \
 the whole workspace
+- `/askrepo settings` shows who may ask here, and which replies in a thread are answered
+- `/askrepo default owner/name` sets the repository of channels without a mapping; `default none` removes it
 
 Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here. In a thread, \
 `stop`, `retry`, `new`, `mute` and `unmute` work as words of their own."""
@@ -44,6 +48,12 @@ _WHOSE = {
     TokenRule.PROCESS: "`ASKREPO_CHAT_TOKEN`",
     TokenRule.EMBEDDED: "none needed, the built-in service answers",
     TokenRule.NONE: "none",
+}
+
+_FOLLOW_UPS = {
+    FollowUps.ALWAYS: "always, replies in my threads are answered unless they mention somebody else",
+    FollowUps.SMART: "smart, replies of those who asked in a thread are answered until others talk there too",
+    FollowUps.MENTION: "mention, only what mentions me is answered",
 }
 
 
@@ -140,13 +150,16 @@ def _state(stored: StoredToken) -> str:
 
 
 def token_not_by_chat(*, pasted: bool) -> str:
-    """Tokens are not taken in a message; `pasted`: one was written into it."""
+    """Tokens are not taken in a message; `pasted`: one was written into it. For places that have no other way."""
     how = "Whoever runs this bot sets it with `askrepo token set`, where it is typed without being shown."
-    if not pasted:
-        return f"A token does not belong in a message. {how}"
+    return f"{token_pasted() if pasted else 'A token does not belong in a message.'} {how}"
+
+
+def token_pasted() -> str:
+    """Somebody wrote a token into a message."""
     return (
         "A token does not belong in a message. I did not use or store it, but others may have seen it: have it revoked "
-        f"where it was issued. {how}"
+        "where it was issued."
     )
 
 
@@ -158,6 +171,31 @@ def token_removed(*, of_workspace: bool) -> str:
 def no_token(*, of_workspace: bool) -> str:
     """There is no stored token to remove."""
     return f"This {'workspace' if of_workspace else 'channel'} has no token of its own."
+
+
+def settings(preferences: ChannelPreferences, default: WorkspaceDefault | None) -> str:
+    """What an admin set for this channel; of the instructions only that there are some."""
+    characters = len(preferences.instructions or "")
+    lines = (
+        f"Follow-ups: {_FOLLOW_UPS[preferences.follow_ups]}",
+        f"Guests: {_may_ask(allowed=preferences.guests)}",
+        f"People of other organisations: {_may_ask(allowed=preferences.outsiders)}",
+        f"Model: {'the default one' if preferences.model is None else code(preferences.model)}",
+        f"Instructions: {f'{characters:,} characters' if characters else 'none'}",
+        f"The workspace's default repository: {'none' if default is None else code(default.repository)}",
+    )
+    return "\n".join(("Settings of this channel:", *(f"- {line}" for line in lines)))
+
+
+def _may_ask(*, allowed: bool) -> str:
+    return "may ask" if allowed else "may not ask"
+
+
+def default_set(repository: str | None) -> str:
+    """The workspace's default was set, or removed."""
+    if repository is None:
+        return "This workspace has no default repository any more; channels with a mapping stay with theirs."
+    return f"Questions in channels without a mapping are about {code(repository)} now."
 
 
 def denied(right: str) -> str:

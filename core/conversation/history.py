@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, inspect, select
+from sqlalchemy import ColumnElement, Row, and_, func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
@@ -22,7 +22,7 @@ _REMEMBERED = 50  # turns looked at for one question
 
 
 def text_cell(workspace: WorkspaceRef, turn_id: str, column: str) -> Cell:
-    """Where the sealed `question` or `answer` of a turn lives."""
+    """Where the sealed `question`, `reference`, `context` or `answer` of a turn lives."""
     return Cell("turns", column, (workspace.platform, workspace.workspace_id, turn_id))
 
 
@@ -39,13 +39,27 @@ class Exchange:
         return sum(map(len, self.questions)) + len(self.answer)
 
 
-def exchanges(turns: Iterable[Turn], answered_with: dict[str, str]) -> list[Exchange]:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored turn, the turn whose answer covers it, and what stood around its question."""
+
+    turn: Turn
+    leader: str
+    context: str
+
+
+def put(question: str, context: str) -> str:
+    """A question as it is put to /chat, with what stood around it."""
+    return f"{question}\n\n{context}" if context else question
+
+
+def exchanges(stored: Iterable[Stored]) -> list[Exchange]:
     """The answered stretches of these turns, oldest first; turns that ended without text are left out."""
     questions: dict[str, list[str]] = {}
     answers: dict[str, str] = {}
-    for turn in turns:
-        leader = answered_with.get(turn.turn_id, turn.turn_id)
-        questions.setdefault(leader, []).append(turn.question.text)
+    for each in stored:
+        turn, leader = each.turn, each.leader
+        questions.setdefault(leader, []).append(put(turn.question.text, each.context))
         if turn.answer is not None and turn.answer.text:
             answers[leader] = turn.answer.text
     return [Exchange(tuple(questions[leader]), answer) for leader, answer in answers.items()]
@@ -71,20 +85,27 @@ class History:
 
     async def turns(self, thread: ThreadRef, *, most: int = _REMEMBERED) -> list[Turn]:
         """The newest turns of a thread, oldest first, open ones included."""
-        return [turn for turn, _ in await self._stored(thread, most)]
+        return [stored.turn for stored in await self._stored(in_thread(TurnRow, thread), thread, most)]
 
-    async def exchanges(self, thread: ThreadRef) -> list[Exchange]:
-        """What was asked and answered in this thread since its last fresh start, within the budget."""
-        stored = await self._stored(thread, _REMEMBERED)
-        answered_with = {turn.turn_id: leader for turn, leader in stored if leader is not None}
-        return within_budget(exchanges((turn for turn, _ in stored), answered_with))
+    async def exchanges(self, thread: ThreadRef, *, before: int) -> list[Exchange]:
+        """What was asked and answered in this thread since its last fresh start, within the budget.
 
-    async def _stored(self, thread: ThreadRef, most: int) -> list[tuple[Turn, str | None]]:
+        Of questions ordered `before` the one that is asked now, and of none that its author deleted.
+        """
+        condition = and_(in_thread(TurnRow, thread), TurnRow.position < before, TurnRow.erased_at.is_(None))
+        return within_budget(exchanges(await self._stored(condition, thread, _REMEMBERED)))
+
+    async def began_anew(self, thread: ThreadRef) -> bool:
+        """Whether somebody made a fresh start in this thread: what was said before does not count."""
+        found = select(ThreadRow.history_from).where(in_thread(ThreadRow, thread))
+        async with self._database.reading() as connection:
+            return bool((await connection.execute(found)).scalar_one_or_none())
+
+    async def _stored(self, condition: ColumnElement[bool], thread: ThreadRef, most: int) -> list[Stored]:
         start = func.coalesce(select(ThreadRow.history_from).where(in_thread(ThreadRow, thread)).scalar_subquery(), 0)
         newest = (
             select(TurnRow.__table__)
-            .where(in_thread(TurnRow, thread))
-            .where(TurnRow.position >= start)
+            .where(condition, TurnRow.position >= start)
             .order_by(TurnRow.position.desc(), TurnRow.message_id.desc())
             .limit(most)
         )
@@ -93,15 +114,15 @@ class History:
         key = await self._workspaces.data_key(thread.channel.workspace)
         return [_turn(row, thread, key) for row in reversed(rows)]
 
-    async def question(self, thread: ThreadRef, turn_id: str, sealed: bytes) -> str:
-        """The text of a stored question. Raises CipherError."""
-        key = await self._workspaces.data_key(thread.channel.workspace)
-        return key.open_text(sealed, text_cell(thread.channel.workspace, turn_id, "question"))
+    async def text(self, workspace: WorkspaceRef, turn_id: str, column: str, sealed: bytes | None) -> str:
+        """A stored text of a turn; empty where there is none. Raises CipherError."""
+        if sealed is None:
+            return ""
+        return (await self._workspaces.data_key(workspace)).open_text(sealed, text_cell(workspace, turn_id, column))
 
-    async def seal_answer(self, thread: ThreadRef, turn_id: str, text: str) -> bytes:
-        """The text of an answer as it is stored."""
-        key = await self._workspaces.data_key(thread.channel.workspace)
-        return key.seal_text(text, text_cell(thread.channel.workspace, turn_id, "answer"))
+    async def seal(self, workspace: WorkspaceRef, turn_id: str, column: str, text: str) -> bytes:
+        """A text of a turn as it is stored."""
+        return (await self._workspaces.data_key(workspace)).seal_text(text, text_cell(workspace, turn_id, column))
 
     async def stay(self, thread: ThreadRef, repository: str) -> None:
         """Remember that this thread is about `repository` from now on."""
@@ -127,19 +148,22 @@ class History:
         )
 
 
-def _turn(row: Row[Any], thread: ThreadRef, key: Keyring) -> tuple[Turn, str | None]:
-    workspace = thread.channel.workspace
+def _turn(row: Row[Any], thread: ThreadRef, key: Keyring) -> Stored:
+    def opened(column: str) -> str:
+        sealed = getattr(row, column)
+        cell = text_cell(thread.channel.workspace, row.turn_id, column)
+        return "" if sealed is None else key.open_text(sealed, cell)
+
     question = Question(
         thread=thread,
         message_id=row.message_id,
         order=row.position,
         asker=Asker(row.asker_id),
-        text=key.open_text(row.question, text_cell(workspace, row.turn_id, "question")),
+        text=opened("question"),
         asked_at=row.asked_at,
+        reference=opened("reference"),
     )
     outcome = Outcome(row.status) if row.status in set(Outcome) else None
-    answer = None
-    if row.answer is not None:
-        text = key.open_text(row.answer, text_cell(workspace, row.turn_id, "answer"))
-        answer = Answer(text, row.repository or "", row.model)
-    return Turn(row.turn_id, question, outcome, answer), row.answered_with
+    answer = None if row.answer is None else Answer(opened("answer"), row.repository or "", row.model)
+    turn = Turn(row.turn_id, question, outcome, answer)
+    return Stored(turn, row.answered_with or row.turn_id, opened("context"))

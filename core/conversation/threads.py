@@ -1,15 +1,40 @@
-"""The stored threads of a channel: which one was last, which ones still wait for an answer."""
+"""The stored threads of a channel: which one was last, which ones still wait for an answer, who talks in them."""
 
 from __future__ import annotations
 
-from sqlalchemy import and_, func, select
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 
-from core.conversation.values import ChannelRef, Outcome, ThreadRef
+from sqlalchemy import Select, and_, exists, func, inspect, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation.followup import FollowUps, ThreadFacts
+from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Database
-from core.scope import in_channel
-from core.tables import TurnRow
+from core.scope import in_channel, in_thread, in_workspace, of_turn
+from core.tables import ChannelRow, ThreadRow, TurnRow
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
+_LOOKED_AT = 50  # of somebody's newest questions, when their threads are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a turn stands, and whether it has no outcome yet."""
+
+    thread: ThreadRef
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Somebody's newest question of a thread. `repository` is what it was answered about, None while it was not."""
+
+    thread: ThreadRef
+    turn_id: str
+    repository: str | None
+    asked_at: datetime
+    sealed_question: bytes = field(repr=False)
 
 
 class Threads:
@@ -39,3 +64,104 @@ class Threads:
         )
         async with self._database.reading() as connection:
             return [ThreadRef(channel, thread_id) for thread_id in (await connection.execute(found)).scalars()]
+
+    async def standing(self, thread: ThreadRef, user_id: str) -> ThreadFacts | None:
+        """What decides whether this person's unmentioned reply is for us; None where nothing was ever asked.
+
+        One statement, whatever the channel holds.
+        """
+        async with self._database.reading() as connection:
+            row = (await connection.execute(_standing(thread, user_id))).one()
+        if not row.ours:
+            return None
+        return ThreadFacts(
+            mode=FollowUps.of(row.follow_ups),
+            muted=row.muted_at is not None,
+            crowded=bool(row.crowded),
+            asked_before=row.asked_before,
+        )
+
+    async def of_turn(self, workspace: WorkspaceRef, turn_id: str) -> Place | None:
+        """Where a turn of this workspace stands; None where there is none of this id."""
+        found = select(TurnRow.channel_id, TurnRow.thread_id, TurnRow.status).where(
+            of_turn(TurnRow, workspace, turn_id)
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            return None
+        channel = ChannelRef(workspace.platform, workspace.workspace_id, row.channel_id)
+        return Place(ThreadRef(channel, row.thread_id), row.status not in _ENDED)
+
+    async def recent(self, workspace: WorkspaceRef, user_id: str, *, most: int = 5) -> list[Recent]:
+        """The threads in which this person asked last, the newest first; of their last 50 questions, not more."""
+        found = (
+            select(
+                TurnRow.channel_id,
+                TurnRow.thread_id,
+                TurnRow.turn_id,
+                TurnRow.repository,
+                TurnRow.asked_at,
+                TurnRow.question,
+            )
+            .where(in_workspace(TurnRow, workspace), TurnRow.asker_id == user_id, TurnRow.erased_at.is_(None))
+            .order_by(TurnRow.asked_at.desc())
+            .limit(_LOOKED_AT)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(found)).all()
+        newest: dict[ThreadRef, Recent] = {}
+        for row in rows:
+            channel = ChannelRef(workspace.platform, workspace.workspace_id, row.channel_id)
+            thread = ThreadRef(channel, row.thread_id)
+            newest.setdefault(thread, Recent(thread, row.turn_id, row.repository, row.asked_at, row.question))
+        return list(newest.values())[:most]
+
+    async def mute(self, thread: ThreadRef) -> None:
+        """Answer nothing unmentioned here until `unmute`."""
+        await self._set(thread, muted_at=datetime.now(UTC))
+
+    async def unmute(self, thread: ThreadRef) -> None:
+        """Answer unmentioned replies again, as if nobody else had spoken."""
+        await self._set(thread, muted_at=None, crowded=False)
+
+    async def crowd(self, thread: ThreadRef) -> None:
+        """Others talk here to each other: from now on a mention is needed."""
+        await self._set(thread, crowded=True)
+
+    async def uncrowd(self, thread: ThreadRef) -> None:
+        """Somebody turned to us for a fresh start: nobody else has spoken since. A muted thread stays muted."""
+        await self._set(thread, crowded=False)
+
+    async def _set(self, thread: ThreadRef, **values: object) -> None:
+        async def unit(connection: AsyncConnection) -> None:
+            await connection.execute(
+                self._database.insert(ThreadRow)
+                .values(
+                    **asdict(thread.channel),
+                    thread_id=thread.thread_id,
+                    history_from=0,
+                    created_at=datetime.now(UTC),
+                    **values,
+                )
+                .on_conflict_do_update(index_elements=inspect(ThreadRow).primary_key, set_=values)
+            )
+
+        await self._database.write(unit)
+
+
+def _standing(thread: ThreadRef, user_id: str) -> Select[datetime | None, bool, str | None, bool, bool]:
+    turns = exists().where(in_thread(TurnRow, thread))
+    place = select(literal(1).label("here")).subquery()  # a row even where the thread and the channel have none
+    return (
+        select(
+            ThreadRow.muted_at,
+            ThreadRow.crowded,
+            ChannelRow.follow_ups,
+            turns.label("ours"),
+            turns.where(TurnRow.asker_id == user_id).label("asked_before"),
+        )
+        .select_from(place)
+        .outerjoin(ThreadRow, in_thread(ThreadRow, thread))
+        .outerjoin(ChannelRow, in_channel(ChannelRow, thread.channel))
+    )

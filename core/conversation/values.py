@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+UNSAID = "unsaid:"  # begins the message id of a question that has no post of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Question:
     """What was asked, where, by whom.
 
     (channel, message_id) is its natural key: any number of deliveries with that key are one question. `order` sorts
-    the questions of one thread and comes from the platform's message id, not from the time of arrival.
+    the questions of one thread and comes from the platform's message id, not from the time of arrival. `reference` is
+    what the platform needs to act on it later; opaque to the core, and stored sealed.
     """
 
     thread: ThreadRef
@@ -59,6 +62,15 @@ class Question:
     asker: Asker
     text: str
     asked_at: datetime
+    reference: str = field(default="", repr=False)
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether it came without a post of its own (a command, a shortcut) and has to be shown before its answer.
+
+        If its thread's id is its own message id, its thread begins with that post, and has its id from then on.
+        """
+        return self.message_id.startswith(UNSAID)
 
 
 class Outcome(StrEnum):
@@ -89,8 +101,16 @@ class Turn:
     answer: Answer | None = None
 
 
+class Offer(StrEnum):
+    """What a notice offers to do next, where the platform has buttons."""
+
+    MAP = "map"  # map a repository to this channel; the question then runs by itself
+    AGAIN = "again"  # ask the question again
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence of ours that is no answer: a refusal, a failure, help. Markdown."""
 
     text: str
+    offer: Offer | None = None

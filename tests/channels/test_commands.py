@@ -10,8 +10,10 @@ import pytest
 from core.channels.commands import Actor, Commands
 from core.channels.grammar import Ask, parse
 from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
 from core.cipher import Keyring
+from core.conversation.followup import FollowUps
 from core.conversation.history import History
 from core.conversation.values import ChannelRef, ThreadRef
 from core.database import Database
@@ -33,7 +35,8 @@ class Chat:
         self.mappings = Mappings(database, workspaces, process_repository=None)
         self.tokens = Tokens(database, workspaces, keyring, origin=ORIGIN, process_token=None)
         self.history = History(database, workspaces)
-        self._commands = Commands(self.mappings, self.tokens)
+        self.preferences = Preferences(database, workspaces)
+        self._commands = Commands(self.mappings, self.tokens, self.preferences)
 
     async def types(self, text: str, *, actor: Actor = ADMIN, place: ThreadRef | ChannelRef = THREAD) -> str:
         """The reply to a command."""
@@ -171,12 +174,21 @@ async def test_whoever_lacks_the_right_is_told_which_and_changes_nothing(chat: C
     await chat.types("map acme/web as web")
     await chat.tokens.save_for_workspace(WORKSPACE, Secret("workspace-0123456789"), actor="U1")
     before = [await rows(database, table) for table in (MappingRow, TokenRow, AuditRow)]
-    for text in ("map acme/api", "map acme/web", "unmap", "unmap web", "token remove", "token remove workspace"):
+    for text in (
+        "map acme/api",
+        "map acme/web",
+        "unmap",
+        "unmap web",
+        "token remove",
+        "token remove workspace",
+        "default a/b",
+        "default none",
+    ):
         assert await chat.types(text, actor=MEMBER) == (
             "That needs a right you do not have here: Manage Channels. Ask somebody who has it."
         )
     assert [await rows(database, table) for table in (MappingRow, TokenRow, AuditRow)] == before
-    for text in ("list", "why", "status", "token", "help", ""):
+    for text in ("list", "why", "status", "token", "settings", "help", ""):
         assert "right you do not have" not in await chat.types(text, actor=MEMBER)
 
 
@@ -193,6 +205,48 @@ async def test_a_suspended_channel_says_so_and_mapping_again_confirms(chat: Chat
     assert "suspended" not in await chat.types("list")
 
 
+async def test_settings_are_shown_but_for_the_text_of_the_instructions(chat: Chat) -> None:
+    assert await chat.types("settings") == (
+        "Settings of this channel:\n"
+        "- Follow-ups: smart, replies of those who asked in a thread are answered until others talk there too\n"
+        "- Guests: may not ask\n"
+        "- People of other organisations: may not ask\n"
+        "- Model: the default one\n"
+        "- Instructions: none\n"
+        "- The workspace's default repository: none"
+    )
+    await chat.preferences.set(
+        CHANNEL,
+        follow_ups=FollowUps.MENTION,
+        guests=True,
+        outsiders=True,
+        model="big`model",
+        instructions="cAnArY" * 200,
+        actor="U1",
+    )
+    await chat.types("default acme/docs")
+    assert await chat.types("settings", actor=MEMBER) == (
+        "Settings of this channel:\n"
+        "- Follow-ups: mention, only what mentions me is answered\n"
+        "- Guests: may ask\n"
+        "- People of other organisations: may ask\n"
+        "- Model: `big model`\n"
+        "- Instructions: 1,200 characters\n"
+        "- The workspace's default repository: `github.com/acme/docs`"
+    )
+
+
+async def test_the_workspaces_default(chat: Chat) -> None:
+    assert await chat.types("default acme/docs") == (
+        "Questions in channels without a mapping are about `github.com/acme/docs` now."
+    )
+    assert (await chat.types("status")).startswith("Repository: `github.com/acme/docs`")
+    assert await chat.types("default none") == (
+        "This workspace has no default repository any more; channels with a mapping stay with theirs."
+    )
+    assert "No repository is mapped here yet" in await chat.types("status")
+
+
 async def test_mistakes_and_help_are_told(chat: Chat) -> None:
     assert await chat.types("map cal.com") == (
         "`cal.com` names no repository: it is one word; the owner is missing. Write it like `owner/cal.com`."
@@ -201,7 +255,7 @@ async def test_mistakes_and_help_are_told(chat: Chat) -> None:
     assert "cannot be an alias" in await chat.types("map acme/web as Web")
     said = await chat.types("")
     assert said == await chat.types("help")
-    for word in ("map", "unmap", "list", "why", "status", "token"):
+    for word in ("map", "unmap", "list", "why", "status", "token", "settings", "default"):
         assert f"`/askrepo {word}" in said
 
 

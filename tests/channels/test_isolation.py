@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from core.channels.access import Audience
 from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
 from core.cipher import Keyring
+from core.conversation.followup import FollowUps
 from core.conversation.history import History
+from core.conversation.threads import Threads
 from core.conversation.values import ChannelRef, ThreadRef
 from core.database import Database
 from core.errors import MappingError
@@ -37,6 +41,8 @@ class House:
         self.mappings = Mappings(database, workspaces, process_repository=None)
         self.tokens = Tokens(database, workspaces, keyring, origin="https://chat.example.com", process_token=None)
         self.history = History(database, workspaces)
+        self.threads = Threads(database)
+        self.preferences = Preferences(database, workspaces)
 
     async def furnish(self, channel: ChannelRef) -> None:
         """The same ids in every place, and in every one another repository, alias, default, token and thread."""
@@ -45,6 +51,8 @@ class House:
         await self.mappings.map(channel, f"owner/{name}-too", alias=f"alias-{name}", actor=name)
         await self.tokens.save_for_mapping(channel, f"owner/{name}", Secret(f"token-of-{name}"), label=name, actor=name)
         await self.history.stay(ThreadRef(channel, "1.1"), f"github.com/owner/{name}")
+        await self._set(channel, f"of {name}")
+        await self.preferences.record_audience(channel, Audience.PUBLIC)
         if channel.channel_id == "C1":
             await self.mappings.set_default(channel.workspace, f"owner/{name}-default", actor=name)
             await self.tokens.save_for_workspace(channel.workspace, Secret(f"token-of-{name}-all"), actor=name)
@@ -61,11 +69,21 @@ class House:
             "tokens": await self.tokens.list(channel.workspace),
             "values": [None if secret is None else secret.reveal() for secret in secrets],
             "listed": await self.mappings.list(channel),
+            "preferences": await self.preferences.of(channel),
+            "standing": await self.threads.standing(ThreadRef(channel, "1.1"), "U1"),
         }
+
+    async def _set(self, channel: ChannelRef, instructions: str) -> None:
+        mode, model, name = FollowUps.SMART, None, _name(channel)
+        await self.preferences.set(
+            channel, follow_ups=mode, guests=False, outsiders=False, model=model, instructions=instructions, actor=name
+        )
 
     async def meddle(self, channel: ChannelRef) -> None:
         """Change all that can be changed of a place, and try what is another's."""
         name = _name(channel)
+        await self.threads.mute(ThreadRef(channel, "1.1"))
+        await self._set(channel, "meddled")
         await self.mappings.suspend(channel, actor="M")
         await self.mappings.confirm(channel, actor="M")
         await self.mappings.map(channel, f"owner/{name}-too", alias="other", actor="M")
@@ -136,7 +154,9 @@ def statements() -> Iterator[list[str]]:
 
 def unscoped(statements: list[str]) -> list[str]:
     """The statements on rows of workspaces that do not say which workspace they mean."""
-    of_rows = re.compile(r"(?:FROM|UPDATE|DELETE FROM) (?P<table>mappings|tokens|threads|workspaces|audit)\b")
+    of_rows = re.compile(
+        r"(?:FROM|UPDATE|DELETE FROM) (?P<table>mappings|tokens|threads|turns|channels|workspaces|audit)\b"
+    )
     found = []
     for statement in statements:
         for part in re.split(r"(?=\((?=SELECT))", statement):

@@ -14,6 +14,7 @@ from sqlalchemy import insert, update
 from core.channels.commands import Actor, Commands
 from core.channels.grammar import Token, TokenAction
 from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import ChosenToken, TokenRule, Tokens
 from core.cipher import Keyring, new_key
 from core.conversation.values import ChannelRef, WorkspaceRef
@@ -355,7 +356,7 @@ async def test_the_embedded_service_gets_the_process_token_and_no_stored_one(
         await embedded.save_for_workspace(workspace, Secret("stored-token-1234"), actor="U1")
     assert [each.elsewhere for each in await embedded.list(workspace)] == [True]
     mappings = Mappings(database, workspaces, process_repository=None)
-    commands = Commands(mappings, embedded)
+    commands = Commands(mappings, embedded, Preferences(database, workspaces))
     place = ChannelRef("slack", "W1", "C1")
     shown = await commands.run(Token(TokenAction.SHOW), place, Actor("U1", may_manage=True))
     assert "ASKREPO_CHAT_TOKEN" not in shown.text
