@@ -39,6 +39,19 @@ class Request:
         return json.loads(self.body, object_pairs_hook=_unique)
 
     @property
+    def messages(self) -> list[dict[str, str]]:
+        messages: list[dict[str, str]] = self.json["messages"]
+        return messages
+
+    @property
+    def questions(self) -> list[str]:
+        """What is asked now: the user's messages since the last answer."""
+        asked: list[str] = []
+        for message in self.messages:
+            asked = [*asked, message["content"]] if message["role"] == "user" else []
+        return asked
+
+    @property
     def token(self) -> str | None:
         """The Bearer token, None if the header is missing."""
         value = self.header("authorization")

@@ -6,10 +6,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Question, ThreadRef
-from core.relay.delivery import Footer, Limits, Post
+from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
 
 @dataclass
@@ -31,6 +32,7 @@ class FakePlatform:
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     notices: dict[ThreadRef, list[str]] = field(default_factory=lambda: defaultdict(list))
     texts: list[str] = field(default_factory=list)  # of every change, in order
+    surroundings: Surroundings = Surroundings(Standing.MEMBER, Audience.PRIVATE)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def visible(self, thread: ThreadRef) -> list[Shown]:
@@ -64,12 +66,17 @@ class Connection:
     def limits(self) -> Limits:
         return Limits(self._platform.characters, 0.0)
 
+    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+        async with self._call("survey", question.message_id):
+            around = self._platform.surroundings
+            return around if first else replace(around, context="")
+
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         async with self._call("show", post.turn_id):
             shown = self._platform.posts[post.question.thread]
-            assert len(text) <= self._platform.characters, "msg_too_long"
+            assert post.attached or len(text) <= self._platform.characters, "msg_too_long"
             assert post.post_id is None or post.post_id in shown, "message_not_found"
-            assert post.number == 0 or text.strip(), "no_text"
+            assert post.number in {0, ECHO} or text.strip(), "no_text"
             post_id = post.post_id or f"post-{len(self._platform.texts)}"
             shown[post_id] = Shown(post.turn_id, post.number, text, footer)
             self._platform.texts.append(text)

@@ -1,0 +1,53 @@
+"""What goes wrong on purpose: once per request it is given to, in the order of the script."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.fakes.slack_values import Json
+
+
+@dataclass
+class Fault:
+    """See `FakeSlack.fail`."""
+
+    method: str
+    error: str = ""
+    status: int = 200
+    retry_after: int | None = None
+    html: bool = False
+    drop: Literal["", "before", "after"] = ""
+    hold: asyncio.Event | None = None
+    times: int = 1
+    after: int = 0
+    more: Json = field(default_factory=dict)
+
+    @property
+    def replies(self) -> bool:
+        """Whether the request is answered by the fault instead of by Slack."""
+        return bool(self.error or self.html or self.status != 200)
+
+
+class Faults:
+    """The script."""
+
+    def __init__(self) -> None:
+        self._script: list[Fault] = []
+
+    def add(self, fault: Fault) -> Fault:
+        self._script.append(fault)
+        return fault
+
+    def take(self, method: str) -> Fault | None:
+        """The fault of this request, if it has one."""
+        for fault in self._script:
+            if fault.method != method or fault.times == 0:
+                continue
+            if fault.after:
+                fault.after -= 1
+                continue
+            fault.times -= 1
+            return fault
+        return None
