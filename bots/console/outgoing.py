@@ -15,6 +15,8 @@ from itertools import zip_longest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from core.invisible import CONTROLS, SURROGATES
+
 _LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # What a terminal would obey rather than show. A sequence that has no end on its line is no sequence yet: its escape
 # character goes, the rest is text, so that a growing text never takes back a finished line.
@@ -23,9 +25,7 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]P^_X]|[\x9d\x90\x9e\x9f\x98])[^\n\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS: titles, clipboard
     r"|\x1b[ -/]+[0-~]|\x1b[0-Z\\`-~]"
 )
-_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # HTML and link definitions are text to a terminal: rendered, `List<String>` in prose and all definitions would be lost
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("reference")
 
@@ -36,7 +36,7 @@ def harmless(text: str) -> str:
     Every line end becomes a line feed. A finished line stays as it is whatever follows it.
     """
     text = _LINE_END.sub("\n", text)
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _UNSEEN.sub("", _SEQUENCE.sub("", text)))
+    return SURROGATES.sub("\N{REPLACEMENT CHARACTER}", CONTROLS.sub("", _SEQUENCE.sub("", text)))
 
 
 def one_line(text: str) -> str:
