@@ -1,0 +1,57 @@
+"""Pure: reading the fields of what Slack sends.
+
+A field that is absent or of another type than documented is None or empty, never an exception.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+_ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,63}")
+_STAMP = re.compile(r"[0-9]{1,10}\.[0-9]{6}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> Sequence[object]:
+    """The value if it is an array, else an empty one."""
+    return value if isinstance(value, list) else ()
+
+
+def text(value: object) -> str | None:
+    """The value if it is a string; what could not be encoded in it becomes U+FFFD."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else None
+
+
+def identifier(value: object) -> str | None:
+    """The value if it has the looks of an id: of a user, channel, team, file, view."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def stamp(value: object) -> str | None:
+    """The value if it has the looks of a message's `ts`: seconds, a dot, six digits."""
+    return value if isinstance(value, str) and _STAMP.fullmatch(value) else None
+
+
+def flag(value: object) -> bool | None:
+    """True or False as JSON or, as forms carry it, in words; None is everything else."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
+
+
+def order(ts: str) -> int:
+    """Microseconds since 1970. A `ts` is never a float: its last digits would be lost."""
+    return int(ts.replace(".", ""))
+
+
+def moment(ts: str) -> datetime:
+    """When the message of this `ts` was written."""
+    return _EPOCH + timedelta(microseconds=order(ts))

@@ -1,0 +1,268 @@
+"""Pure: what an event of Slack is: a question, a word that steers, an edit, something that happened; or why it is none.
+
+One post that mentions the bot arrives as a `message` and as an `app_mention`, in any order and any number of times: all
+of them are the same question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bots.slack.fields import identifier, items, mapping, moment, order, stamp, text
+from bots.slack.ignored import Ignored, Reason
+from bots.slack.installed import Installed, is_certain, of_envelope
+from bots.slack.lifecycle import Happened, converted, happened
+from bots.slack.reference import Reference, attached
+from bots.slack.text import calls_others, mentioned, readable, without_mention
+from core.channels.grammar import ThreadWord, thread_word
+from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
+
+_POSTS = frozenset({None, "file_share", "thread_broadcast", "me_message"})  # subtypes of what people write
+_DIRECT = frozenset({"im", "app_home"})
+_SLACKBOT = "USLACKBOT"
+_SAME_EDIT_SECONDS = 2  # between the moment of an edit and that of the event that tells of it
+
+_Fields: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question. Unmentioned and not `direct`, it is a reply in a thread that may or may not be for us.
+
+    `mentions_others`: it calls on somebody else as well: a person, a group, everybody here.
+    """
+
+    question: Question
+    mentioned: bool
+    direct: bool
+    mentions_others: bool
+    installed: Installed
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """The bot was called and nothing was said; `reference` tells whether in a thread and with which files."""
+
+    thread: ThreadRef
+    message_id: str
+    asker: Asker
+    direct: bool
+    reference: Reference
+    installed: Installed
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """A word that steers the thread. In a channel it followed a mention."""
+
+    word: ThreadWord
+    thread: ThreadRef
+    message_id: str
+    order: int
+    asker: Asker
+    reference: Reference
+    installed: Installed
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A post has other words now, or mentions the bot now or no longer.
+
+    `question` is the post as it reads now; its text is empty where only the mention is left. `was_mentioned` is None
+    where Slack did not say how the post read before.
+    """
+
+    question: Question
+    mentioned: bool
+    was_mentioned: bool | None
+    direct: bool
+    mentions_others: bool
+    installed: Installed
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A post is gone. `thread_id` is None where Slack did not say; `own`: it was ours, so the question of a command."""
+
+    channel: ChannelRef
+    message_id: str
+    thread_id: str | None
+    own: bool
+    installed: Installed
+
+
+Incoming: TypeAlias = Asked | Bare | Worded | Edited | Deleted | Happened | Ignored
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What stands around a post."""
+
+    envelope: _Fields
+    event: _Fields
+    installed: Installed
+    channel: ChannelRef
+
+    @property
+    def direct(self) -> bool:
+        kind = self.event.get("channel_type")
+        return kind in _DIRECT if isinstance(kind, str) else self.channel.channel_id.startswith("D")
+
+    def bot(self, raw: str) -> str:
+        """The bot's user id; where no authorization names it, whom a mention of the app calls on alone."""
+        called = mentioned(raw) if self.event.get("type") == "app_mention" and not self.installed.bot_user_id else ()
+        return next(iter(called)) if len(called) == 1 else self.installed.bot_user_id
+
+    def calls_us(self, raw: str) -> bool:
+        """Whether the text mentions the bot. Of an `app_mention` Slack has said so."""
+        return self.event.get("type") == "app_mention" or self.bot(raw) in mentioned(raw)
+
+    def read(self, raw: str) -> str:
+        """The text as a question."""
+        bot = self.bot(raw)
+        return readable(without_mention(raw, bot) if bot else raw)
+
+
+def of_event(envelope: _Fields) -> Incoming:
+    """What an event is. Never raises, whatever the fields hold."""
+    if envelope.get("type") == "app_rate_limited":
+        return Ignored(Reason.RATE_LIMITED)
+    if envelope.get("type") != "event_callback":
+        return Ignored(Reason.UNUSED)
+    event, installed = mapping(envelope.get("event")), of_envelope(envelope)
+    kind = event.get("type")
+    if not isinstance(kind, str):
+        return Ignored(Reason.MALFORMED)
+    if kind not in {"message", "app_mention"}:
+        return happened(event, installed)
+    if not installed.team_id:
+        return Ignored(Reason.NO_WORKSPACE)
+    channel = installed.channel(event.get("channel"))
+    return _message(_Delivery(envelope, event, installed, channel)) if channel else Ignored(Reason.MALFORMED)
+
+
+def _message(delivery: _Delivery) -> Incoming:
+    match delivery.event.get("subtype"):
+        case "message_changed":
+            return _changed(delivery)
+        case "message_deleted":
+            return _deleted(delivery, delivery.event.get("deleted_ts"))
+        case str(subtype) if conversion := converted(delivery.channel, subtype, delivery.installed):
+            return conversion
+    if reason := _unwanted(delivery, delivery.event):
+        return Ignored(reason)
+    question = _question(delivery, delivery.event)
+    return _posted(delivery, question) if question else Ignored(Reason.MALFORMED)
+
+
+def _posted(delivery: _Delivery, question: Question) -> Incoming:
+    raw, direct, installed = text(delivery.event.get("text")) or "", delivery.direct, delivery.installed
+    called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
+    reference = _reference(delivery, delivery.event, in_thread=in_thread)
+    if not (called or direct or in_thread):
+        return Ignored(Reason.NOT_FOR_US)
+    if not question.text and not (called or direct):
+        return Ignored(Reason.NOT_FOR_US)
+    if not question.text:
+        return Bare(question.thread, question.message_id, question.asker, direct, reference, installed)
+    word = thread_word(question.text) if called or (direct and in_thread) else None
+    if word:
+        thread, message_id = question.thread, question.message_id
+        return Worded(word, thread, message_id, question.order, question.asker, reference, installed)
+    return Asked(question, called, direct, calls_others(raw, delivery.bot(raw)), installed)
+
+
+def _changed(delivery: _Delivery) -> Incoming:
+    post, before = mapping(delivery.event.get("message")), mapping(delivery.event.get("previous_message"))
+    if post.get("subtype") == "tombstone":
+        return _deleted(delivery, post.get("ts"))
+    if reason := _unwanted(delivery, post):
+        return Ignored(reason)
+    question = _question(delivery, {"ts": before.get("ts"), **post})
+    if not question:
+        return Ignored(Reason.MALFORMED)
+    raw, old = text(post.get("text")) or "", text(before.get("text"))
+    now, was = delivery.calls_us(raw), None if old is None else delivery.calls_us(old)
+    if not _is_edit(delivery, post) or (old is not None and (delivery.read(old), was) == (question.text, now)):
+        return Ignored(Reason.UNCHANGED)
+    in_thread = question.thread.thread_id != question.message_id
+    if not (now or was is not False or delivery.direct or in_thread):
+        return Ignored(Reason.NOT_FOR_US)
+    others = calls_others(raw, delivery.bot(raw))
+    return Edited(question, now, was, delivery.direct, others, delivery.installed)
+
+
+def _is_edit(delivery: _Delivery, post: _Fields) -> bool:
+    """Whether a person changed the post just now. Links that unfurl, and replies, leave the old mark of an edit."""
+    at, told = stamp(mapping(post.get("edited")).get("ts")), stamp(delivery.event.get("ts"))
+    if not at or not told:
+        return False
+    known = text(mapping(delivery.event.get("previous_message")).get("text")) is not None
+    return known or abs((moment(told) - moment(at)).total_seconds()) <= _SAME_EDIT_SECONDS
+
+
+def _deleted(delivery: _Delivery, deleted_ts: object) -> Incoming:
+    before = mapping(delivery.event.get("previous_message"))
+    ts = stamp(deleted_ts) or stamp(before.get("ts"))
+    if not ts:
+        return Ignored(Reason.MALFORMED)
+    reason = _unwanted(delivery, before)
+    if reason and reason is not Reason.OWN:
+        return Ignored(reason)
+    thread_id = (stamp(before.get("thread_ts")) or ts) if before else None
+    return Deleted(delivery.channel, ts, thread_id, reason is Reason.OWN, delivery.installed)
+
+
+def _unwanted(delivery: _Delivery, post: _Fields) -> Reason | None:
+    """Why a post is never a question, by who wrote it and of what kind it is."""
+    profile, subtype, user = mapping(post.get("bot_profile")), post.get("subtype"), post.get("user")
+    app, ours = post.get("app_id") or profile.get("app_id"), delivery.envelope.get("api_app_id")
+    is_bot = bool(post.get("bot_id") or profile) or subtype == "bot_message" or user == _SLACKBOT
+    if (user and user == delivery.installed.bot_user_id) or (is_bot and app and app == ours):
+        return Reason.OWN
+    if is_bot:
+        return Reason.WORKFLOW if profile.get("is_workflow_bot") is True else Reason.BOT
+    if subtype is not None and not isinstance(subtype, str):
+        return Reason.MALFORMED
+    if subtype not in _POSTS:
+        return Reason.SYSTEM
+    return Reason.HIDDEN if post.get("hidden") or post.get("is_ephemeral") else None
+
+
+def _question(delivery: _Delivery, post: _Fields) -> Question | None:
+    ts, user, thread_ts = stamp(post.get("ts")), identifier(post.get("user")), post.get("thread_ts")
+    raw = text(post.get("text"))
+    if raw is None and post.get("text") is None and attached(post.get("files"))[0]:
+        raw = ""
+    if not ts or not user or raw is None or (thread_ts and not stamp(thread_ts)):
+        return None
+    root = stamp(thread_ts) or ts
+    reference = _reference(delivery, post, in_thread=root != ts)
+    thread = ThreadRef(delivery.channel, root)
+    return Question(thread, ts, order(ts), Asker(user), delivery.read(raw), moment(ts), reference.encode())
+
+
+def _reference(delivery: _Delivery, post: _Fields, *, in_thread: bool) -> Reference:
+    profile = mapping(post.get("user_profile"))
+    files, left_out = attached(post.get("files"))
+    teams = [team for team in (post.get("user_team"), profile.get("team"), post.get("team")) if identifier(team)]
+    told = teams or [team for team in (*_uploader(post), post.get("source_team")) if identifier(team)][:1]
+    foreign = delivery.installed.foreign(told) if is_certain(delivery.envelope) else None
+    return Reference(
+        identifier(told[0]) if told else None,
+        delivery.installed.enterprise_id,
+        True if profile.get("is_stranger") is True else foreign,
+        guest=bool(profile.get("is_restricted") or profile.get("is_ultra_restricted")),
+        ext_shared=delivery.envelope.get("is_ext_shared_channel") is True,
+        in_thread=in_thread,
+        files=files,
+        left_out=left_out,
+    )
+
+
+def _uploader(post: _Fields) -> list[object]:
+    """The teams of those who uploaded the files of a post, where they are its author."""
+    files = map(mapping, items(post.get("files")))
+    return [file.get("user_team") for file in files if file.get("user") == post.get("user")]

@@ -1,0 +1,127 @@
+"""What has to be known of Slack to act on a question later, as the text that is stored with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bots.slack.fields import identifier, items, mapping, stamp, text
+
+MOST_FILES = 10
+_UNREAL = 2**53  # more than any size or count
+_READABLE = frozenset({"hosted", "snippet"})  # external files live elsewhere: our token is not to be sent there
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that came with a question. `size` is in bytes; `url` is "" where Slack does not hold the content."""
+
+    file_id: str
+    name: str = ""
+    mimetype: str = ""
+    size: int = 0
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A question that has no post of its own yet: it came by a slash command or a shortcut.
+
+    `about_ts` and `about_text` are of the message a shortcut was used on. `response_url` is good for 30 minutes.
+    """
+
+    response_url: str = field(default="", repr=False)
+    about_ts: str | None = None
+    about_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`team`: the asker's own team or organisation, as far as Slack says it; `enterprise` the one that installed us.
+
+    `foreign`: of another organisation; None means it cannot be told from the event and has to be found out or denied.
+    `guest`: the event says the asker is a guest; False says nothing. `ext_shared`: the channel is shared with another
+    organisation. `left_out`: how many files beyond the first ten there were.
+    """
+
+    team: str | None = None
+    enterprise: str | None = None
+    foreign: bool | None = None
+    guest: bool = False
+    ext_shared: bool = False
+    in_thread: bool = False
+    files: tuple[File, ...] = ()
+    left_out: int = 0
+    command: Invocation | None = None
+
+    def encode(self) -> str:
+        """As JSON without blanks and without what is not set."""
+        command = self.command and {
+            "url": self.command.response_url,
+            "ts": self.command.about_ts,
+            "text": self.command.about_text,
+        }
+        told = {
+            "team": self.team,
+            "enterprise": self.enterprise,
+            "foreign": self.foreign,
+            "guest": self.guest or None,
+            "shared": self.ext_shared or None,
+            "thread": self.in_thread or None,
+            "files": [[file.file_id, file.name, file.mimetype, file.size, file.url] for file in self.files] or None,
+            "left_out": self.left_out or None,
+            "command": command,
+        }
+        return json.dumps({key: value for key, value in told.items() if value is not None}, separators=(",", ":"))
+
+
+def decode(stored: str) -> Reference:
+    """What `encode` wrote. Unknown keys are passed over; what cannot be read is as if it had never been said."""
+    try:
+        told = mapping(json.loads(stored))
+    except (ValueError, RecursionError):
+        return Reference()
+    foreign, command = told.get("foreign"), told.get("command")
+    return Reference(
+        identifier(told.get("team")),
+        identifier(told.get("enterprise")),
+        foreign if isinstance(foreign, bool) else None,
+        guest=told.get("guest") is True,
+        ext_shared=told.get("shared") is True,
+        in_thread=told.get("thread") is True,
+        files=tuple(file for entry in items(told.get("files"))[:MOST_FILES] if (file := _stored(entry))),
+        left_out=_count(told.get("left_out")),
+        command=_invocation(mapping(command)) if isinstance(command, Mapping) else None,
+    )
+
+
+def attached(value: object) -> tuple[tuple[File, ...], int]:
+    """The first ten files of a message, and how many more there were."""
+    files = [file for entry in items(value) if (file := _attached(mapping(entry)))]
+    return tuple(files[:MOST_FILES]), max(0, len(files) - MOST_FILES)
+
+
+def _attached(file: Mapping[str, object]) -> File | None:
+    file_id = identifier(file.get("id"))
+    if not file_id or file.get("mode") == "tombstone":
+        return None
+    held = text(file.get("mode")) in _READABLE and file.get("is_external") is not True
+    name, mimetype, url = (text(file.get(key)) or "" for key in ("name", "mimetype", "url_private"))
+    return File(file_id, name, mimetype, _count(file.get("size")), url if held else "")
+
+
+def _stored(entry: object) -> File | None:
+    match entry:
+        case [str(file_id), str(name), str(mimetype), int(size), str(url)]:
+            return File(file_id, name, mimetype, size, url)
+        case _:
+            return None
+
+
+def _invocation(told: Mapping[str, object]) -> Invocation:
+    return Invocation(text(told.get("url")) or "", stamp(told.get("ts")), text(told.get("text")) or "")
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _UNREAL else 0
