@@ -10,14 +10,19 @@ from dataclasses import dataclass, field
 from core import keyfile, schema
 from core.channels.commands import Commands
 from core.channels.mappings import Mappings
+from core.channels.moves import Moves
+from core.channels.preferences import Preferences
 from core.channels.repositories import parse
 from core.channels.rotation import Rotation
 from core.channels.tokens import Tokens
+from core.chat.check import check
 from core.chat.client import ChatClient, Deadlines, Service
+from core.conversation.feedback import Feedback
 from core.conversation.history import History
 from core.conversation.threads import Threads
 from core.database import Database
-from core.errors import RepositoryNameError, SettingsError
+from core.errors import ChatError, RepositoryNameError, SettingsError
+from core.installations import Installations
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.relay.answering import Answering
@@ -25,10 +30,14 @@ from core.relay.claims import Scope
 from core.relay.delivery import Delivery
 from core.relay.intake import Intake
 from core.relay.leases import Leases
+from core.relay.limits import Allowances
+from core.relay.planning import Planning
 from core.relay.posts import Posts
+from core.relay.revisions import Revisions
 from core.relay.worker import Worker
 from core.secret import Secret
 from core.settings import Settings, cache_folder
+from core.tickets import Tickets
 from core.workspaces import Workspaces
 
 
@@ -43,20 +52,39 @@ class App:
     mappings: Mappings
     tokens: Tokens
     commands: Commands
+    preferences: Preferences
+    moves: Moves
     rotation: Rotation
     intake: Intake
+    revisions: Revisions
     leases: Leases
+    feedback: Feedback
+    allowances: Allowances
+    installations: Installations
+    tickets: Tickets
     repositories: Repositories
     _client: ChatClient
     _workers: list[Worker] = field(default_factory=list)
 
+    async def check(self, repository: str, token: Secret | None, *, model: str | None = None) -> ChatError | None:
+        """Try a repository and a token by a real call: what the service has against them, None for nothing."""
+        return await check(self._client, repository, token, model=model)
+
     def worker(self, deliveries: Mapping[str, Delivery], scope: Scope) -> Worker:
         """A worker that shows answers through these deliveries; woken by this process's intake."""
+        planning = Planning(
+            leases=self.leases,
+            history=self.history,
+            mappings=self.mappings,
+            tokens=self.tokens,
+            preferences=self.preferences,
+            deliveries=deliveries,
+        )
         answering = Answering(
             leases=self.leases,
             posts=Posts(self.database),
             history=self.history,
-            mappings=self.mappings,
+            planning=planning,
             tokens=self.tokens,
             client=self._client,
             model=self.settings.chat_model,
@@ -87,6 +115,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         client = ChatClient(_service(settings, url))
         stack.push_async_callback(client.aclose)
         workspaces = Workspaces(database, keyring)
+        preferences = Preferences(database, workspaces)
         mappings = Mappings(database, workspaces, process_repository=process_repository)
         tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url, process_token=token)
         workers: list[Worker] = []
@@ -103,10 +132,17 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
             threads=Threads(database),
             mappings=mappings,
             tokens=tokens,
-            commands=Commands(mappings, tokens),
+            commands=Commands(mappings, tokens, preferences),
+            preferences=preferences,
+            moves=Moves(database, workspaces),
             rotation=Rotation(database, keyring),
             intake=Intake(database, workspaces, wake),
+            revisions=Revisions(database, workspaces),
             leases=Leases(database),
+            feedback=Feedback(database),
+            allowances=Allowances(database, workspaces),
+            installations=Installations(database, workspaces),
+            tickets=Tickets(database, keyring),
             repositories=repositories,
             _client=client,
             _workers=workers,

@@ -24,10 +24,20 @@
     │   ├── TokenGone               the token was removed or replaced after it had been chosen
     │   ├── NoTokenNeeded           the embedded /chat takes no stored token
     │   └── TokenForElsewhere       the token was entered for another /chat service
+    ├── AccessError
+    │   ├── GuestsNotAllowed        a guest asked where no admin allowed guests
+    │   ├── OutsidersNotAllowed     somebody of another organisation asked where no admin allowed them
+    │   ├── AccessUnknown           who asks, or who reads along, could not be found out
+    │   └── AudienceWidened         more people can read the channel than when it was mapped
+    ├── BadPreference               something that cannot be set for a channel
+    ├── AllowanceSpent              the calls a platform allows are taken for minutes ahead
     ├── ChatError                   the /chat service; see ChatError for its branches
     ├── DeliveryError
     │   ├── PlaceGone               the place cannot be written to any more
+    │   ├── NotYet                  the platform's pace does not allow it yet
+    │   ├── StoppedThere            a person stopped the answer by the platform's own means
     │   └── DeliveryFailed          the platform did not take it this time
+    │       └── DeliveryUncertain   it may have taken it: its reply was lost
     ├── GaveUp                      a turn that failed too often
     ├── LeaseLost                   another worker answers this turn now
     └── ServerError                 a server of ours cannot start (port in use, bad address)
@@ -200,6 +210,44 @@ class TokenForElsewhere(MappingError):
         self.label = label
 
 
+class AccessError(AskrepoError):
+    """Whoever asked may not ask here, or nobody may just now."""
+
+
+class GuestsNotAllowed(AccessError):
+    """A guest of the workspace asked in a channel where no admin allowed guests."""
+
+
+class OutsidersNotAllowed(AccessError):
+    """Somebody of another organisation asked in a channel where no admin allowed them."""
+
+
+class AccessUnknown(AccessError):
+    """How the asker stands to the workspace, or who can read the channel, could not be found out: denied."""
+
+
+class AudienceWidened(AccessError):
+    """More people can read the channel than when it was mapped, and no admin has confirmed it since."""
+
+
+class BadPreference(AskrepoError):
+    """Something that cannot be set for a channel. `name` says what, `problem` completes the sentence 'it …'."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
+
+
+class AllowanceSpent(AskrepoError):
+    """The calls that a platform allows in a workspace are taken for `seconds` ahead; nothing was reserved."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(f"{name}: nothing free within {seconds:g} s")
+        self.name = name
+        self.seconds = seconds
+
+
 class ChatError(AskrepoError):
     """The /chat service did not give a whole answer.
 
@@ -290,8 +338,32 @@ class PlaceGone(DeliveryError):
     """The place cannot be written to any more (left, archived, deleted, closed)."""
 
 
+class NotYet(DeliveryError):
+    """The platform's pace does not allow it yet; nothing was sent. `seconds` is how long to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not for another {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class PostGone(DeliveryError):
+    """A post that was there cannot be changed any more: what it should show needs a new one."""
+
+
+class NotAttached(DeliveryError):
+    """The platform takes no file in this place."""
+
+
+class StoppedThere(DeliveryError):
+    """A person stopped this answer by the platform's own means."""
+
+
 class DeliveryFailed(DeliveryError):
     """The platform did not take it this time."""
+
+
+class DeliveryUncertain(DeliveryFailed):
+    """The platform may have taken it, but its reply was lost: whoever posts again has to look first."""
 
 
 class GaveUp(AskrepoError):

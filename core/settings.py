@@ -19,11 +19,11 @@ Seconds = Annotated[float, Field(gt=0, le=3_600)]
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("it is not a web address; write it like https://chat.example.com")
+        raise ValueError("it is not a web address; write it like https://askrepo.example.com")
     if parts.username or parts.password:
-        raise ValueError("it holds a user name or password; the token belongs in ASKREPO_CHAT_TOKEN")
+        raise ValueError("it holds a user name or password; a token has a variable of its own")
     if parts.query or parts.fragment:
-        raise ValueError("it holds a query or fragment; write only the base, like https://chat.example.com")
+        raise ValueError("it holds a query or fragment; write only the base, like https://askrepo.example.com")
     return url.rstrip("/")
 
 
@@ -61,6 +61,22 @@ class Settings(BaseSettings):
     chat_total_seconds: Seconds = Field(default=300, validation_alias="ASKREPO_CHAT_TOTAL_SECONDS")
 
     repo: str | None = Field(default=None, validation_alias="ASKREPO_REPO")
+
+    map_policy: Literal["admins", "members"] = Field(default="admins", validation_alias="ASKREPO_MAP_POLICY")
+
+    slack_bot_token: Secret | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_signing_secret: Secret | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    slack_app_token: Secret | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    slack_client_id: str | None = Field(default=None, validation_alias="SLACK_CLIENT_ID")
+    slack_client_secret: Secret | None = Field(default=None, validation_alias="SLACK_CLIENT_SECRET")
+    slack_api_url: Annotated[str, AfterValidator(_origin)] = Field(
+        default="https://slack.com/api", validation_alias="ASKREPO_SLACK_API_URL"
+    )
+
+    public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        default=None, validation_alias="ASKREPO_PUBLIC_URL"
+    )
+    port: int = Field(default=3000, ge=0, le=65_535, validation_alias="PORT")
 
     log_format: Literal["console", "json"] | None = Field(default=None, validation_alias="ASKREPO_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -185,6 +185,27 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         "try again."
     ),
     errors.TokenForElsewhere: _elsewhere,
+    errors.AccessError: f"You may not ask here. {_MANAGER} can see why with `/askrepo settings`.",
+    errors.GuestsNotAllowed: (
+        f"Guests may not ask in this channel. {_MANAGER} can allow guests with `/askrepo settings`."
+    ),
+    errors.OutsidersNotAllowed: (
+        "People of other organisations may not ask in this channel. "
+        f"{_MANAGER} can allow it with `/askrepo settings`."
+    ),
+    errors.AccessUnknown: (
+        "I could not find out whether you may ask here, or who reads along, so I did not answer. "
+        f"{_AGAIN} If it stays, tell whoever runs this bot."
+    ),
+    errors.AudienceWidened: (
+        "More people can read this channel than when its repository was mapped, so I answer nothing here for now. "
+        f"{_MANAGER} can confirm it by mapping the repository again with `/askrepo map owner/name`."
+    ),
+    errors.BadPreference: lambda e, _: f"The {e.name} cannot be saved: it {e.problem}. Change it and try again.",
+    errors.AllowanceSpent: lambda e, _: (
+        "So much is being written in this workspace that the chat platform would take nothing of mine within "
+        f"{duration(e.seconds)}. {_LATER}"
+    ),
     ChatError: f"The service did not answer. {_AGAIN}",
     errors.TokenRefused: (
         "The service refused the token used for this channel. Whoever linked it can replace it with "
@@ -206,6 +227,11 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
     errors.PlaceGone: "I cannot write there any more. Invite me again, or ask somewhere else.",
     errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
+    errors.NotYet: lambda e, _: f"The chat platform takes no more messages just now. Please wait {duration(e.seconds)}.",
+    errors.StoppedThere: "Somebody stopped this answer. Ask again if you need it.",
+    errors.DeliveryUncertain: (
+        "I cannot tell whether my message arrived: the chat platform's reply was lost. If it did not, please ask again."
+    ),
     errors.GaveUp: f"I tried to answer this several times and failed each time. {_LATER}",
     errors.LeaseLost: "Another worker answers this question now; please wait for its answer.",
     errors.ServerError: lambda e, _: (
@@ -245,3 +271,15 @@ def shortened(dropped: int) -> str:
     """Below an answer given without the oldest turns of the conversation."""
     turns = "oldest turn was" if dropped == 1 else f"oldest {dropped} turns were"
     return f"This conversation had grown too long for the service, so its {turns} left out."
+
+
+def thread_cut() -> str:
+    """Below an answer to a question asked late in a thread, not all of whose posts were taken into account."""
+    return "Of this thread I read only the newest posts."
+
+
+def files_skipped(names: Sequence[str]) -> str:
+    """Below an answer given without some of the files that came with the question; "" is a file without a name."""
+    known = [name for name in names if name]
+    which = codes(known) if known else f"{len(names)} of the files"
+    return f"I did not read {which}: I take text files of moderate size, ten at most."

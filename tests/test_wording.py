@@ -48,6 +48,13 @@ SAMPLES: list[AskrepoError] = [
     errors.NoTokenNeeded(DETAIL),
     errors.TokenForElsewhere("team token"),
     errors.TokenForElsewhere(""),
+    errors.AccessError(DETAIL),
+    errors.GuestsNotAllowed(DETAIL),
+    errors.OutsidersNotAllowed(DETAIL),
+    errors.AccessUnknown(DETAIL),
+    errors.AudienceWidened(DETAIL),
+    errors.BadPreference("instructions", "is longer than 2,000 characters"),
+    errors.AllowanceSpent("chat.update", 600.0),
     *(
         kind(DETAIL, partial=partial)
         for kind in (
@@ -70,7 +77,10 @@ SAMPLES: list[AskrepoError] = [
     *(errors.ChatTimeout(deadline, 30.0, partial=partial) for deadline in Deadline for partial in ("", "Half")),
     errors.DeliveryError(DETAIL),
     errors.PlaceGone(DETAIL),
+    errors.NotYet(30.0),
+    errors.StoppedThere(DETAIL),
     errors.DeliveryFailed(DETAIL),
+    errors.DeliveryUncertain(DETAIL),
     errors.GaveUp(DETAIL),
     errors.LeaseLost(DETAIL),
     errors.ServerError("127.0.0.1:3000", "address already in use"),

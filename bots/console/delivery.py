@@ -11,9 +11,10 @@ from bots.console.look import Row, rows
 from bots.console.outgoing import Growth, cut, harmless
 from bots.console.screen import Screen
 from bots.console.sheet import Sheet
+from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question
 from core.errors import DeliveryFailed, PlaceGone
-from core.relay.delivery import Footer, Limits, Post
+from core.relay.delivery import Footer, Limits, Post, Surroundings
 
 _ENDLESS = 1_000_000_000  # characters of a post: a terminal has no limit, so an answer is one post
 _TICK_SECONDS = 0.125
@@ -55,6 +56,10 @@ class TerminalDelivery:
             while True:
                 await asyncio.to_thread(self._sheet.tick)
                 await asyncio.sleep(_TICK_SECONDS)
+
+    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+        """Whoever has the terminal asks, and reads the answer alone."""
+        return Surroundings(Standing.MEMBER, Audience.DIRECT)
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it. A terminal cannot edit what has scrolled by: what differs from it is shown below."""
@@ -120,6 +125,10 @@ class PlainDelivery:
 
     async def leave(self) -> None:
         """Nothing was written that could be left."""
+
+    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+        """Whoever started the command asks, and reads the answer alone."""
+        return Surroundings(Standing.MEMBER, Audience.DIRECT)
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it, but nothing before the end."""

@@ -101,9 +101,9 @@ class ChatClient:
         await self._http.aclose()
 
     async def ask(
-        self, repository: str, messages: Sequence[Message], token: Secret | None
+        self, repository: str, messages: Sequence[Message], token: Secret | None, *, model: str | None = None
     ) -> AsyncGenerator[Progress, None]:
-        """Ask; the last of `messages` is the question.
+        """Ask; the last of `messages` is the question. `model` is asked for instead of the service's usual one.
 
         Yields text and notices, and Finished at the end, or raises a ChatError whose `partial` is the text that was
         yielded. Close it (`contextlib.aclosing`) to stop early: the connection is closed with it.
@@ -113,7 +113,8 @@ class ChatClient:
         shortened = False
         while True:
             failure = None
-            async with aclosing(self._attempt(self._request(repository, messages, token, watch), watch)) as attempt:
+            asked = self._request(repository, messages, token, watch, model or self._service.model)
+            async with aclosing(self._attempt(asked, watch)) as attempt:
                 try:
                     async for progress in attempt:
                         yield progress
@@ -136,7 +137,7 @@ class ChatClient:
             await self._pause(waiting.seconds)
 
     def _request(
-        self, repository: str, messages: Sequence[Message], token: Secret | None, watch: Watch
+        self, repository: str, messages: Sequence[Message], token: Secret | None, watch: Watch, model: str
     ) -> httpx.Request:
         service = self._service
         return self._http.build_request(
@@ -148,7 +149,7 @@ class ChatClient:
                 service.path,
                 repository,
                 messages,
-                model=service.model,
+                model=model,
                 stream=service.stream,
                 temperature=service.temperature,
             ),

@@ -19,8 +19,8 @@ _KEY = (TurnRow.platform, TurnRow.workspace_id, TurnRow.turn_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A turn this worker may answer, as long as nobody else has claimed it since: `attempt` is the fence."""
+class Open:
+    """A turn without an outcome. `attempt` 0: nothing of it can be shown yet."""
 
     thread: ThreadRef
     turn_id: str
@@ -28,10 +28,10 @@ class Claim:
     order: int
     asker_id: str
     sealed_question: bytes
+    sealed_reference: bytes | None
+    sealed_context: bytes | None
     asked_at: datetime
     attempt: int
-    failures: int
-    stop_requested: bool
 
     @property
     def workspace(self) -> WorkspaceRef:
@@ -40,12 +40,12 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """An open turn behind a claimed one, that the same answer may cover."""
+class Claim(Open):
+    """A turn this worker may answer, as long as nobody else has claimed it since: `attempt` is the fence."""
 
-    turn_id: str
-    sealed_question: bytes
-    attempt: int  # 0: nothing of it can be shown yet
+    revision: int
+    failures: int
+    stop_requested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +71,41 @@ class Scope:
         return TurnRow.platform.in_(self.platforms) if self.thread is None else in_thread(TurnRow, self.thread)
 
 
+def open_turn(row: Row[Any]) -> Open:
+    """A row as a value."""
+    return Open(**_fields(row))
+
+
 def claim_of(row: Row[Any]) -> Claim:
     """A claimed row as a value."""
-    return Claim(
-        thread=ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id),
-        turn_id=row.turn_id,
-        message_id=row.message_id,
-        order=row.position,
-        asker_id=row.asker_id,
-        sealed_question=row.question,
-        asked_at=row.asked_at,
-        attempt=row.attempt,
-        failures=row.failures,
-        stop_requested=row.stop_requested,
+    return Claim(**_fields(row), revision=row.revision, failures=row.failures, stop_requested=row.stop_requested)
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "thread": ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id),
+        "turn_id": row.turn_id,
+        "message_id": row.message_id,
+        "order": row.position,
+        "asker_id": row.asker_id,
+        "sealed_question": row.question,
+        "sealed_reference": row.reference,
+        "sealed_context": row.context,
+        "asked_at": row.asked_at,
+        "attempt": row.attempt,
+    }
+
+
+def leased(claim: Claim) -> ColumnElement[bool]:
+    """The condition that nobody else has claimed the turn since."""
+    return and_(
+        of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.status == "running", TurnRow.attempt == claim.attempt
     )
 
 
 def held(claim: Claim) -> ColumnElement[bool]:
-    """The condition that this claim still holds its turn."""
-    return and_(
-        of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.status == "running", TurnRow.attempt == claim.attempt
-    )
+    """The condition that this claim still holds its turn, and the question is still the one that was claimed."""
+    return and_(leased(claim), TurnRow.revision == claim.revision)
 
 
 def claim_statement(worker: str, scope: Scope, most: int, per_workspace: int) -> Update:

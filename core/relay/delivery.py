@@ -4,27 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from io import StringIO
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from core import logs
-from core.conversation.values import Notice, Outcome, Question
-from core.errors import AskrepoError, DeliveryFailed
+from core.channels.access import Audience, Standing
+from core.conversation.values import Notice, Outcome, Question, ThreadRef
+from core.errors import (
+    AskrepoError,
+    DeliveryFailed,
+    DeliveryUncertain,
+    NotAttached,
+    NotYet,
+    PostGone,
+    StoppedThere,
+)
 from core.relay.leases import Hold
 from core.relay.pages import Page, pages
 from core.relay.posts import Posts
 
 log = logs.get(__name__)
 
+Done = TypeVar("Done")
+
+_AGAIN_SECONDS = (0.5, 2.0)  # before a finished answer is shown again; it is not to be asked for again so soon
+ECHO = -1  # the number of the post that shows a question which came without one
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a platform takes: characters of one post, and seconds from one change of an answer to the next."""
+    """What a platform takes: characters of one post, and seconds from one change of an answer to the next.
+
+    An answer of more than `posts` posts is shown as far as that, and attached as a file.
+    """
 
     characters: int
     seconds_between: float
+    posts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What only the platform knows about a question: who asks, who reads along, and what stands around it.
+
+    `context` is Markdown: earlier posts of the thread, attached texts. `remarks` say what of them was left out.
+    """
+
+    standing: Standing
+    audience: Audience
+    context: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +67,40 @@ class Footer:
     repository: str | None  # None where the turn failed before one was chosen
     model: str | None
     seconds: float  # from asked to answered
+    alias: str | None = None
+    attached: bool = False  # the posts hold only the beginning, a file the whole
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post of an answer, number 0 first. `post_id` is the platform's, None while it is not there."""
+    """One post of an answer, number 0 first. `post_id` is the platform's, None while it is not there.
+
+    Number ECHO shows the question itself, where it came without a post. `full`: the answer goes on in another post,
+    and this one stays as it is now. `attached`: it is a file that holds the text.
+    """
 
     question: Question
     turn_id: str
     number: int
     post_id: str | None
+    full: bool = False
+    attached: bool = False
 
 
 class Delivery(Protocol):
     """What the core asks of a platform: all of it, nothing optional.
 
-    Each call may raise PlaceGone or DeliveryFailed; the latter is tried again. Calls for one answer come one at a time.
+    Each call may raise PlaceGone, NotYet or DeliveryFailed; the latter two are tried again. `show` may also raise
+    StoppedThere, PostGone, and NotAttached for a file. Calls for one answer come one at a time.
     """
 
     @property
     def limits(self) -> Limits:
         """What the platform takes."""
+        ...
+
+    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+        """Look around, once per attempt and before anything is shown; context only for the `first` of its thread."""
         ...
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
@@ -75,8 +120,20 @@ class Delivery(Protocol):
         ...
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
-        """The posts of this turn that are there, number → id; asked after a doubt, before anything is posted anew."""
+        """The posts of this turn that are there, number → id; asked after a doubt, before anything is posted anew.
+
+        Raises PlaceGone where nobody can know: then nothing is posted twice.
+        """
         ...
+
+
+async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
+    """Do it, as soon as the platform's pace allows."""
+    while True:
+        try:
+            return await act()
+        except NotYet as error:
+            await asyncio.sleep(error.seconds)
 
 
 class Writer:
@@ -88,39 +145,68 @@ class Writer:
         self._hold = hold
         self._question = question
         self._ids: dict[int, str] = {}
-        self._shown: dict[int, str] = {}
+        self._shown: dict[int, tuple[str, bool]] = {}
         self._pages: list[Page] = []
         self._said = StringIO(newline="")
         self._note = ""
+        self._in_doubt = False
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
 
+    async def echo(self, move: Callable[[ThreadRef], Awaitable[None]]) -> None:
+        """Show a question that came without a post of its own; `move` is told the thread that begins with it."""
+        if self._hold.claim.attempt > 1:
+            await self._remember()
+        asked = self._question
+        post_id = self._ids[ECHO] if ECHO in self._ids else await patiently(lambda: self._put(ECHO, asked.text, None))
+        if asked.thread.thread_id == asked.message_id:
+            thread = replace(asked.thread, thread_id=post_id)
+            await move(thread)
+            self._question = replace(asked, thread=thread)
+
     async def begin(self) -> None:
         """Find what earlier attempts left, and give a visible sign. Raises DeliveryError, LeaseLost, DatabaseError."""
-        claim = self._hold.claim
-        if claim.attempt > 1:
+        if self._hold.claim.attempt > 1:
             await self._take_over(keep=1)
-        await self._put(0, "", None)
+        await patiently(lambda: self._put(0, "", None))
         self._pacing = asyncio.create_task(self._pace())
 
     async def clear(self) -> None:
         """Withdraw whatever earlier attempts left: this turn ends without an answer."""
         await self._take_over(keep=0)
 
+    async def tell(self, notice: Notice) -> None:
+        """Show a notice about the question."""
+        await patiently(lambda: self._tell(notice))
+
+    async def _tell(self, notice: Notice) -> None:
+        async with self._hold.acting():
+            await self._delivery.tell(self._question, self._hold.claim.turn_id, notice)
+
     async def _take_over(self, *, keep: int) -> None:
         """Know what earlier attempts left; the answer starts anew in its first post, so that no two are spliced."""
+        await self._remember()
+        for number in sorted(number for number in self._ids if number >= keep):
+            await patiently(partial(self._withdraw, number))
+
+    async def _remember(self) -> None:
+        """Know the posts of this turn that are there, recorded or not."""
         claim = self._hold.claim
         self._ids = await self._posts.of(claim)
-        for number, post_id in (await self._delivery.find(self._question, claim.turn_id)).items():
+        found = await patiently(lambda: self._delivery.find(self._question, claim.turn_id))
+        for number, post_id in found.items():
             if number not in self._ids:
                 await self._posts.record(claim, number, post_id)
                 self._ids[number] = post_id
-        for number in sorted(number for number in self._ids if number >= keep):
-            async with self._hold.acting():
-                await self._delivery.withdraw(self._post(number))
-            await self._posts.forget(claim, number)
-            del self._ids[number]
+        self._in_doubt = False
+
+    async def _withdraw(self, number: int) -> None:
+        async with self._hold.acting():
+            await self._delivery.withdraw(self._post(number))
+        await self._posts.forget(self._hold.claim, number)
+        del self._ids[number]
+        self._shown.pop(number, None)
 
     @property
     def text(self) -> str:
@@ -145,7 +231,14 @@ class Writer:
     async def finish(self, text: str, footer: Footer) -> None:
         """Show the whole text and its footer now, and nothing afterwards. Raises DeliveryError, LeaseLost."""
         await self.close()
-        await self._show(text, footer)
+        for pause in (*_AGAIN_SECONDS, None):
+            try:
+                await patiently(lambda: self._show(text, footer))
+                return
+            except (DeliveryFailed, StoppedThere):
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
 
     async def close(self) -> None:
         """Show nothing more, once the call under way has ended: calls for one answer never overlap."""
@@ -167,28 +260,64 @@ class Writer:
             if self._closed.is_set():
                 return
             self._changed.clear()
+            pause = self._delivery.limits.seconds_between
             try:
                 await self._show(self.text or self._note, None)
+            except NotYet as error:
+                pause = max(pause, error.seconds)
+                self._changed.set()
+            except StoppedThere:
+                self._hold.stop.set()
+                return
             except DeliveryFailed as error:
                 log.warning("a change was not shown", turn=self._hold.claim.turn_id, reason=str(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), self._delivery.limits.seconds_between)
+                await asyncio.wait_for(self._closed.wait(), pause)
 
     async def _show(self, text: str, footer: Footer | None) -> None:
-        self._pages = pages(text, self._delivery.limits.characters, self._pages)
+        limits = self._delivery.limits
+        self._pages = pages(text, limits.characters, self._pages)
         parts = [page.text for page in self._pages] or [""]
-        for number, part in enumerate(parts):
-            await self._put(number, part, footer if number == len(parts) - 1 else None)
+        most = limits.posts or len(parts)
+        if len(parts) > most and (footer is None or await self._attached(text, most)):
+            parts = parts[:most]
+            footer = footer and replace(footer, attached=True)
+        for number, part in enumerate(parts[:-1]):
+            await self._put(number, part, None, full=True)
+        await self._put(len(parts) - 1, parts[-1], footer)
 
-    async def _put(self, number: int, part: str, footer: Footer | None) -> None:
-        if footer is None and self._shown.get(number) == part:
-            return
-        async with self._hold.acting():
-            post_id = await self._delivery.show(self._post(number), part, footer)
-        self._shown[number] = part
+    async def _attached(self, text: str, number: int) -> bool:
+        """Whether the whole text hangs in the thread as a file; where that cannot be, it is shown in more posts."""
+        try:
+            await self._put(number, text, None, attached=True)
+        except NotAttached as error:
+            log.warning("no file", turn=self._hold.claim.turn_id, reason=str(error))
+            return False
+        return True
+
+    async def _put(
+        self, number: int, part: str, footer: Footer | None, *, full: bool = False, attached: bool = False
+    ) -> str:
+        if footer is None and self._shown.get(number) == (part, full) and not self._in_doubt:
+            return self._ids[number]
+        if self._in_doubt:
+            await self._remember()
+        try:
+            async with self._hold.acting():
+                post = self._post(number, full=full, attached=attached)
+                post_id = await self._delivery.show(post, part, footer)
+        except PostGone as error:
+            log.info("shown in a new post", turn=self._hold.claim.turn_id, reason=str(error))
+            await self._withdraw(number)
+            return await self._put(number, part, footer, full=full, attached=attached)
+        except DeliveryUncertain:
+            self._in_doubt = self._in_doubt or number not in self._ids
+            raise
+        self._shown[number] = part, full
         if self._ids.get(number) != post_id:
             self._ids[number] = post_id
             await self._posts.record(self._hold.claim, number, post_id)
+        return post_id
 
-    def _post(self, number: int) -> Post:
-        return Post(self._question, self._hold.claim.turn_id, number, self._ids.get(number))
+    def _post(self, number: int, *, full: bool = False, attached: bool = False) -> Post:
+        return Post(self._question, self._hold.claim.turn_id, number, self._ids.get(number), full, attached)

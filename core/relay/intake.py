@@ -44,8 +44,13 @@ class Intake:
         workspace = question.thread.channel.workspace
         key = await self._workspaces.data_key(workspace)
         turn_id = uuid4().hex
-        sealed = key.seal_text(question.text, text_cell(workspace, turn_id, "question"))
-        return await self._batches.add(_row(question, turn_id, sealed))
+        sealed = {
+            "question": key.seal_text(question.text, text_cell(workspace, turn_id, "question")),
+            "reference": key.seal_text(question.reference, text_cell(workspace, turn_id, "reference"))
+            if question.reference
+            else None,
+        }
+        return await self._batches.add(_row(question, turn_id) | sealed)
 
     async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
         async def unit(connection: AsyncConnection) -> set[str]:
@@ -72,7 +77,7 @@ def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["platform"], row["workspace_id"], row["channel_id"], row["message_id"])
 
 
-def _row(question: Question, turn_id: str, sealed: bytes) -> dict[str, Any]:
+def _row(question: Question, turn_id: str) -> dict[str, Any]:
     channel = question.thread.channel
     return {
         "platform": channel.platform,
@@ -83,7 +88,6 @@ def _row(question: Question, turn_id: str, sealed: bytes) -> dict[str, Any]:
         "message_id": question.message_id,
         "position": question.order,
         "asker_id": question.asker.user_id,
-        "question": sealed,
         "asked_at": question.asked_at,
         "status": "waiting",
         "attempt": 0,

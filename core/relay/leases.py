@@ -10,15 +10,27 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Update, select, text, tuple_, update
+from sqlalchemy import LargeBinary, Update, case, literal, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, Unit, now_ms
-from core.errors import DeliveryFailed, LeaseLost
-from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope, Waiting, claim_of, claim_statement, held
+from core.errors import DeliveryUncertain, LeaseLost
+from core.relay.claims import (
+    LEASE_SECONDS,
+    Claim,
+    Ending,
+    Open,
+    Scope,
+    claim_of,
+    claim_statement,
+    held,
+    leased,
+    open_turn,
+)
 from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
@@ -26,6 +38,14 @@ TICK_SECONDS = 3.0  # between two renewals
 MOST_FAILURES = 3
 _PER_WORKSPACE = 50  # answers of one workspace that run at once
 _CLAIM_LOCK = 0x636C6169
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What became of a turn since it was claimed."""
+
+    stop_requested: bool
+    revision: int
 
 
 class Hold:
@@ -38,6 +58,10 @@ class Hold:
         self.ending = False  # the outcome is being recorded: the fence alone decides now
         self._clock = clock
         self._since = since
+
+    def moved(self, thread: ThreadRef) -> None:
+        """The claim's thread has its own id now."""
+        self.claim = replace(self.claim, thread=thread)
 
     def renewed(self, since: float) -> None:
         """The lease counts from `since`, taken before the statement was sent."""
@@ -52,14 +76,14 @@ class Hold:
     async def acting(self) -> AsyncIterator[None]:
         """`check`, then bound a visible act by what is left of the lease: it must not land in somebody else's time.
 
-        Raises LeaseLost, and DeliveryFailed where the act took too long.
+        Raises LeaseLost, and DeliveryUncertain where the act took too long.
         """
         self.check()
         try:
             async with asyncio.timeout(LEASE_SECONDS - (self._clock() - self._since)):
                 yield
         except TimeoutError:
-            raise DeliveryFailed("it took longer than the lease allows") from None
+            raise DeliveryUncertain("it took longer than the lease allows") from None
 
 
 class Leases:
@@ -80,18 +104,24 @@ class Leases:
 
         return await self._database.write(unit)
 
-    async def renew(self, worker: str, claims: Collection[Claim]) -> dict[str, bool]:
-        """Prolong these leases. Of those still ours: turn id → whether it was asked to stop."""
+    async def reachable(self) -> None:
+        """Raise DatabaseError unless the queue can be read."""
+        async with self._database.reading() as connection:
+            await connection.execute(select(TurnRow.turn_id).limit(1))
+
+    async def renew(self, worker: str, claims: Collection[Claim]) -> dict[str, Renewed]:
+        """Prolong these leases. Of those still ours: turn id → what became of it."""
         ours = tuple_(TurnRow.turn_id, TurnRow.attempt).in_([(claim.turn_id, claim.attempt) for claim in claims])
         statement = (
             update(TurnRow)
             .where(TurnRow.status == "running", TurnRow.worker == worker, ours)
             .values(lease_until=now_ms() + int(LEASE_SECONDS * 1000))
-            .returning(TurnRow.turn_id, TurnRow.stop_requested)
+            .returning(TurnRow.turn_id, TurnRow.stop_requested, TurnRow.revision)
         )
 
-        async def unit(connection: AsyncConnection) -> dict[str, bool]:
-            return {row.turn_id: row.stop_requested for row in await connection.execute(statement)}
+        async def unit(connection: AsyncConnection) -> dict[str, Renewed]:
+            rows = await connection.execute(statement)
+            return {row.turn_id: Renewed(row.stop_requested, row.revision) for row in rows}
 
         return await self._database.write(unit)
 
@@ -124,20 +154,28 @@ class Leases:
 
         async def unit(connection: AsyncConnection) -> None:
             for claim in claims:
-                await connection.execute(update(TurnRow).where(held(claim)).values(_waiting_again()))
+                await connection.execute(update(TurnRow).where(leased(claim)).values(_waiting_again()))
             await self._database.announce(connection)
 
         await self._database.write(unit)
 
-    async def behind(self, claim: Claim) -> list[Waiting]:
+    async def move(self, claim: Claim, thread: ThreadRef) -> None:
+        """Put the turn into the thread that its own question began."""
+        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(thread_id=thread.thread_id)))
+
+    async def keep_context(self, claim: Claim, sealed: bytes) -> None:
+        """Store what stood around the question: a redo, and every later question of the thread, is asked with it."""
+        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=sealed)))
+
+    async def behind(self, claim: Claim) -> list[Open]:
         """The thread's other open turns, in order."""
         statement = (
-            select(TurnRow.turn_id, TurnRow.question, TurnRow.attempt)
+            select(TurnRow.__table__)
             .where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting", TurnRow.turn_id != claim.turn_id)
             .order_by(TurnRow.position, TurnRow.message_id)
         )
         async with self._database.reading() as connection:
-            return [Waiting(row.turn_id, row.question, row.attempt) for row in await connection.execute(statement)]
+            return [open_turn(row) for row in await connection.execute(statement)]
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
         """Record the one outcome of this turn, and of the turns its answer covers, in one commit.
@@ -145,8 +183,12 @@ class Leases:
         May be repeated where its reply was lost.
         """
         done = {"status": ending.outcome.value, "repository": ending.repository, "finished_at": datetime.now(UTC)}
-        own = update(TurnRow).where(held(claim))
-        own = own.values(done | {"answer": ending.sealed_answer, "model": ending.model} | _FREE)
+        kept = TurnRow.erased_at.is_(None)
+        texts = {
+            "answer": case((kept, literal(ending.sealed_answer, LargeBinary()))),
+            "reference": case((kept, TurnRow.reference)),
+        }
+        own = update(TurnRow).where(held(claim)).values(done | texts | {"model": ending.model} | _FREE)
         recorded = select(TurnRow.turn_id).where(
             of_turn(TurnRow, claim.workspace, claim.turn_id),
             TurnRow.attempt == claim.attempt,

@@ -122,7 +122,8 @@ class Worker:
         try:
             outcome = await self._answering.answer(hold)
         except LeaseLost:
-            log.warning("another worker took over", turn=claim.turn_id)
+            log.warning("another worker took over, or the question was edited", turn=claim.turn_id)
+            hold.lost.set()
         except DatabaseError as error:
             log.warning("put back", turn=claim.turn_id, reason=str(error))
             await self._retry(claim)
@@ -137,7 +138,14 @@ class Worker:
         finally:
             if self._running.get(claim.turn_id, (None,))[0] is hold:
                 del self._running[claim.turn_id]
+            if hold.lost.is_set():
+                await self._give_back(hold.claim)
             self.wake()
+
+    async def _give_back(self, claim: Claim) -> None:
+        """A turn that is still ours was edited: it is answered anew. One that is not stays as it is."""
+        with contextlib.suppress(AskrepoError):
+            await self._leases.hand_back([claim])
 
     async def _retry(self, claim: Claim) -> None:
         """Where even that fails, the lease runs out and the turn is freed."""
@@ -163,9 +171,10 @@ class Worker:
         since = self._clock()
         kept = await self._leases.renew(self.name, [hold.claim for hold, _ in held.values()])
         for turn_id, (hold, task) in held.items():
-            if turn_id in kept:
+            renewed = kept.get(turn_id)
+            if renewed is not None and renewed.revision == hold.claim.revision:
                 hold.renewed(since)
-                if kept[turn_id]:
+                if renewed.stop_requested:
                     hold.stop.set()
             elif not hold.ending:
                 hold.lost.set()

@@ -23,7 +23,7 @@ ASK = ("console", "--ask", "what is it?")
     ("settings", "words"),
     [
         ({"ASKREPO_CHAT_URL": "chat.example.com"}, ("ASKREPO_CHAT_URL", "https://")),
-        ({"ASKREPO_CHAT_URL": "https://user:s3cretword@chat.example.com"}, ("ASKREPO_CHAT_URL", "ASKREPO_CHAT_TOKEN")),
+        ({"ASKREPO_CHAT_URL": "https://user:s3cretword@chat.example.com"}, ("ASKREPO_CHAT_URL", "password")),
         ({"ASKREPO_CHAT_PATH": "chat"}, ("ASKREPO_CHAT_PATH", "/chat")),
         ({"ASKREPO_CHAT_TOKEN": "two s3cretword"}, ("ASKREPO_CHAT_TOKEN", "white space")),
         ({"ASKREPO_CHAT_TEMPERATURE": "hot"}, ("ASKREPO_CHAT_TEMPERATURE",)),

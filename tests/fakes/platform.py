@@ -21,6 +21,7 @@ class Shown:
     number: int
     text: str
     footer: Footer | None = None
+    attached: bool = False
 
 
 @dataclass
@@ -28,6 +29,7 @@ class FakePlatform:
     """Threads of posts and notices."""
 
     characters: int = 2_000
+    most_posts: int | None = None
     readable: bool = True  # whether `find` is allowed to see anything; some platforms forbid reading threads
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     notices: dict[ThreadRef, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -64,7 +66,7 @@ class Connection:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self._platform.characters, 0.0)
+        return Limits(self._platform.characters, 0.0, self._platform.most_posts)
 
     async def survey(self, question: Question, *, first: bool) -> Surroundings:
         async with self._call("survey", question.message_id):
@@ -73,12 +75,15 @@ class Connection:
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         async with self._call("show", post.turn_id):
-            shown = self._platform.posts[post.question.thread]
+            thread = post.question.thread
+            post_id = post.post_id or f"post-{len(self._platform.texts)}"
+            if post.number == ECHO and thread.thread_id == post.question.message_id:
+                thread = replace(thread, thread_id=post_id)  # it begins a thread
+            shown = self._platform.posts[thread]
             assert post.attached or len(text) <= self._platform.characters, "msg_too_long"
             assert post.post_id is None or post.post_id in shown, "message_not_found"
             assert post.number in {0, ECHO} or text.strip(), "no_text"
-            post_id = post.post_id or f"post-{len(self._platform.texts)}"
-            shown[post_id] = Shown(post.turn_id, post.number, text, footer)
+            shown[post_id] = Shown(post.turn_id, post.number, text, footer, post.attached)
             self._platform.texts.append(text)
         return post_id
 

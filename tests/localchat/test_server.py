@@ -17,7 +17,7 @@ from core.chat.contract import Message
 from core.errors import AskrepoError, ServerError, UnknownRepository
 from core.localchat.app import Desk
 from core.localchat.repos import Repositories
-from core.localchat.server import listening, serving
+from core.localchat.server import desk_open, serving
 from tests.localchat.asking import Asker, content, events
 
 NAME = "example.org/o/n"
@@ -42,7 +42,7 @@ class Slow:
 
 @contextlib.asynccontextmanager
 async def at(desk: Desk) -> AsyncIterator[Asker]:
-    async with listening(desk, host="127.0.0.1", port=0) as url, httpx.AsyncClient() as client:
+    async with desk_open(desk, host="127.0.0.1", port=0) as url, httpx.AsyncClient() as client:
         yield Asker(client, url, NAME)
 
 
@@ -151,8 +151,8 @@ async def test_shutting_down_ends_open_streams_and_says_so() -> None:
     seen = []
     async with contextlib.AsyncExitStack() as client, contextlib.AsyncExitStack() as server:
         connection = await client.enter_async_context(httpx.AsyncClient())
-        first = Asker(connection, await server.enter_async_context(listening(desk, host="127.0.0.1", port=0)), NAME)
-        second = Asker(connection, await server.enter_async_context(listening(other, host="127.0.0.1", port=0)), NAME)
+        first = Asker(connection, await server.enter_async_context(desk_open(desk, host="127.0.0.1", port=0)), NAME)
+        second = Asker(connection, await server.enter_async_context(desk_open(other, host="127.0.0.1", port=0)), NAME)
         waiting = asyncio.create_task(second.post("q"))
         await whole.started.wait()
         lines = await client.enter_async_context(streaming(first))
@@ -170,7 +170,7 @@ async def test_a_client_that_does_not_read_cannot_hold_the_shutdown_up(tmp_path:
     slow = Slow()
     slow.outcome.set_result("x" * 30_000_000)
     async with asyncio.timeout(30):
-        async with listening(Desk(slow, token=None), host="127.0.0.1", port=0) as url:
+        async with desk_open(Desk(slow, token=None), host="127.0.0.1", port=0) as url:
             reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1)
             body = b'{"messages":[{"role":"user","content":"q"}],"model":"m","stream":false}'
             head = f"POST /chat?repo_name={NAME} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
 from core.chat.client import ChatClient, Deadlines, Service
 from core.cipher import Keyring
@@ -20,7 +21,9 @@ from core.relay.answering import Answering
 from core.relay.claims import Scope
 from core.relay.intake import Intake
 from core.relay.leases import Leases
+from core.relay.planning import Planning
 from core.relay.posts import Posts
+from core.relay.revisions import Revisions
 from core.relay.worker import Worker
 from core.secret import Secret
 from core.tables import TurnRow
@@ -70,15 +73,26 @@ class Process:
         self.leases = Leases(self.database)
         deadlines = Deadlines(connect=5, first_token=5, silence=5, total=20)
         self.client = ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
+        deliveries = {"slack": self.platform.connect(self.step)}
+        self.preferences = Preferences(self.database, workspaces)
+        self.revisions = Revisions(self.database, workspaces)
+        planning = Planning(
+            leases=self.leases,
+            history=self.history,
+            mappings=self.mappings,
+            tokens=self.tokens,
+            preferences=self.preferences,
+            deliveries=deliveries,
+        )
         answering = Answering(
             leases=self.leases,
             posts=Posts(self.database),
             history=self.history,
-            mappings=self.mappings,
+            planning=planning,
             tokens=self.tokens,
             client=self.client,
             model="gpt-4o",
-            deliveries={"slack": self.platform.connect(self.step)},
+            deliveries=deliveries,
         )
         self.worker = Worker(self.leases, answering, Scope(("slack",)))
         self.intake = Intake(self.database, workspaces, self.worker.wake)

@@ -13,7 +13,7 @@ from core.database import Database, now_ms
 from core.errors import LeaseLost
 from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope
 from core.relay.intake import Intake
-from core.relay.leases import Hold, Leases
+from core.relay.leases import Hold, Leases, Renewed
 from core.relay.posts import Posts
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -95,7 +95,7 @@ async def test_a_dead_workers_turn_is_taken_over_and_its_late_words_are_refused(
             await late
     assert await leases.renew("dead", [dead]) == {}
     await leases.hand_back([dead])
-    assert await leases.renew("alive", [alive]) == {alive.turn_id: False}
+    assert await leases.renew("alive", [alive]) == {alive.turn_id: Renewed(False, 0)}
     assert await posts.of(alive) == {0: "post-1"}
     await leases.finish(alive, ANSWERED)
     await leases.finish(alive, ANSWERED)  # as after a lost reply
@@ -134,8 +134,8 @@ async def test_stop_ends_what_waits_and_reaches_the_worker(intake: Intake, lease
     claims = {claim.thread: claim for claim in await leases.claim("a", ALL, 10)}
     assert await leases.stop(thread()) == 2
     assert await leases.renew("a", claims.values()) == {
-        claims[thread()].turn_id: True,
-        claims[thread("2")].turn_id: False,
+        claims[thread()].turn_id: Renewed(True, 0),
+        claims[thread("2")].turn_id: Renewed(False, 0),
     }
     assert await statuses(database) == ["running", "running", "stopped", "waiting"]
     await let_leases_end(database)

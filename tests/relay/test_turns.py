@@ -195,13 +195,14 @@ async def test_a_place_that_is_gone_ends_the_turn_without_a_storm(
 
     async def gone(name: str) -> None:
         calls.append(name)
-        raise PlaceGone("kicked")
+        if name in {"before show", "before tell"}:
+            raise PlaceGone("kicked")
 
     process = Process(database, keyring, platform, chat.url, step=gone)
     await process.map(HERE.channel)
     async with process.running():
         assert await process.ask(question(within=HERE)) == "failed"
-    assert calls == ["before show"]
+    assert calls == ["before survey", "after survey", "before show", "before tell"]
 
 
 async def test_shutting_down_hands_the_question_over(

@@ -1,0 +1,41 @@
+"""Trying a repository and a token out, by the cheapest question there is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+from core.chat.client import ChatClient, Message
+from core.chat.progress import Delta, Finished, Reason, Waiting
+from core.errors import ChatError, ChatTimeout, Deadline, RateLimited, RepositoryIndexing, ServiceUnavailable
+from core.secret import Secret
+
+_SECONDS = 15.0
+_WAITS: dict[Reason, type[ChatError]] = {
+    Reason.RATE_LIMITED: RateLimited,
+    Reason.INDEXING: RepositoryIndexing,
+    Reason.UNAVAILABLE: ServiceUnavailable,
+}
+
+
+async def check(
+    client: ChatClient, repository: str, token: Secret | None, *, model: str | None = None, seconds: float = _SECONDS
+) -> ChatError | None:
+    """What the service has against answering about `repository` with this token; None: nothing.
+
+    One question is sent, and broken off at the first word of its answer, or after so many seconds.
+    """
+    ping = [Message(role="user", content="ping")]
+    try:
+        async with asyncio.timeout(seconds), aclosing(client.ask(repository, ping, token, model=model)) as answer:
+            async for progress in answer:
+                match progress:
+                    case Delta() | Finished():
+                        return None
+                    case Waiting(_, reason):
+                        return _WAITS[reason]()
+    except ChatError as error:
+        return error
+    except TimeoutError:
+        return ChatTimeout(Deadline.FIRST_TOKEN, seconds)
+    return None

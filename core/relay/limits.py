@@ -1,0 +1,151 @@
+"""How many calls of one kind may be made in a workspace, by all processes together.
+
+A generic cell rate algorithm (ITU-T I.371) on one row per workspace and kind of call: `free_at` is when the next call
+would be due if nobody had paused. Whoever reserves gets the next slot in order, so callers that hold one reservation
+at a time share fairly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import ColumnElement, case, inspect, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.batches import Batches
+from core.conversation.values import WorkspaceRef
+from core.database import Database, now_ms
+from core.errors import AllowanceSpent
+from core.scope import in_workspace
+from core.tables import AllowanceRow
+from core.workspaces import Workspaces
+
+FURTHEST_SECONDS = 600.0  # nothing is reserved further ahead
+_GROUP = 256  # reservations that share one transaction at most
+_HELD = " (held back)"  # the name of a row that says until when nothing of this kind is called
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Kind:
+    """What a reservation draws on. Times are milliseconds."""
+
+    platform: str
+    workspace_id: str
+    name: str
+    interval: int
+    saved: int  # how far behind a pause may leave `free_at`: the burst
+    furthest: int  # how far ahead a slot may be
+
+
+class Allowances:
+    """The budgets of calls of this installation. Every method raises DatabaseError.
+
+    In any span no more than `burst` plus `per_minute` times the span is handed out, whatever the number of processes.
+    A reservation that is not used, because its caller was cancelled, is lost.
+    """
+
+    def __init__(self, database: Database, workspaces: Workspaces) -> None:
+        self._database = database
+        self._workspaces = workspaces
+        self._batches = Batches[_Kind, float](self._reserve, _GROUP)
+
+    async def reserve(
+        self,
+        workspace: WorkspaceRef,
+        name: str,
+        *,
+        per_minute: float,
+        burst: int,
+        within: float = FURTHEST_SECONDS,
+    ) -> float:
+        """Reserve the next call of this kind; the seconds until it may be made, 0.0 for now.
+
+        Raises AllowanceSpent, and reserves nothing, where the next free slot is more than `within` seconds ahead.
+        """
+        interval = math.ceil(60_000 / per_minute)
+        await self._workspaces.data_key(workspace)  # the workspace is recorded on first sight
+        return await self._batches.add(
+            _Kind(
+                **asdict(workspace),
+                name=name,
+                interval=interval,
+                saved=(burst - 1) * interval,
+                furthest=int(within * 1000),
+            )
+        )
+
+    async def wait(self, workspace: WorkspaceRef, name: str, *, per_minute: float, burst: int) -> None:
+        """Return when a call of this kind may be made. Raises AllowanceSpent.
+
+        Whoever waited while the calls were held back gives its slot up and reserves another.
+        """
+        while seconds := await self.reserve(workspace, name, per_minute=per_minute, burst=burst):
+            await asyncio.sleep(seconds)
+            if not await self.held_back(workspace, name):
+                return
+
+    async def hold_back(self, workspace: WorkspaceRef, name: str, seconds: float) -> None:
+        """Let nobody make calls of this kind for so many seconds, because the platform said so."""
+        until = now_ms() + math.ceil(seconds * 1000)
+
+        async def unit(connection: AsyncConnection) -> None:
+            for row in (name, name + _HELD):
+                await connection.execute(
+                    self._database.insert(AllowanceRow)
+                    .values(**asdict(workspace), name=row, free_at=until)
+                    .on_conflict_do_update(
+                        index_elements=inspect(AllowanceRow).primary_key, set_={"free_at": _later(until)}
+                    )
+                )
+
+        await self._workspaces.data_key(workspace)
+        await self._database.write(unit)
+
+    async def held_back(self, workspace: WorkspaceRef, name: str) -> bool:
+        """Whether the platform has asked for a pause that is not over."""
+        held = select(AllowanceRow.free_at > now_ms()).where(
+            in_workspace(AllowanceRow, workspace), AllowanceRow.name == name + _HELD
+        )
+        async with self._database.reading() as connection:
+            return bool((await connection.execute(held)).scalar_one_or_none())
+
+    async def _reserve(self, kinds: Sequence[_Kind]) -> Sequence[float | BaseException]:
+        async def unit(connection: AsyncConnection) -> dict[_Kind, list[float | BaseException]]:
+            # in one order everywhere: two processes must not wait for each other's rows in a ring
+            return {kind: await self._granted(connection, kind, kinds.count(kind)) for kind in sorted(set(kinds))}
+
+        slots = {kind: iter(each) for kind, each in (await self._database.write(unit)).items()}
+        return [next(slots[kind]) for kind in kinds]
+
+    async def _granted(self, connection: AsyncConnection, kind: _Kind, number: int) -> list[float | BaseException]:
+        """So many slots, the earliest first; where only near ones are wanted, each is looked at by itself."""
+        if kind.furthest >= FURTHEST_SECONDS * 1000:
+            return await self._slots(connection, kind, number)
+        return [slot for _ in range(number) for slot in await self._slots(connection, kind, 1)]
+
+    async def _slots(self, connection: AsyncConnection, kind: _Kind, number: int) -> list[float | BaseException]:
+        """So many slots, the earliest first; all or none."""
+        taken, earliest = number * kind.interval, now_ms() - kind.saved
+        furthest = now_ms() + kind.furthest
+        statement = (
+            self._database.insert(AllowanceRow)
+            .values(platform=kind.platform, workspace_id=kind.workspace_id, name=kind.name, free_at=earliest + taken)
+            .on_conflict_do_update(
+                index_elements=inspect(AllowanceRow).primary_key,
+                set_={"free_at": _later(earliest) + taken},
+                where=AllowanceRow.free_at <= furthest,
+            )
+            .returning(AllowanceRow.free_at, now_ms().label("now"))
+        )
+        row = (await connection.execute(statement)).one_or_none()
+        if row is None:
+            return [AllowanceSpent(kind.name, kind.furthest / 1000) for _ in range(number)]
+        first = row.free_at - taken - row.now
+        return [max(0, first + place * kind.interval) / 1000 for place in range(number)]
+
+
+def _later(than: ColumnElement[int]) -> ColumnElement[int]:
+    return case((AllowanceRow.free_at > than, AllowanceRow.free_at), else_=than)

@@ -1,0 +1,153 @@
+"""What becomes of a question after it was asked: its author edits or deletes it, or has it answered once more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation.history import text_cell
+from core.conversation.values import ChannelRef, Outcome, Question, ThreadRef, WorkspaceRef
+from core.database import Database, now_ms
+from core.scope import in_channel, in_thread, in_workspace, of_turn
+from core.tables import TurnRow
+from core.workspaces import Workspaces
+
+_ENDED = tuple(outcome.value for outcome in Outcome)
+_OPEN = ("waiting", "running")
+
+
+class Revised(StrEnum):
+    """What an edit came to."""
+
+    UNKNOWN = "unknown"  # no question of ours
+    SAME = "same"  # its words did not change
+    REPLACED = "replaced"  # it is, or will be, answered as it is now
+    ANSWERED = "answered"  # it had its outcome already; it can be asked again
+
+
+class Revisions:
+    """Changes to stored questions. Every method raises DatabaseError."""
+
+    def __init__(self, database: Database, workspaces: Workspaces) -> None:
+        self._database = database
+        self._workspaces = workspaces
+
+    async def revise(self, question: Question) -> tuple[Revised, str]:
+        """Replace the text of a stored question, found by its natural key; what that came to, and the turn's id.
+
+        One that is being answered is answered anew, in the same place: the running attempt ends at its next write.
+        """
+        workspace = question.thread.channel.workspace
+        key = await self._workspaces.data_key(workspace)
+
+        async def unit(connection: AsyncConnection) -> tuple[Revised, str]:
+            found = select(TurnRow.turn_id, TurnRow.status, TurnRow.question).where(
+                _at(question.thread.channel, question.message_id), TurnRow.erased_at.is_(None)
+            )
+            row = (await connection.execute(found.with_for_update())).one_or_none()
+            if row is None:
+                return Revised.UNKNOWN, ""
+            cell = text_cell(workspace, row.turn_id, "question")
+            if key.open_text(row.question, cell) == question.text:
+                return Revised.SAME, row.turn_id
+            await connection.execute(
+                update(TurnRow)
+                .where(of_turn(TurnRow, workspace, row.turn_id))
+                .values(question=key.seal_text(question.text, cell), revision=TurnRow.revision + 1)
+            )
+            return (Revised.REPLACED if row.status in _OPEN else Revised.ANSWERED), row.turn_id
+
+        return await self._database.write(unit)
+
+    async def erase(self, channel: ChannelRef, message_id: str) -> ThreadRef | None:
+        """Forget all text of a question, and stop it where it is still open; the thread it was asked in, if any."""
+        workspace = channel.workspace
+        key = await self._workspaces.data_key(workspace)
+
+        async def unit(connection: AsyncConnection) -> ThreadRef | None:
+            here = _at(channel, message_id)
+            row = (
+                await connection.execute(select(TurnRow.turn_id, TurnRow.thread_id).where(here).with_for_update())
+            ).one_or_none()
+            if row is None:
+                return None
+            untouched = and_(TurnRow.status == "waiting", TurnRow.attempt == 0)
+            await connection.execute(
+                update(TurnRow)
+                .where(of_turn(TurnRow, workspace, row.turn_id))
+                .values(
+                    question=key.seal_text("", text_cell(workspace, row.turn_id, "question")),
+                    reference=case((TurnRow.status.in_(_OPEN), TurnRow.reference)),  # to show that it stopped
+                    context=None,
+                    answer=None,
+                    erased_at=datetime.now(UTC),
+                    status=case((untouched, Outcome.STOPPED.value), else_=TurnRow.status),
+                    stop_requested=TurnRow.status.in_(_OPEN),
+                    due_at=now_ms(),
+                )
+            )
+            return ThreadRef(channel, row.thread_id)
+
+        return await self._database.write(unit)
+
+    async def again(self, workspace: WorkspaceRef, turn_id: str) -> bool:
+        """Put a turn that has ended back in the queue, with the turns its answer covered; False if it has not ended.
+
+        Its answer is shown anew in the posts it has. A question that was deleted is not asked again.
+        """
+        concerned = and_(
+            in_workspace(TurnRow, workspace), or_(TurnRow.turn_id == turn_id, TurnRow.answered_with == turn_id)
+        )
+
+        async def unit(connection: AsyncConnection) -> bool:
+            ended = TurnRow.status.in_(_ENDED)
+            lead = (
+                await connection.execute(
+                    select(TurnRow.turn_id)
+                    .where(of_turn(TurnRow, workspace, turn_id), ended, TurnRow.erased_at.is_(None))
+                    .with_for_update()
+                )
+            ).scalar_one_or_none()
+            if lead is None:
+                return False
+            await connection.execute(
+                update(TurnRow)
+                .where(concerned, ended, TurnRow.erased_at.is_(None))
+                .values(
+                    status="waiting",
+                    due_at=now_ms(),
+                    failures=0,
+                    stop_requested=False,
+                    answer=None,
+                    answered_with=None,
+                    finished_at=None,
+                )
+            )
+            await self._database.announce(connection)
+            return True
+
+        return await self._database.write(unit)
+
+    async def leading(self, workspace: WorkspaceRef, turn_id: str) -> str:
+        """The turn whose answer covers this one."""
+        found = select(TurnRow.answered_with).where(of_turn(TurnRow, workspace, turn_id))
+        async with self._database.reading() as connection:
+            return (await connection.execute(found)).scalar_one_or_none() or turn_id
+
+    async def newest_ended(self, thread: ThreadRef) -> str | None:
+        """The newest turn of the thread that has ended with an answer of its own."""
+        found = (
+            select(TurnRow.turn_id)
+            .where(in_thread(TurnRow, thread), TurnRow.status.in_(_ENDED), TurnRow.answered_with.is_(None))
+            .order_by(TurnRow.position.desc(), TurnRow.message_id.desc())
+            .limit(1)
+        )
+        async with self._database.reading() as connection:
+            return (await connection.execute(found)).scalar_one_or_none()
+
+
+def _at(channel: ChannelRef, message_id: str) -> ColumnElement[bool]:
+    return and_(in_channel(TurnRow, channel), TurnRow.message_id == message_id)

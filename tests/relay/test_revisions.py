@@ -1,0 +1,240 @@
+"""Edited, deleted, asked again; questions without a post of their own; the platform's pace and its doubts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from core.channels.access import Audience, Standing
+from core.cipher import Keyring
+from core.conversation.values import UNSAID, ThreadRef
+from core.database import Database
+from core.errors import DeliveryUncertain, NotYet
+from core.relay.delivery import ECHO, Surroundings
+from core.relay.revisions import Revised
+from core.tables import TurnRow
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.fakes.platform import FakePlatform
+from tests.relay.house import Process
+from tests.relay.places import question, thread
+
+HERE = thread(platform="slack")
+ENDLESS = ["endless "] * 10_000
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[FakeChat]:
+    async with FakeChat(token="process-token-1234") as fake:
+        yield fake
+
+
+@pytest.fixture
+def platform() -> FakePlatform:
+    return FakePlatform()
+
+
+@pytest.fixture
+async def process(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> AsyncIterator[Process]:
+    made = Process(database, keyring, platform, chat.url)
+    await made.map(HERE.channel)
+    async with made.running():
+        yield made
+
+
+async def texts_kept(database: Database) -> list[bool]:
+    """Of every turn, whether anything of its answer, reference or context is stored."""
+    async with database.reading() as connection:
+        rows = await connection.execute(select(TurnRow.answer, TurnRow.context, TurnRow.reference))
+        return [any(each is not None for each in row) for row in rows]
+
+
+async def test_an_edited_question_that_is_being_answered_is_answered_anew_in_its_post(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("About the old.\n", *ENDLESS, delay=0.02), says("About the new."))
+    accepted = await process.intake.accept(question("Old?", within=HERE))
+    assert accepted.turn_id is not None
+    ended = process.worker.outcome(accepted.turn_id)
+    await platform.until(lambda: any("old" in post.text for post in platform.visible(HERE)))
+    assert await process.revisions.revise(question("New?", within=HERE)) == (Revised.REPLACED, accepted.turn_id)
+    assert await ended == "answered"
+    (post,) = platform.visible(HERE)
+    assert post.text == "About the new."
+    assert [request.question for request in chat.requests] == ["Old?", "New?"]
+
+
+async def test_an_edit_of_an_answered_question_is_told_and_changes_what_is_asked_again(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("First."), says("Second."))
+    await process.ask(question("Old?", within=HERE))
+    assert (await process.revisions.revise(question("Old?", within=HERE)))[0] is Revised.SAME
+    revised, turn_id = await process.revisions.revise(question("New?", within=HERE))
+    assert revised is Revised.ANSWERED
+    ended = process.worker.outcome(turn_id)
+    assert await process.revisions.again(HERE.channel.workspace, turn_id)
+    assert await ended == "answered"
+    (post,) = platform.visible(HERE)
+    assert post.text == "Second."
+    assert chat.requests[-1].json["messages"] == [{"role": "user", "content": "New?"}]
+
+
+async def test_an_edit_of_what_was_never_asked(process: Process) -> None:
+    assert await process.revisions.revise(question(within=HERE)) == (Revised.UNKNOWN, "")
+
+
+async def test_a_question_asked_again_knows_nothing_of_what_came_after_it(process: Process, chat: FakeChat) -> None:
+    chat.will(says("One."), says("Two."), says("One again."))
+    await process.ask(question("First?", at=1, within=HERE))
+    await process.ask(question("Second?", at=2, within=HERE))
+    first = (await process.history.turns(HERE))[0].turn_id
+    ended = process.worker.outcome(first)
+    assert await process.revisions.again(HERE.channel.workspace, first)
+    await ended
+    assert chat.requests[-1].json["messages"] == [{"role": "user", "content": "First?"}]
+
+
+async def test_what_is_open_is_not_asked_again(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
+    chat.will(says(*ENDLESS, delay=0.02))
+    accepted = await process.intake.accept(question(within=HERE))
+    assert accepted.turn_id is not None
+    await platform.until(lambda: any("endless" in post.text for post in platform.visible(HERE)))
+    assert not await process.revisions.again(HERE.channel.workspace, accepted.turn_id)
+    assert not await process.revisions.again(HERE.channel.workspace, "unknown")
+    await process.worker.stop(HERE)
+
+
+async def test_a_deleted_question_is_stopped_and_nothing_of_it_is_kept(
+    process: Process, platform: FakePlatform, chat: FakeChat, database: Database
+) -> None:
+    platform.surroundings = replace(platform.surroundings, context="Earlier: a secret.")
+    chat.will(says("The secret is ", *ENDLESS, delay=0.02))
+    accepted = await process.intake.accept(replace(question(within=HERE), reference="where it was asked"))
+    assert accepted.turn_id is not None
+    ended = process.worker.outcome(accepted.turn_id)
+    await platform.until(lambda: any("secret" in post.text for post in platform.visible(HERE)))
+    assert await process.revisions.erase(HERE.channel, question(within=HERE).message_id) == HERE
+    assert await ended == "stopped"
+    assert await texts_kept(database) == [False]
+    (turn,) = await process.history.turns(HERE)
+    assert turn.question.text == ""
+    assert not await process.revisions.again(HERE.channel.workspace, accepted.turn_id)
+
+
+async def test_a_deleted_question_leaves_the_conversation(process: Process, chat: FakeChat) -> None:
+    chat.will(says("One."), says("Two."))
+    await process.ask(question("First?", at=1, within=HERE))
+    await process.revisions.erase(HERE.channel, question(at=1, within=HERE).message_id)
+    await process.ask(question("Second?", at=2, within=HERE))
+    assert chat.requests[-1].json["messages"] == [{"role": "user", "content": "Second?"}]
+
+
+async def test_a_question_without_a_post_is_shown_and_begins_a_thread(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("So."), says("And so."))
+    nowhere = ThreadRef(HERE.channel, f"{UNSAID}1")
+    assert await process.ask(question("How?", within=nowhere, message_id=f"{UNSAID}1")) == "answered"
+    (begun,) = [place for place, posts in platform.posts.items() if posts and place != nowhere]
+    echo, answer = platform.visible(begun)
+    assert (echo.number, echo.text, answer.text) == (ECHO, "How?", "So.")
+    await process.ask(question("And then?", at=2, within=begun))
+    assert [message["content"] for message in chat.requests[-1].json["messages"]] == ["How?", "So.", "And then?"]
+
+
+async def test_what_stood_around_the_first_question_goes_with_every_later_one(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("One."), says("Two."))
+    platform.surroundings = replace(platform.surroundings, context="Earlier: it broke.", remarks=("Not all was read.",))
+    await process.ask(question("Why?", at=1, within=HERE))
+    await process.ask(question("Since when?", at=2, within=HERE))
+    first, *_ = chat.requests[-1].json["messages"]
+    assert first["content"] == "Why?\n\nEarlier: it broke."
+    assert platform.visible(HERE)[0].text == "One.\n\nNot all was read."
+
+
+async def test_who_may_not_ask_is_told_so_and_nothing_is_sent(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    platform.surroundings = Surroundings(Standing.GUEST, Audience.PRIVATE)
+    assert await process.ask(question(at=1, within=HERE)) == "refused"
+    platform.surroundings = Surroundings(Standing.UNKNOWN, Audience.PRIVATE)
+    assert await process.ask(question(at=2, within=HERE)) == "refused"
+    assert (len(platform.notices[HERE]), platform.visible(HERE), chat.requests) == (2, [], [])
+
+
+async def test_a_place_that_more_people_can_read_is_suspended_until_somebody_confirms(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    assert await process.ask(question(at=1, within=HERE)) == "answered"
+    platform.surroundings = Surroundings(Standing.MEMBER, Audience.PUBLIC)
+    assert await process.ask(question(at=2, within=HERE)) == "refused"
+    platform.surroundings = Surroundings(Standing.MEMBER, Audience.PRIVATE)
+    assert await process.ask(question(at=3, within=HERE)) == "refused"
+    platform.surroundings = Surroundings(Standing.MEMBER, Audience.PUBLIC)
+    await process.mappings.confirm(HERE.channel, actor="U0")
+    assert await process.ask(question(at=4, within=HERE)) == "answered"
+    assert len(chat.requests) == 2
+
+
+async def test_what_the_pace_does_not_allow_yet_is_shown_later_with_newer_text(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("One. ", "Two. ", "Three.", delay=0.01))
+    shows = 0
+
+    async def step(name: str) -> None:
+        nonlocal shows
+        if name == "before show":
+            shows += 1
+            if shows % 2:
+                raise NotYet(0.05)
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question(within=HERE)) == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["One. Two. Three."]
+
+
+async def test_after_a_doubt_it_looks_before_it_posts(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    platform.characters = 300
+    chat.will(says(*[f"Paragraph {number} of the answer.\n\n" for number in range(40)]))
+    doubts = iter([False, True, False, True])
+
+    async def step(name: str) -> None:
+        if name == "after show" and next(doubts, False):
+            raise DeliveryUncertain("the reply was lost")
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question(within=HERE)) == "answered"
+    shown = platform.visible(HERE)
+    assert [post.number for post in shown] == list(range(len(shown)))
+    assert "".join(post.text for post in shown).count("Paragraph") == 40
+
+
+async def test_an_answer_of_too_many_posts_is_attached_as_a_file(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    platform.characters, platform.most_posts = 300, 3
+    whole = "".join(f"Paragraph {number} of the answer.\n\n" for number in range(60))
+    chat.will(says(whole))
+    assert await process.ask(question(within=HERE)) == "answered"
+    posts = {post.number: post for post in platform.visible(HERE)}
+    assert sorted(posts) == [0, 1, 2, 3]
+    assert posts[3].attached
+    assert posts[3].text == whole
+    assert posts[2].footer is not None
+    assert posts[2].footer.attached
+    assert whole.startswith(posts[0].text)
