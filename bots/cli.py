@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from bots import operator
+from bots import operator, running
 from bots.console.app import Options, Session
 from bots.console.desk import desk
 from bots.console.journal import journal
@@ -20,6 +20,7 @@ from bots.console.lock import ThreadLocks
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
 from bots.operator import Where
+from bots.slack.manifest import manifest
 from core import bootstrap, logs, settings
 from core.bootstrap import App
 from core.cipher import new_key
@@ -47,10 +48,12 @@ app = _group("Ask questions about your code where your team already talks.")
 chat = _group("The embedded /chat.")
 database = _group("The database.")
 keys = _group("The keys under which what is stored is encrypted.")
+slack = _group("Slack.")
 token = _group("The tokens for /chat.")
 app.add_typer(chat, name="chat")
 app.add_typer(database, name="db")
 app.add_typer(keys, name="keys")
+app.add_typer(slack, name="slack")
 app.add_typer(token, name="token")
 
 Platform = Annotated[str, typer.Option(help="The channel's platform.")]
@@ -170,6 +173,27 @@ async def _console(loaded: Settings, options: Options) -> int:
             return await Session(parts, options, desk(data_folder()), locks).run()
 
 
+@app.command()
+def run(
+    roles: Annotated[list[running.Role] | None, typer.Argument(help="What to do; else all that is configured.")] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on, for the role web.")] = "0.0.0.0",  # noqa: S104 - platforms reach us from outside
+) -> None:
+    """Run the bot, until SIGTERM or Ctrl-C.
+
+    web receives over HTTP and serves the pages, slack is Socket Mode, worker answers. Any number of each may run, on
+    PostgreSQL.
+    """
+    loaded = settings.load()
+    logs.configure(loaded.log_level, loaded.log_format)
+    wanted = running.roles(loaded, roles or ())
+
+    async def work() -> None:
+        async with bootstrap.opened(loaded) as parts:
+            await running.run(parts, wanted, host=host)
+
+    asyncio.run(work())
+
+
 @chat.command()
 def serve(
     repo: Annotated[list[Path] | None, typer.Option(help="A folder to answer about; may be repeated.")] = None,
@@ -202,6 +226,23 @@ def rotate(
 ) -> None:
     """Encrypt what is stored under the first key of ASKREPO_SECRET_KEYS."""
     print(_with_app(lambda parts: operator.rotate(parts.rotation, dry_run=dry_run)))
+
+
+@slack.command("manifest")
+def slack_manifest(
+    socket: Annotated[
+        bool | None, typer.Option("--socket/--http", help="Else Socket Mode, unless ASKREPO_PUBLIC_URL alone is set.")
+    ] = None,
+) -> None:
+    """Print the manifest of the Slack app: at https://api.slack.com/apps, create one from it."""
+    loaded = settings.load()
+    url = loaded.public_url
+    if socket is False and url is None:
+        raise CommandError(
+            "Over HTTP, Slack has to know where this bot is: set `ASKREPO_PUBLIC_URL`, or use `--socket`."
+        )
+    by_itself = url is None or loaded.slack_app_token is not None
+    print(manifest(url, socket_mode=by_itself if socket is None else socket), end="")
 
 
 @token.command("set")

@@ -1,0 +1,119 @@
+"""Bolt's app: one listener for each kind of delivery, and nothing decided here.
+
+Slack is acknowledged by Bolt once a listener has returned (`process_before_response`): what raises is answered 500, and
+Slack sends it again. Bolt is given no token: what acts in a workspace is looked up when something is to be done there.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+
+from bots.slack.asking import Asking
+from bots.slack.changes import Changes
+from bots.slack.commands import Commanding
+from bots.slack.ignored import Ignored
+from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded, of_event
+from bots.slack.interactions import Clicked, Closed, Commanded, Shortcut, Submitted, of_command, of_interaction
+from bots.slack.lifecycle import HomeOpened, SessionStopped
+from bots.slack.pressing import Pressing
+from core import logs
+from core.channels import grammar
+
+_EVERY = re.compile(".*", re.DOTALL)
+
+log = logs.get(__name__)
+
+
+class Handling:
+    """What is done with each delivery. Raises DatabaseError: then Slack is to send it again."""
+
+    def __init__(self, asking: Asking, commanding: Commanding, pressing: Pressing, changes: Changes) -> None:
+        self._asking = asking
+        self._commanding = commanding
+        self._pressing = pressing
+        self._changes = changes
+
+    async def event(self, body: Mapping[str, object]) -> None:
+        """An event of the Events API."""
+        match of_event(body):
+            case Ignored(reason):
+                log.debug("ignored", reason=reason.value)
+            case Asked() as asked:
+                await self._asking.asked(asked)
+            case Bare() as bare:
+                await self._asking.bare(bare)
+            case Worded() as worded:
+                await self._asking.worded(worded)
+            case Edited() as edited:
+                await self._asking.edited(edited)
+            case Deleted() as deleted:
+                await self._asking.deleted(deleted)
+            case SessionStopped() as stopped:
+                await self._asking.stopped(stopped.thread, stopped.installed)
+            case HomeOpened() as opened:
+                await self._pressing.home_opened(opened)
+            case happened:
+                await self._changes.happened(happened, body)
+
+    async def command(self, body: Mapping[str, object]) -> None:
+        """A slash command: a question, or something to be carried out."""
+        command = of_command(body)
+        if not isinstance(command, Commanded):
+            log.info("ignored", reason=command.reason.value)
+            return
+        match grammar.parse(command.text):
+            case grammar.Ask(text):
+                await self._asking.commanded(command, text)
+            case parsed:
+                await self._commanding.commanded(command, parsed)
+
+    async def interaction(self, body: Mapping[str, object]) -> Mapping[str, str] | None:
+        """A shortcut, a click or a form. Errors of a form, by block; None where there are none."""
+        match of_interaction(body):
+            case Shortcut() as shortcut:
+                await self._pressing.shortcut(shortcut)
+            case Clicked() as clicked:
+                await self._pressing.clicked(clicked)
+            case Submitted() as submitted:
+                return await self._pressing.submitted(submitted)
+            case Closed():
+                pass
+            case Ignored(reason):
+                log.debug("ignored", reason=reason.value)
+        return None
+
+
+def app(handling: Handling) -> AsyncApp:
+    """The app, with every kind of delivery listened to: what nobody listens to, Bolt answers 404, and Slack repeats."""
+    quiet = logging.getLogger("slack_bolt.askrepo")  # it logs whole bodies
+    quiet.setLevel(logging.ERROR)
+    bolt = AsyncApp(logger=quiet, authorize=_authorized, signing_secret="", process_before_response=True)
+
+    async def event(body: dict[str, object]) -> None:
+        await handling.event(body)
+
+    async def command(ack: AsyncAck, body: dict[str, object]) -> None:
+        await handling.command(body)
+        await ack()
+
+    async def interaction(ack: AsyncAck, body: dict[str, object]) -> None:
+        errors = await handling.interaction(body)
+        if errors:
+            await ack(response_action="errors", errors=dict(errors))
+        else:
+            await ack()
+
+    bolt.event(_EVERY)(event)
+    bolt.command(_EVERY)(command)
+    for listen in (bolt.shortcut, bolt.action, bolt.view, bolt.view_closed, bolt.options):
+        listen(_EVERY)(interaction)
+    return bolt
+
+
+async def _authorized(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")

@@ -1,0 +1,281 @@
+"""Slack's `Delivery`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack import blocks
+from bots.slack.calls import Calls, SlackRefused
+from bots.slack.fields import items, mapping
+from bots.slack.fields import text as string
+from bots.slack.installs import Installs
+from bots.slack.people import People
+from bots.slack.reference import Reference, decode
+from bots.slack.showing import Showing
+from bots.slack.surroundings import Around, own_posts
+from core import logs
+from core.channels.access import Audience, Standing
+from core.conversation.values import Notice, Question
+from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotAttached, PlaceGone
+from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
+
+log = logs.get(__name__)
+
+# Slack takes 12,000 characters in all markdown blocks of a message; rendering makes a text longer by a fifth at most
+_LIMITS = Limits(characters=9_000, seconds_between=1.0, posts=6)
+_FILE = "askrepo-answer-{turn}.md"
+_STATUS = "is looking through the code…"
+_LOOKED_AT = 200  # posts of a thread, when one of ours is looked for
+
+
+class SlackDelivery:
+    """Shows answers in Slack. Raises PlaceGone, NotYet, StoppedThere and DeliveryFailed."""
+
+    def __init__(self, installs: Installs, calls: Calls, people: People, around: Around) -> None:
+        self._installs = installs
+        self._calls = calls
+        self._people = people
+        self._around = around
+        self._showing = Showing(calls)
+
+    @property
+    def limits(self) -> Limits:
+        """What Slack takes."""
+        return _LIMITS
+
+    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+        """Ask Slack who asks, and who reads along; the event's own word is taken where it is the stricter one."""
+        channel = question.thread.channel
+        reference = decode(question.reference)
+        client = await self._client(question)
+        person = await self._people.person(client, channel.workspace, question.asker.user_id)
+        audience = await self._people.audience(client, channel)
+        context, remarks = await self._around.context(client, question, reference, first=first)
+        return Surroundings(
+            standing=_standing(person.standing, reference),
+            audience=Audience.SHARED if reference.ext_shared else audience,
+            context=context,
+            remarks=remarks,
+        )
+
+    async def show(self, post: Post, text: str, footer: Footer | None) -> str:
+        """Make the post show this text; its `ts`, or the id of the attached file."""
+        client = await self._client(post.question)
+        if post.number == ECHO:
+            return await self._echo(client, post, text)
+        if post.attached:
+            return post.post_id or await self._attach(client, post, text)
+        reference = decode(post.question.reference)
+        if not text.strip() and post.post_id is None:
+            await self._set_status(client, post)
+        team = reference.team or post.question.thread.channel.workspace_id
+        return await self._showing.show(client, post, text, footer, team)
+
+    async def withdraw(self, post: Post) -> None:
+        """Delete it; one that is gone already is as good."""
+        channel = post.question.thread.channel
+        client = await self._client(post.question)
+        post_id = post.post_id or ""
+        try:
+            if post_id.startswith("F"):
+                await self._calls.call(client, channel.workspace, "files.delete", caller=post.turn_id, file=post_id)
+            else:
+                await self._calls.call(
+                    client,
+                    channel.workspace,
+                    "chat.delete",
+                    caller=post.turn_id,
+                    channel=channel.channel_id,
+                    ts=post_id,
+                )
+        except SlackRefused as error:
+            log.info("nothing to remove, or it stays", reason=str(error))
+        self._showing.forget(post.turn_id, post.number)
+
+    async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
+        """To the asker alone, in the thread; where that cannot be, in a direct message."""
+        channel = question.thread.channel
+        client = await self._client(question)
+        told = {"text": blocks.alternative(notice.text), "blocks": blocks.notice(notice, turn_id)}
+        command = decode(question.reference).command
+        if command is not None and await self._answered(client, command.response_url, told):
+            return
+        try:
+            await self._calls.call(
+                client,
+                channel.workspace,
+                "chat.postEphemeral",
+                caller=turn_id,
+                channel=channel.channel_id,
+                user=question.asker.user_id,
+                thread_ts=_thread_ts(question),
+                **told,
+            )
+        except (PlaceGone, SlackRefused) as error:
+            log.info("told in a direct message", reason=str(error))
+            await self._calls.call(
+                client,
+                channel.workspace,
+                "chat.postMessage",
+                caller=turn_id,
+                channel=question.asker.user_id,
+                **told,
+            )
+
+    async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
+        """Our posts of this turn, by the metadata they carry; a stream that is still open is the one without."""
+        channel = question.thread.channel
+        client = await self._client(question)
+        thread_ts = _thread_ts(question)
+        arguments: dict[str, object] = {
+            "channel": channel.channel_id,
+            "oldest": f"{question.asked_at.timestamp() - 60:.6f}" if question.unsaid else question.message_id,
+            "include_all_metadata": True,
+            "limit": _LOOKED_AT,
+        }
+        try:
+            if thread_ts is None:
+                answer = await self._calls.call(
+                    client, channel.workspace, "conversations.history", caller=turn_id, **arguments
+                )
+            else:
+                answer = await self._calls.call(
+                    client, channel.workspace, "conversations.replies", caller=turn_id, ts=thread_ts, **arguments
+                )
+        except (SlackRefused, PlaceGone) as error:
+            raise PlaceGone(f"nobody can know whether a post is there: {error}") from None
+        messages = items(answer.get("messages"))
+        found, open_streams = own_posts(messages, turn_id, await self._bot_user_id(question))
+        number = max(found, default=-1) + 1
+        for ts in open_streams:
+            found[max(0, number)] = ts
+            number += 1
+        attached = _attached(messages, turn_id)
+        if attached is not None and _LIMITS.posts is not None:
+            found[_LIMITS.posts] = attached
+        return found
+
+    async def _client(self, question: Question) -> AsyncWebClient:
+        workspace = question.thread.channel.workspace
+        return await self._installs.client(workspace, decode(question.reference).enterprise)
+
+    async def _bot_user_id(self, question: Question) -> str:
+        workspace = question.thread.channel.workspace
+        installation = await self._installs.of(workspace, decode(question.reference).enterprise)
+        return installation.bot_user_id if installation is not None else ""
+
+    async def _echo(self, client: AsyncWebClient, post: Post, text: str) -> str:
+        question = post.question
+        posted = await self._calls.call(
+            client,
+            question.thread.channel.workspace,
+            "chat.postMessage",
+            caller=post.turn_id,
+            channel=question.thread.channel.channel_id,
+            thread_ts=_thread_ts(question),
+            text=blocks.alternative(text),
+            blocks=blocks.echo(question.asker.user_id, text),
+            metadata=blocks.metadata(post.turn_id, ECHO),
+            unfurl_links=False,
+            unfurl_media=False,
+            parse="none",
+        )
+        return str(posted.get("ts"))
+
+    async def _set_status(self, client: AsyncWebClient, post: Post) -> None:
+        """Slack's own sign that somebody is at work; not everywhere to be had, and not needed."""
+        channel = post.question.thread.channel
+        try:
+            await self._calls.call(
+                client,
+                channel.workspace,
+                "assistant.threads.setStatus",
+                caller=post.turn_id,
+                channel_id=channel.channel_id,
+                thread_ts=post.question.thread.thread_id,
+                status=_STATUS,
+            )
+        except DeliveryError as error:
+            log.debug("no status", reason=str(error))
+
+    async def _attach(self, client: AsyncWebClient, post: Post, text: str) -> str:
+        """Post the whole answer as a file: its id. Raises NotAttached where Slack takes none from us."""
+        try:
+            return await self._uploaded(client, post, text)
+        except (SlackRefused, PlaceGone) as error:
+            raise NotAttached(str(error)) from None
+
+    async def _uploaded(self, client: AsyncWebClient, post: Post, text: str) -> str:
+        channel, octets = post.question.thread.channel, text.encode()
+        name = _FILE.format(turn=post.turn_id)
+        place = await self._calls.call(
+            client,
+            channel.workspace,
+            "files.getUploadURLExternal",
+            caller=post.turn_id,
+            filename=name,
+            length=len(octets),
+        )
+        await self._upload(client, string(place.get("upload_url")) or "", octets)
+        file_id = string(place.get("file_id")) or ""
+        await self._calls.call(
+            client,
+            channel.workspace,
+            "files.completeUploadExternal",
+            caller=post.turn_id,
+            files=[{"id": file_id, "title": "The whole answer"}],
+            channel_id=channel.channel_id,
+            thread_ts=post.question.thread.thread_id,
+        )
+        return file_id
+
+    async def _upload(self, client: AsyncWebClient, url: str, octets: bytes) -> None:
+        session = client.session
+        if session is None:
+            raise DeliveryFailed("a file: no session")
+        try:
+            async with session.post(url, data=octets, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise DeliveryFailed(f"a file: status {response.status}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DeliveryFailed(f"a file: {type(error).__name__}") from None
+
+    async def _answered(self, client: AsyncWebClient, response_url: str, told: Mapping[str, object]) -> bool:
+        """Whether Slack took the reply to a command: five times, within half an hour."""
+        session = client.session
+        if not response_url or session is None or not self._around.is_slack(response_url):
+            return False
+        try:
+            async with session.post(
+                response_url, json={"response_type": "ephemeral", **told}, allow_redirects=False
+            ) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DeliveryUncertain(f"response_url: {type(error).__name__}") from None
+
+
+def _standing(told: Standing, reference: Reference) -> Standing:
+    """The workspace's word, unless the event says something stricter."""
+    if told is not Standing.MEMBER:
+        return told
+    if reference.foreign is True:
+        return Standing.OUTSIDER
+    return Standing.GUEST if reference.guest else told
+
+
+def _thread_ts(question: Question) -> str | None:
+    """The thread to write to; None while the question has none."""
+    thread_id = question.thread.thread_id
+    return None if question.unsaid and thread_id == question.message_id else thread_id
+
+
+def _attached(messages: object, turn_id: str) -> str | None:
+    name = _FILE.format(turn=turn_id)
+    for message in items(messages):
+        for file in map(mapping, items(mapping(message).get("files"))):
+            if file.get("name") == name:
+                return string(file.get("id"))
+    return None

@@ -1,0 +1,116 @@
+"""Forms: opened within the three seconds of a trigger, and what each is about, which never leaves us.
+
+A form carries a ticket. It is good for one hour, for one person, in one workspace, and for one kind of form.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from bots.slack.calls import Calls, SlackRefused
+from bots.slack.fields import mapping, text
+from bots.slack.installs import Installs
+from bots.slack.interactions import Submitted
+from bots.slack.modals import View
+from bots.slack.privately import Somebody
+from core import logs
+from core.conversation.values import ChannelRef
+from core.secret import Secret
+from core.tickets import Tickets
+
+_SECONDS = 3_600.0
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a form is about. `channel` is None for the workspace as a whole.
+
+    `repository` is the one a token is tried on, and belongs to unless `of_workspace`. `turn_id` is the question that
+    waits for the mapping. `asked`: of a question about a message, its thread and its reference.
+    """
+
+    channel: ChannelRef | None
+    repository: str = ""
+    of_workspace: bool = False
+    turn_id: str = ""
+    response_url: str = ""
+    original: bool = False
+    thread_id: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A view that Slack shows."""
+
+    view_id: str
+    hash: str
+
+
+class Forms:
+    """The forms of this installation. Raises DatabaseError, CipherError and DeliveryError."""
+
+    def __init__(self, tickets: Tickets, installs: Installs, calls: Calls) -> None:
+        self._tickets = tickets
+        self._installs = installs
+        self._calls = calls
+
+    async def open(self, somebody: Somebody, trigger_id: str, view: View) -> Opened:
+        """Show a view: to be called before anything slow."""
+        client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
+        answer = await self._calls.call(
+            client, somebody.workspace, "views.open", caller=trigger_id, trigger_id=trigger_id, view=view
+        )
+        shown = mapping(answer.get("view"))
+        return Opened(text(shown.get("id")) or "", text(shown.get("hash")) or "")
+
+    async def change(self, somebody: Somebody, opened: Opened, view: View) -> None:
+        """Show another view in its place, unless it was closed or changed meanwhile."""
+        client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
+        try:
+            await self._calls.patiently(
+                client,
+                somebody.workspace,
+                "views.update",
+                caller=opened.view_id,
+                view_id=opened.view_id,
+                hash=opened.hash,
+                view=view,
+            )
+        except SlackRefused as error:
+            log.info("a form is gone", reason=error.code)
+
+    async def ticket(self, somebody: Somebody, form: str, about: About) -> str:
+        """What a form of this kind carries when it is shown to this somebody."""
+        channel = None if about.channel is None else about.channel.channel_id
+        kept = {
+            **{name: getattr(about, name) for name in About.__slots__},
+            "channel": channel,
+            "workspace": somebody.workspace.workspace_id,
+            "user": somebody.user_id,
+        }
+        return (await self._tickets.issue(_purpose(form), json.dumps(kept), _SECONDS)).reveal()
+
+    async def about(self, submitted: Submitted) -> About | None:
+        """What a form is about; None where it is not this person's, not of this kind, used, or too old."""
+        kept = await self._tickets.peek(_purpose(submitted.callback_id), Secret(submitted.private_metadata))
+        if kept is None:
+            return None
+        told = dict(json.loads(kept))
+        workspace, user, channel_id = told.pop("workspace"), told.pop("user"), told.pop("channel")
+        if user != submitted.asker.user_id or workspace != submitted.installed.team_id:
+            return None
+        return About(channel=submitted.installed.channel(channel_id), **told)
+
+    async def use_up(self, submitted: Submitted) -> bool:
+        """Whether this form is sent for the first time; it cannot be sent again."""
+        return (
+            await self._tickets.redeem(_purpose(submitted.callback_id), Secret(submitted.private_metadata)) is not None
+        )
+
+
+def _purpose(form: str) -> str:
+    return f"slack form {form}"

@@ -1,0 +1,55 @@
+"""What of the core Slack needs. `core.bootstrap.App` has it all, but only the command may know that module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from core.channels.commands import Commands
+from core.channels.mappings import Mappings
+from core.channels.moves import Moves
+from core.channels.preferences import Preferences
+from core.channels.tokens import Tokens
+from core.conversation.feedback import Feedback
+from core.conversation.history import History
+from core.conversation.threads import Threads
+from core.errors import AskrepoError
+from core.installations import Installations
+from core.relay.claims import Scope
+from core.relay.delivery import Delivery
+from core.relay.intake import Intake
+from core.relay.leases import Leases
+from core.relay.limits import Allowances
+from core.relay.revisions import Revisions
+from core.relay.worker import Worker
+from core.secret import Secret
+from core.settings import Settings
+from core.tickets import Tickets
+
+
+class Parts(Protocol):
+    """The open parts of this process."""
+
+    settings: Settings
+    history: History
+    threads: Threads
+    mappings: Mappings
+    moves: Moves
+    preferences: Preferences
+    tokens: Tokens
+    commands: Commands
+    intake: Intake
+    revisions: Revisions
+    leases: Leases
+    feedback: Feedback
+    allowances: Allowances
+    installations: Installations
+    tickets: Tickets
+
+    def worker(self, deliveries: Mapping[str, Delivery], scope: Scope) -> Worker:
+        """A worker that shows answers through these deliveries."""
+        ...
+
+    async def check(self, repository: str, token: Secret | None, *, model: str | None = None) -> AskrepoError | None:
+        """Try a repository and a token by a real call: what the service has against them, None for nothing."""
+        ...

@@ -1,0 +1,110 @@
+"""Slack's part of a process, put together: what receives, what answers, and the pages of installing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from slack_bolt import BoltResponse
+from starlette.routing import BaseRoute, Route
+
+from bots.slack.app import Handling, app
+from bots.slack.asking import Asking
+from bots.slack.calls import Calls
+from bots.slack.changes import Changes
+from bots.slack.commands import Commanding
+from bots.slack.delivery import SlackDelivery
+from bots.slack.dispatch import Dispatch, dispatched
+from bots.slack.guard import Guard
+from bots.slack.install import install_routes
+from bots.slack.installs import Credentials, Installs, Slack
+from bots.slack.parts import Parts
+from bots.slack.payload import Payload
+from bots.slack.people import People
+from bots.slack.pressing import Pressing
+from bots.slack.replying import Replying, Tasks
+from bots.slack.socket import Socket
+from bots.slack.surroundings import Around
+from bots.slack.verify import signing_secrets
+from core.conversation.values import ThreadRef
+from core.errors import SettingsError
+from core.settings import Settings
+
+_LAST_WORDS_SECONDS = 5.0  # for what is still to be said at the end
+
+Stop = Callable[[ThreadRef], Awaitable[int]]
+
+
+def configured(settings: Settings) -> bool:
+    """Whether anything of Slack is set."""
+    return any((settings.slack_bot_token, settings.slack_client_id, settings.slack_app_token))
+
+
+def credentials(settings: Settings) -> Credentials | None:
+    """The app's own, for OAuth; None where one bot token is used. Raises SettingsError for half of them."""
+    if settings.slack_bot_token is not None or settings.slack_client_id is None:
+        return None
+    if settings.slack_client_secret is None:
+        raise SettingsError("SLACK_CLIENT_SECRET", "it is needed with SLACK_CLIENT_ID")
+    return Credentials(settings.slack_client_id, settings.slack_client_secret)
+
+
+@dataclass
+class SlackService:
+    """Slack in this process."""
+
+    settings: Settings
+    delivery: SlackDelivery
+    routes: list[BaseRoute]
+    dispatch: Callable[[Payload, Mapping[str, str]], Awaitable[BoltResponse]]
+    tasks: Tasks = field(default_factory=Tasks)
+
+    def socket(self) -> Socket:
+        """The Socket Mode side. Raises SettingsError where it is not set up."""
+        token = self.settings.slack_app_token
+        if token is None:
+            raise SettingsError("SLACK_APP_TOKEN", "it is needed for Socket Mode")
+        return Socket(token, self.settings.slack_api_url, self.dispatch)
+
+
+@contextlib.asynccontextmanager
+async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
+    """Slack's part of this process. `stop` stops what is answered in a thread. Raises SettingsError."""
+    settings = parts.settings
+    oauth = credentials(settings)
+    if settings.slack_bot_token is None and oauth is None:
+        raise SettingsError("SLACK_BOT_TOKEN", "it is needed, or SLACK_CLIENT_ID for many workspaces")
+    slack, tasks = Slack(settings.slack_api_url), Tasks()
+    installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
+    calls = Calls(parts.allowances)
+    people = People(calls)
+    replying = Replying(installs, calls, tasks, stop)
+    asking = Asking(parts, replying)
+    bolt = app(
+        Handling(
+            asking,
+            Commanding(parts, installs, calls, people, tasks),
+            Pressing(parts, installs, calls, people, tasks, asking, stop),
+            Changes(parts, installs, people),
+        )
+    )
+    routes: list[BaseRoute] = []
+    if settings.slack_app_token is None:
+        if settings.slack_signing_secret is None:
+            raise SettingsError("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
+        guard = Guard(Dispatch(bolt), signing_secrets(settings.slack_signing_secret))
+        routes.append(Route("/slack/events", guard))
+    if oauth is not None:
+        if settings.public_url is None:
+            raise SettingsError("ASKREPO_PUBLIC_URL", "it is needed for installing by OAuth: browsers come back to it")
+        routes += install_routes(
+            slack, installs, parts.tickets, oauth, public_url=settings.public_url, api_url=settings.slack_api_url
+        )
+    delivery = SlackDelivery(installs, calls, people, Around(calls, people, settings.slack_api_url))
+    try:
+        yield SlackService(settings, delivery, routes, partial(dispatched, bolt), tasks)
+    finally:
+        await tasks.finished(_LAST_WORDS_SECONDS)
+        await slack.close()

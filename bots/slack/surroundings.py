@@ -1,0 +1,186 @@
+"""What stands around a question: the thread it was asked in, the message it is about, the texts that came with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack import blocks, text
+from bots.slack.calls import Calls, SlackRefused
+from bots.slack.fields import items, mapping, order, stamp
+from bots.slack.fields import text as string
+from bots.slack.people import People
+from bots.slack.reference import File, Reference
+from core import logs, wording
+from core.conversation.values import Question
+from core.errors import DeliveryFailed, PlaceGone
+from core.relay.delivery import patiently
+
+log = logs.get(__name__)
+
+_THREAD = 12_000  # characters of earlier posts
+_FILES = 24_000  # characters of attached texts, all together
+_LARGEST_FILE = 200_000  # octets of one file that is looked into
+_PAGES = 5  # of a thread, of up to 200 posts each
+_NAMES = 10  # people of a thread whose names are asked for
+_TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-yaml", "application/javascript")
+
+
+class Around:
+    """Reads around questions. Raises NotYet and DeliveryFailed."""
+
+    def __init__(self, calls: Calls, people: People, api_url: str) -> None:
+        self._calls = calls
+        self._people = people
+        self._api_host = urlsplit(api_url).netloc
+
+    async def context(
+        self, client: AsyncWebClient, question: Question, reference: Reference, *, first: bool
+    ) -> tuple[str, tuple[str, ...]]:
+        """As Markdown, with remarks on what was left out."""
+        parts, remarks = [], []
+        if reference.command is not None and reference.command.about_text:
+            parts.append(f"It is about this message:\n\n{quoted(reference.command.about_text)}")
+        elif first and reference.in_thread:
+            earlier, left_out = await self._thread(client, question)
+            parts += [f"Earlier in this thread:\n\n{earlier}"] if earlier else []
+            remarks += [wording.thread_cut()] if left_out else []
+        texts, skipped = await self._files(client, reference)
+        parts += texts
+        remarks += [wording.files_skipped(skipped)] if skipped else []
+        return "\n\n".join(parts), tuple(remarks)
+
+    async def _thread(self, client: AsyncWebClient, question: Question) -> tuple[str, bool]:
+        """The thread's posts before the question, the newest that fit; whether some were left out."""
+        try:
+            posts, more = await self._replies(client, question)
+        except (SlackRefused, PlaceGone) as error:
+            log.info("the thread cannot be read", reason=str(error))
+            return "", True
+        said, left, names = [], _THREAD, dict[str, str]()
+        for post in reversed(posts):
+            line = await self._line(client, question, post, names)
+            left -= len(line)
+            if left < 0:
+                more = True
+                break
+            said.append(line)
+        return "\n\n".join(reversed(said)), more
+
+    async def _replies(self, client: AsyncWebClient, question: Question) -> tuple[list[Mapping[str, object]], bool]:
+        """The posts of the thread before the question; whether there are more than could be looked at."""
+        channel, cursor = question.thread.channel, ""
+        posts: list[Mapping[str, object]] = []
+        for _ in range(_PAGES):
+            answer = await self._calls.patiently(
+                client,
+                channel.workspace,
+                "conversations.replies",
+                caller=question.message_id,
+                channel=channel.channel_id,
+                ts=question.thread.thread_id,
+                latest=question.message_id,
+                limit=200,
+                cursor=cursor or None,
+            )
+            posts += [mapping(each) for each in items(answer.get("messages"))]
+            cursor = string(mapping(answer.get("response_metadata")).get("next_cursor")) or ""
+            if not cursor:
+                break
+        earlier = [post for post in posts if (ts := stamp(post.get("ts"))) and order(ts) < question.order]
+        return earlier, bool(cursor)
+
+    async def _line(
+        self, client: AsyncWebClient, question: Question, post: Mapping[str, object], names: dict[str, str]
+    ) -> str:
+        user = string(post.get("user")) or ""
+        if user and user not in names and len(names) < _NAMES:
+            person = await patiently(partial(self._people.person, client, question.thread.channel.workspace, user))
+            names[user] = person.name
+        words = blocks.plain([mapping(each) for each in items(post.get("blocks"))])
+        words = words or text.readable(string(post.get("text")) or "")
+        return f"{names.get(user) or 'Somebody'}:\n{quoted(words)}" if words.strip() else ""
+
+    async def _files(self, client: AsyncWebClient, reference: Reference) -> tuple[list[str], list[str]]:
+        """The texts of the files that came with the question, and the names of those that were skipped."""
+        texts, skipped, left = [], [""] * reference.left_out, _FILES
+        for file in reference.files:
+            content = await self._content(client, file)
+            if content is None or len(content) > left:
+                skipped.append(file.name)
+                continue
+            left -= len(content)
+            fence = "`" * max(3, _longest_run(content) + 1)
+            texts.append(f"Attached file {wording.code(file.name)}:\n\n{fence}\n{content}\n{fence}")
+        return texts, skipped
+
+    async def _content(self, client: AsyncWebClient, file: File) -> str | None:
+        """The text of a file, if it is one. Our token goes to Slack's own hosts alone."""
+        if file.size > _LARGEST_FILE or not self.is_slack(file.url) or not _may_be_text(file):
+            return None
+        session = client.session
+        if session is None:
+            return None
+        try:
+            async with session.get(
+                file.url, headers={"Authorization": f"Bearer {client.token}"}, allow_redirects=False
+            ) as response:
+                if response.status != 200 or response.content_type == "text/html":
+                    return None
+                octets = await response.content.read(_LARGEST_FILE + 1)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise DeliveryFailed(f"a file: {type(error).__name__}") from None
+        if len(octets) > _LARGEST_FILE or b"\0" in octets:
+            return None
+        try:
+            return octets.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def is_slack(self, url: str) -> bool:
+        """Whether it leads to Slack itself: nobody else gets our token or our words."""
+        parts = urlsplit(url)
+        if parts.netloc == self._api_host:
+            return True
+        return parts.scheme == "https" and (parts.hostname or "").endswith(".slack.com") and parts.port in {None, 443}
+
+
+def quoted(words: str) -> str:
+    """Words of somebody else, as a quote."""
+    return "\n".join(f"> {line}" for line in words.splitlines())
+
+
+def _may_be_text(file: File) -> bool:
+    return not file.mimetype or file.mimetype.startswith(_TEXT_TYPES) or file.mimetype == "application/octet-stream"
+
+
+def _longest_run(content: str) -> int:
+    """The longest run of backticks."""
+    longest = run = 0
+    for character in content:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest
+
+
+def own_posts(messages: Sequence[object], turn_id: str, bot_user_id: str) -> tuple[dict[int, str], list[str]]:
+    """The posts of a turn among messages, by their metadata; and open streams of ours, which have none."""
+    found: dict[int, str] = {}
+    open_streams: list[str] = []
+    for message in map(mapping, messages):
+        ts = stamp(message.get("ts"))
+        metadata = mapping(message.get("metadata"))
+        payload = mapping(metadata.get("event_payload"))
+        if ts is None or message.get("user") != bot_user_id:
+            continue
+        if metadata.get("event_type") == blocks.METADATA and payload.get("turn") == turn_id:
+            number = payload.get("number")
+            if isinstance(number, int):
+                found[number] = ts
+        elif message.get("streaming_state") == "in_progress" and not metadata:
+            open_streams.append(ts)
+    return found, open_streams

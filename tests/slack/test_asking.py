@@ -1,0 +1,158 @@
+"""Questions over real HTTP, from Slack's request to the answer in the thread."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.bootstrap import App
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.slack.house import World, answered
+
+
+async def test_a_mention_is_answered_in_its_thread(world: World, app: App, chat: FakeChat) -> None:
+    chat.will(says("It lives in ", "`core/login.py`.\n", "And nowhere else."))
+    question = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} where is login?")
+    (answer,) = await answered(world, question)
+    assert answer.body.startswith("It lives in `core/login.py`.\nAnd nowhere else.")
+    (asked,) = chat.requests
+    assert asked.questions == ["where is login?"]
+
+
+async def test_a_command_shows_its_question_and_is_answered_below_it(world: World, app: App, chat: FakeChat) -> None:
+    chat.will(says("In the router."))
+    world.slack.allows_pings_of(world.alice)
+    await world.slack.command(world.alice, world.general, "where are routes?")
+    await world.slack.until(lambda: len(world.slack.posts(world.general)) == 2)
+    root, _ = world.slack.posts(world.general)
+    assert "where are routes?" in root.shown
+    assert f"<@{world.alice.id}>" in root.shown
+    (answer,) = await answered(world, root)
+    assert answer.body.startswith("In the router.")
+
+
+async def test_a_direct_message_takes_the_workspaces_default(world: World, app: App, chat: FakeChat) -> None:
+    await app.mappings.set_default(world.place.workspace, "github.com/calcom/cal.com", actor=world.alice.id)
+    chat.will(says("Privately: yes."))
+    question = await world.slack.says(world.alice, world.slack.dm(world.alice), "does it?")
+    (answer,) = await answered(world, question)
+    assert answer.body.startswith("Privately: yes.")
+
+
+async def test_follow_ups_by_two_people(world: World, app: App, chat: FakeChat) -> None:
+    slack, general = world.slack, world.general
+    root = await slack.says(world.alice, general, f"{world.askrepo.bot} one?")
+    await answered(world, root)
+    for number, (who, text) in enumerate(
+        [(world.alice, "two?"), (world.bob, f"{world.askrepo.bot} three?"), (world.bob, "four?")], start=2
+    ):
+        await slack.says(who, general, text, thread=root.ts)
+        await answered(world, root, number)
+    assert [request.questions[-1] for request in chat.requests] == ["one?", "two?", "three?", "four?"]
+    assert len(chat.requests[-1].messages) == 7
+
+
+async def test_people_who_talk_to_each_other_are_left_alone(world: World, app: App, chat: FakeChat) -> None:
+    slack, general = world.slack, world.general
+    root = await slack.says(world.alice, general, f"{world.askrepo.bot} one?")
+    await answered(world, root)
+    await slack.says(world.bob, general, "I know that one", thread=root.ts)
+    await slack.says(world.alice, general, "really?", thread=root.ts)
+    await slack.says(world.alice, general, f"{world.askrepo.bot} two?", thread=root.ts)
+    await answered(world, root, 2)
+    assert [request.questions[-1] for request in chat.requests] == ["one?", "two?"]
+
+
+async def test_called_late_it_reads_the_thread(world: World, app: App, chat: FakeChat) -> None:
+    slack, general = world.slack, world.general
+    root = await slack.says(world.bob, general, "Login fails with error 4711.")
+    await slack.says(world.bob, general, "Only on Mondays.", thread=root.ts)
+    await slack.says(world.alice, general, f"{world.askrepo.bot} why?", thread=root.ts)
+    await answered(world, root)
+    (asked,) = chat.requests
+    assert asked.questions[0].startswith("why?")
+    assert asked.questions[0].index("error 4711") < asked.questions[0].index("Only on Mondays.")
+    await slack.says(world.alice, general, "since when?", thread=root.ts)
+    await answered(world, root, 2)
+    assert "error 4711" in chat.requests[-1].messages[0]["content"]
+    assert len(slack.called("conversations.replies")) == 1
+
+
+async def test_text_files_are_context_and_others_are_named(world: World, app: App, chat: FakeChat) -> None:
+    slack = world.slack
+    trace = slack.file(world.alice, "trace.txt", "Traceback: KeyError 'user'\n")
+    picture = slack.file(world.alice, "screen.png", b"\x89PNG\0", "image/png")
+    question = await slack.says(
+        world.alice, world.general, f"{world.askrepo.bot} what is this?", files=[trace, picture]
+    )
+    (answer,) = await answered(world, question)
+    (asked,) = chat.requests
+    assert "KeyError 'user'" in asked.questions[0]
+    assert "screen.png" in answer.body
+
+
+@pytest.mark.parametrize("word", ["stop", "Stop!"])
+async def test_stop(world: World, app: App, chat: FakeChat, word: str) -> None:
+    slack, general = world.slack, world.general
+    chat.will(says("The beginning.\n", *["and on "] * 10_000, delay=0.02))
+    root = await slack.says(world.alice, general, f"{world.askrepo.bot} tell me everything")
+    await slack.until(lambda: any("The beginning." in post.body for post in slack.thread(general, root.ts)[1:]))
+    await slack.says(world.alice, general, f"{world.askrepo.bot} {word}", thread=root.ts)
+    (answer,) = await answered(world, root)
+    assert "Stopped, as you asked." in answer.body
+
+
+async def test_retry_new_and_mute(world: World, app: App, chat: FakeChat) -> None:
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    chat.will(says("First."), says("Second."), says("Third."))
+    root = await slack.says(world.alice, general, f"{bot} one?")
+    await answered(world, root)
+    await slack.says(world.alice, general, f"{bot} retry", thread=root.ts)
+    await slack.until(lambda: "Second." in slack.thread(general, root.ts)[1].body)
+    (answer,) = await answered(world, root)
+    assert "First." not in answer.body
+    await slack.says(world.alice, general, f"{bot} mute", thread=root.ts)
+    await slack.says(world.alice, general, "nobody hears this", thread=root.ts)
+    await slack.says(world.alice, general, f"{bot} new", thread=root.ts)
+    await slack.says(world.alice, general, f"{bot} two?", thread=root.ts)
+    await answered(world, root, 2)
+    assert [request.questions for request in chat.requests] == [["one?"], ["one?"], ["two?"]]
+
+
+async def test_an_edited_question_is_answered_as_it_is_now(world: World, app: App, chat: FakeChat) -> None:
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    chat.will(says("About the old one.\n", *["and on "] * 10_000, delay=0.02), says("About the new one."))
+    root = await slack.says(world.alice, general, f"{bot} old?")
+    await slack.until(lambda: any("old one." in post.body for post in slack.thread(general, root.ts)[1:]))
+    await slack.edits(root, f"{bot} new?")
+    await slack.until(lambda: "About the new one." in slack.thread(general, root.ts)[1].body)
+    (answer,) = await answered(world, root)
+    assert "old one" not in answer.body
+
+
+async def test_an_answered_question_that_is_edited_can_be_asked_again(world: World, app: App, chat: FakeChat) -> None:
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    root = await slack.says(world.alice, general, f"{bot} old?")
+    await answered(world, root)
+    await slack.edits(root, f"{bot} new?")
+    await slack.until(lambda: slack.ephemerals(general, world.alice))
+    (offer,) = slack.ephemerals(general, world.alice)
+    assert [button["text"]["text"] for button in offer.buttons] == ["Ask again"]
+    assert len(chat.requests) == 1
+
+
+async def test_a_mention_added_by_an_edit_asks(world: World, app: App, chat: FakeChat) -> None:
+    root = await world.slack.says(world.alice, world.general, "where is login?")
+    await world.slack.edits(root, f"{world.askrepo.bot} where is login?")
+    await answered(world, root)
+    await world.slack.unfurls(root)
+    assert len(chat.requests) == 1
+
+
+async def test_a_deleted_question_stops_and_is_forgotten(world: World, app: App, chat: FakeChat) -> None:
+    slack, general = world.slack, world.general
+    chat.will(says("The beginning.\n", *["and on "] * 10_000, delay=0.02))
+    root = await slack.says(world.alice, general, f"{world.askrepo.bot} my secret?")
+    await slack.until(lambda: any("The beginning." in post.body for post in slack.thread(general, root.ts)[1:]))
+    await slack.deletes(root)
+    await slack.until(lambda: any("Stopped" in post.body for post in slack.thread(general, root.ts)))

@@ -1,0 +1,52 @@
+"""What every platform has to show, in Slack: over HTTP and over Socket Mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.console.processes import forking
+from tests.fakes.chat import FakeChat
+from tests.platform_contract import REPOSITORY, Capability, PlatformContract
+from tests.slack.house import World
+from tests.slack.place import MortalSlackPlace, SlackPlace, environment, prepared, running
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Path]:
+    """What starts askrepo without importing it each time."""
+    with forking() as path:
+        yield path
+
+
+class TestSlack(PlatformContract):
+    platform: ClassVar[str] = "Slack"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+
+    @pytest.fixture(params=["http", "socket"])
+    async def unmapped(
+        self, request: pytest.FixtureRequest, world: World, chat: FakeChat, tmp_path: Path
+    ) -> AsyncIterator[SlackPlace]:
+        given = environment(world, chat, tmp_path, request.param)
+        async with running(world, given, request.param) as parts:
+            yield SlackPlace(world, chat, parts)
+
+    @pytest.fixture
+    async def place(self, unmapped: SlackPlace) -> SlackPlace:
+        await unmapped.map(REPOSITORY)
+        return unmapped
+
+    @pytest.fixture
+    async def mortal(
+        self, world: World, chat: FakeChat, tmp_path: Path, forks: Path
+    ) -> AsyncIterator[MortalSlackPlace]:
+        world.slack.transport = "socket"
+        given = environment(world, chat, tmp_path, "socket")
+        parts = await prepared(given, world)
+        place = MortalSlackPlace(world, chat, parts, forks=forks, folder=tmp_path, environment=given)
+        await place.start()
+        yield place
+        await place.stop()
