@@ -92,7 +92,7 @@ async def run(parts: Parts, wanted: Iterable[Role], *, host: str) -> None:
 async def _socket(slack: SlackService, ready: list[Callable[[], bool]]) -> AsyncIterator[None]:
     """Socket Mode while the block runs; what ends it for good ends the process."""
     socket = slack.socket()
-    ready.append(lambda: socket.ready)
+    ready.append(socket.ready.is_set)
     owner = asyncio.current_task()
     task = asyncio.create_task(socket.run())
 

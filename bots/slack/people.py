@@ -117,7 +117,7 @@ class _Memory(Generic[Key, Value]):
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._kept: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
-        self._forgotten = 0
+        self._under_way: set[Key] = set()
         self._asking = [asyncio.Lock() for _ in range(_AT_ONCE)]
 
     async def get(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
@@ -126,12 +126,24 @@ class _Memory(Generic[Key, Value]):
             if kept is not None and self._clock() - kept[0] < _REMEMBERED_SECONDS:
                 self._kept.move_to_end(key)
                 return kept[1]
-            asked_at = self._clock()
-            value = await ask()
+            asked_at, value = await self._fresh(key, ask)
             self._kept[key] = (asked_at, value)
             if len(self._kept) > _REMEMBERED:
                 self._kept.popitem(last=False)
             return value
 
+    async def _fresh(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> tuple[float, Value]:
+        """When it was asked and what Slack said; asked again where something changed meanwhile."""
+        while True:
+            self._under_way.add(key)
+            asked_at = self._clock()
+            try:
+                value = await ask()
+                if key in self._under_way:
+                    return asked_at, value
+            finally:
+                self._under_way.discard(key)
+
     def forget(self, key: Key) -> None:
         self._kept.pop(key, None)
+        self._under_way.discard(key)

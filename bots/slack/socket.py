@@ -8,21 +8,19 @@ and writes that address into the log, parses without bounds, and finds a lost co
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import aiohttp
 from slack_bolt import BoltResponse
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bots.slack import payload
+from bots.slack.envelope import Envelope, acknowledgement, envelope
 from bots.slack.guard import Tally
+from bots.slack.hearing import CONNECTIONS, Heard, Silence, Why, due
 from bots.slack.installs import Slack, body, refusal
 from bots.slack.payload import Payload
 from bots.slack.verify import MOST_OCTETS, Form, Reason, Refused
@@ -31,7 +29,6 @@ from core.errors import DeliveryFailed, NotYet, SecretError, SettingsError
 from core.secret import Secret, bearer
 
 _SETTING = "SLACK_APP_TOKEN"
-_CONNECTIONS = 2  # while one is replaced, three; Slack allows ten for all processes of an app together
 _IN_FLIGHT = 500
 _HELLO_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 10.0
@@ -39,8 +36,6 @@ _GOODBYE_SECONDS = 15.0  # Slack warns about ten seconds before it closes
 _FINISH_SECONDS = 4.0  # Slack waits three for an acknowledgement
 _CLOSE_SECONDS = 2.0
 _TICK_SECONDS = 5.0
-_DEAF_SECONDS, _DEAF_MISSED = 60.0, 8  # Slack picks any connection: eight others in a row are chance once in 256
-_QUIET_GAPS, _QUIET_SHORTEST, _QUIET_LONGEST = 20, 60.0, 600.0
 _LIFE_SECONDS = 3_600.0  # where hello does not say
 _SHORT_LIFE_SECONDS = 60.0
 _UNKNOWN_RETRY_SECONDS = 30.0
@@ -62,104 +57,6 @@ _HOPELESS = {
 }  # fmt: skip
 
 log = logs.get(__name__)
-
-
-class Why(StrEnum):
-    """Why a connection is replaced."""
-
-    LOST = "lost"
-    ASKED = "slack asks for it"
-    OFF = "socket mode is switched off"
-    OLD = "old"
-    DEAF = "deaf"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One payload, and how it is acknowledged. `headers` are those the same payload has over HTTP."""
-
-    id: str
-    payload: Payload
-    takes_answer: bool
-    headers: Mapping[str, str]
-
-
-def envelope(frame: Payload) -> Envelope | None:
-    """The envelope in a frame, if it is one."""
-    match frame:
-        case {"envelope_id": str(found), "payload": dict(inner)} if found:
-            attempt, reason = frame.get("retry_attempt"), frame.get("retry_reason")
-            headers = {}
-            if isinstance(attempt, int) and attempt > 0:
-                headers["x-slack-retry-num"] = str(attempt)
-            if isinstance(reason, str) and reason:
-                headers["x-slack-retry-reason"] = reason
-            return Envelope(found, inner, frame.get("accepts_response_payload") is True, headers)
-    return None
-
-
-def acknowledgement(to: Envelope, answer: BoltResponse) -> SocketModeResponse | None:
-    """What is sent back; None if the answer is no success, so that Slack sends the payload again."""
-    if answer.status != 200:
-        return None
-    if not to.takes_answer or not answer.body:
-        return SocketModeResponse(to.id)
-    if not answer.first_headers().get("content-type", "").startswith("application/json"):
-        return SocketModeResponse(to.id, {"text": answer.body})
-    told = json.loads(answer.body)
-    return SocketModeResponse(to.id, told if isinstance(told, dict) else None)
-
-
-@dataclass(slots=True)
-class Heard:
-    """What one connection has heard. Times are of one clock, in seconds.
-
-    `last`: its last envelope, or its beginning; `missed`: how many the other one got since; `ends`: when it is old.
-    """
-
-    last: float
-    ends: float
-    missed: int = 0
-
-
-class Silence:
-    """How long it is still, with no envelope anywhere, before that is suspicious."""
-
-    def __init__(self, now: float) -> None:
-        self.since = now
-        self._arrivals: deque[float] = deque(maxlen=16)
-        self._suspected = 0
-
-    def broken(self, now: float) -> None:
-        """An envelope arrived."""
-        self.since, self._suspected = now, 0
-        self._arrivals.append(now)
-
-    def suspected(self) -> None:
-        """A connection was replaced because of it. It was likely just a quiet time: the next is suspected later."""
-        self._suspected += 1
-
-    @property
-    def patience(self) -> float:
-        """Twenty times the usual gap between envelopes, a minute at least and ten at most."""
-        if len(self._arrivals) < _DEAF_MISSED:
-            return _QUIET_LONGEST
-        gap = (self._arrivals[-1] - self._arrivals[0]) / (len(self._arrivals) - 1)
-        shortest = max(_QUIET_GAPS * gap, _QUIET_SHORTEST)
-        return min(shortest * 2.0 ** min(self._suspected // _CONNECTIONS, 10), _QUIET_LONGEST)
-
-
-def due(connections: Sequence[Heard], silence: Silence, now: float) -> tuple[int, Why] | None:
-    """Which of the connections should be replaced now: one at a time."""
-    for index, each in enumerate(connections):
-        if now >= each.ends:
-            return index, Why.OLD
-        if each.missed >= _DEAF_MISSED and now - each.last >= _DEAF_SECONDS:
-            return index, Why.DEAF
-    still = now - silence.since >= silence.patience
-    index = min(range(len(connections)), key=lambda each: connections[each].last)
-    return (index, Why.QUIET) if still and now - connections[index].last >= silence.patience else None
 
 
 @dataclass(eq=False, slots=True)
@@ -215,7 +112,7 @@ class Socket:
         self._room = asyncio.Semaphore(_IN_FLIGHT)
         self._silence = Silence(clock())
         self._tally = Tally()
-        self._current: list[_Connection | None] = [None] * _CONNECTIONS
+        self._current: list[_Connection | None] = [None] * CONNECTIONS
         self._all: set[_Connection] = set()
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -225,7 +122,7 @@ class Socket:
         Raises SettingsError where waiting does not help: Slack refuses the token, or Socket Mode is switched off.
         """
         async with aiohttp.ClientSession(trust_env=False) as session:
-            tasks = [asyncio.create_task(self._keep(place, session)) for place in range(_CONNECTIONS)]
+            tasks = [asyncio.create_task(self._keep(place, session)) for place in range(CONNECTIONS)]
             tasks.append(asyncio.create_task(self._watch()))
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -377,7 +274,7 @@ class Socket:
         while True:
             await self._pause(_TICK_SECONDS)
             connections = [each for each in self._current if each is not None and not each.why.done()]
-            if len(connections) < _CONNECTIONS:
+            if len(connections) < CONNECTIONS:
                 continue  # one is being replaced: keep the other
             found = due([each.heard for each in connections], self._silence, self._clock())
             if found is not None:
@@ -394,7 +291,7 @@ class Socket:
     async def _left(self, connection: _Connection) -> None:
         """Close a connection when what came over it is answered; where Slack means to close it, let it be first."""
         asked = connection.why.done() and connection.why.result() is Why.ASKED
-        if connection.reading is not None and asked and len(self._leaving) <= _CONNECTIONS:
+        if connection.reading is not None and asked and len(self._leaving) <= CONNECTIONS:
             await asyncio.wait({connection.reading}, timeout=_GOODBYE_SECONDS)
         if connection.answering:
             await asyncio.wait(connection.answering, timeout=_FINISH_SECONDS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bots.running import Role
 from core.bootstrap import App
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
@@ -31,15 +32,21 @@ def world(slack: FakeSlack) -> World:
     return house.world(slack)
 
 
+@pytest.fixture(params=["http", "socket"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """How Slack's payloads reach us: the same tests hold for both."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def app(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[App]:
-    given = house.settings(
-        world.slack,
-        world.askrepo,
-        chat,
-        f"sqlite:///{tmp_path}/askrepo.db",
-        SLACK_SIGNING_SECRET=world.slack.app.signing_secret,
-    )
-    async with house.askrepo(world.slack, given) as parts:
+async def app(world: World, chat: FakeChat, tmp_path: Path, transport: str) -> AsyncIterator[App]:
+    slack = world.slack
+    if transport == "socket":
+        slack.transport = "socket"
+        way, roles = {"SLACK_APP_TOKEN": slack.app.app_token}, (Role.SLACK, Role.WORKER)
+    else:
+        way, roles = {"SLACK_SIGNING_SECRET": slack.app.signing_secret}, (Role.WEB, Role.WORKER)
+    given = house.settings(slack, world.askrepo, chat, f"sqlite:///{tmp_path}/askrepo.db", **way)
+    async with house.askrepo(slack, given, roles) as parts:
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         yield parts

@@ -15,8 +15,10 @@ from slack_bolt import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.dispatch import dispatched
+from bots.slack.envelope import Envelope, acknowledgement, envelope
+from bots.slack.hearing import Heard, Silence, Why, due
 from bots.slack.payload import Payload
-from bots.slack.socket import Envelope, Heard, Silence, Socket, Why, acknowledgement, due, envelope
+from bots.slack.socket import Socket
 from core.errors import SettingsError
 from core.secret import Secret
 from tests.fakes.slack import FakeSlack
