@@ -2,8 +2,7 @@
 
     python -m tests.bench.slack_acks [--seconds 60] [--rate 200]
 
-One askrepo process for five workspaces, the load in a process of its own; the fake Slack and the fake /chat share the
-process of askrepo, so the figures are an upper bound. Every event is a mention, the beginning of a thread of its own.
+One askrepo process for five workspaces; the load, the fake Slack and the fake /chat in a process of their own. Every event is a mention, the beginning of a thread of its own.
 An answer streams for a minute, and fifty of a workspace run at once: 250 are live as soon as that many were asked.
 """
 
@@ -27,16 +26,16 @@ from pathlib import Path
 
 import httpx
 
+from bots.running import Role, running
 from bots.slack.installs import SlackInstallation
-from core import logs
-from core.bootstrap import App
+from core import bootstrap, logs
 from core.conversation.values import ChannelRef
 from core.secret import Secret
+from core.settings import Settings
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Installation, Message
-from tests.slack import house
 
 _WORKSPACES = 5
 _CHANNELS = 10  # of each
@@ -105,30 +104,56 @@ async def _send(load: Load) -> list[tuple[float, int]]:
     return taken
 
 
-def _sender(load: Load, results: Connection) -> None:
-    results.send(asyncio.run(_send(load)))
+@dataclass(frozen=True)
+class Outside:
+    """What askrepo has to know of the fakes."""
+
+    api_url: str
+    chat_url: str
+    client_id: str
+    client_secret: str
+    signing_secret: str
+    installations: tuple[tuple[str, str, str, str], ...]  # team, token, bot's user id, bot's id
+    channels: tuple[tuple[str, str], ...]  # team and channel
 
 
-async def _workspace(slack: FakeSlack, parts: App, number: int) -> tuple[Installation, list[Message]]:
-    """A workspace with the app installed and its channels mapped, and a message in each channel to begin from."""
+async def _outside(pipe: Connection, rate: float, seconds: float) -> None:
+    """The fakes and the load, in a process of their own."""
+    slow = says("Working.\n", *["and on "] * 600, delay=0.1)
+    async with FakeSlack() as slack, FakeChat(default=slow) as chat:
+        slack.tiers.on = False
+        workspaces = [_workspace(slack, number) for number in range(_WORKSPACES)]
+        pipe.send(
+            Outside(
+                slack.api_url,
+                chat.url,
+                slack.app.client_id,
+                slack.app.client_secret,
+                slack.app.signing_secret,
+                tuple((each.bot.team.id, each.token, each.bot.id, each.bot_id) for each, _ in workspaces),
+                tuple((each.channel.team.id, each.channel.id) for _, first in workspaces for each in first),
+            )
+        )
+        url = await asyncio.to_thread(pipe.recv)
+        bodies = _bodies(slack, workspaces, int(rate * seconds))
+        taken = await _send(Load(url, slack.app.signing_secret, bodies, rate))
+        pipe.send((taken, len(chat.requests), chat.live))
+        await asyncio.to_thread(pipe.recv)
+        slack.allows(*{each.code for each in slack.violations})
+
+
+def _workspace(slack: FakeSlack, number: int) -> tuple[Installation, list[Message]]:
+    """A workspace with the app installed, and a message like those to come in each of its channels."""
     team = slack.team(f"team{number}")
     askrepo = slack.install(team)
     someone = slack.user(team, "someone")
-    installation = SlackInstallation(
-        Secret(askrepo.token), askrepo.bot.id, askrepo.bot_id, slack.app.id, team.id, None, tuple(askrepo.scopes)
-    )
-    now = datetime.now(UTC)
-    await parts.installations.save(installation.workspace, installation.payload(), installed_at=now, expires_at=None)
-    first = []
-    for each in range(_CHANNELS):
-        channel = slack.channel(team, f"channel{each}", someone)
-        await parts.mappings.map(ChannelRef("slack", team.id, channel.id), house.REPOSITORY, actor=someone.id)
-        first.append(Message("", channel, someone, f"<@{askrepo.bot.id}> question?"))
-    return askrepo, first
+    channels = [slack.channel(team, f"channel{each}", someone) for each in range(_CHANNELS)]
+    return askrepo, [Message("", channel, someone, f"<@{askrepo.bot.id}> question?") for channel in channels]
 
 
-async def _bodies(slack: FakeSlack, parts: App, many: int) -> tuple[bytes, ...]:
-    workspaces = [await _workspace(slack, parts, number) for number in range(_WORKSPACES)]
+def _bodies(
+    slack: FakeSlack, workspaces: list[tuple[Installation, list[Message]]], many: int
+) -> tuple[bytes, ...]:
     base, bodies = int(time.time()), []
     for number in range(many):
         askrepo, first = workspaces[number % _WORKSPACES]
@@ -139,42 +164,53 @@ async def _bodies(slack: FakeSlack, parts: App, many: int) -> tuple[bytes, ...]:
     return tuple(bodies)
 
 
+def _other_process(pipe: Connection, rate: float, seconds: float) -> None:
+    logs.configure("error", "console")
+    asyncio.run(_outside(pipe, rate, seconds))
+
+
 async def _measure(arguments: argparse.Namespace, database_url: str) -> None:
-    slow = says("Working.\n", *["and on "] * 600, delay=0.1)
-    async with FakeSlack() as slack, FakeChat(default=slow) as chat:
-        slack.tiers.on = False
-        nobody = slack.install(slack.team("unused"))
-        given = house.settings(
-            slack,
-            nobody,
-            chat,
-            database_url,
-            SLACK_BOT_TOKEN="",
-            SLACK_CLIENT_ID=slack.app.client_id,
-            SLACK_CLIENT_SECRET=slack.app.client_secret,
-            SLACK_SIGNING_SECRET=slack.app.signing_secret,
-            ASKREPO_PUBLIC_URL="https://askrepo.example.com",
-        )
-        async with house.askrepo(slack, given) as parts:
-            bodies = await _bodies(slack, parts, int(arguments.rate * arguments.seconds))
-            url, slack.url = slack.url, ""  # the echoes of our own posts are not what is measured
-            ours, theirs = multiprocessing.Pipe()
-            load = Load(url, slack.app.signing_secret, bodies, arguments.rate)
-            process = multiprocessing.get_context("spawn").Process(target=_sender, args=(load, theirs))
-            process.start()
-            taken = await asyncio.to_thread(ours.recv)
-            process.join()
-            _report(arguments, taken, len(chat.requests))
-        slack.allows(*{each.code for each in slack.violations})
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_other_process, args=(theirs, arguments.rate, arguments.seconds)
+    )
+    process.start()
+    outside: Outside = await asyncio.to_thread(ours.recv)
+    given = Settings.model_validate(
+        {
+            "DATABASE_URL": database_url,
+            "ASKREPO_CHAT_URL": outside.chat_url,
+            "ASKREPO_CHAT_TOKEN": "bench-token-1234",
+            "ASKREPO_SLACK_API_URL": outside.api_url,
+            "SLACK_CLIENT_ID": outside.client_id,
+            "SLACK_CLIENT_SECRET": outside.client_secret,
+            "SLACK_SIGNING_SECRET": outside.signing_secret,
+            "ASKREPO_PUBLIC_URL": "https://askrepo.example.com",
+            "PORT": "0",
+        }
+    )
+    roles = (Role.WEB, Role.WORKER)
+    async with bootstrap.opened(given) as parts, running(parts, roles, host="127.0.0.1") as url:
+        now = datetime.now(UTC)
+        for team, token, bot, bot_id in outside.installations:
+            made = SlackInstallation(Secret(token), bot, bot_id, "A1", team, None, ())
+            await parts.installations.save(made.workspace, made.payload(), installed_at=now, expires_at=None)
+        for team, channel in outside.channels:
+            await parts.mappings.map(ChannelRef("slack", team, channel), "github.com/calcom/cal.com", actor="U1")
+        ours.send(f"{url}/slack/events")
+        taken, asked, live = await asyncio.to_thread(ours.recv)
+    ours.send(None)
+    process.join()
+    _report(arguments, taken, asked, live)
 
 
-def _report(arguments: argparse.Namespace, taken: list[tuple[float, int]], asked: int) -> None:
+def _report(arguments: argparse.Namespace, taken: list[tuple[float, int]], asked: int, live: int) -> None:
     seconds = sorted(each for each, _ in taken)
     statuses = {status: sum(1 for _, each in taken if each == status) for status in {each for _, each in taken}}
     cut = statistics.quantiles(seconds, n=1000)
     print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{arguments.rate:g}/s for {arguments.seconds:g} s: {len(taken)} events, statuses {statuses}")
-    print(f"questions that reached /chat meanwhile: {asked}")
+    print(f"questions that reached /chat meanwhile: {asked}, still streaming at the end: {live}")
     print(f"ack p50 {cut[499] * 1000:.1f} ms, p99 {cut[989] * 1000:.1f} ms, p99.9 {cut[998] * 1000:.1f} ms, ", end="")
     print(f"max {seconds[-1] * 1000:.1f} ms; over 3 s: {sum(1 for each in seconds if each > 3)}")
 

@@ -56,6 +56,11 @@ class FakeChat:
         self._server: asyncio.Server | None = None
         self.url = ""
 
+    @property
+    def live(self) -> int:
+        """How many replies are being sent."""
+        return len(self._busy)
+
     def will(self, *replies: Reply) -> None:
         """Further replies, after those not yet taken."""
         self._replies.extend(replies)
