@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bots.pages.token import token_routes
 from bots.slack import service
 from bots.slack.parts import Parts
 from bots.slack.service import SlackService
@@ -71,7 +72,8 @@ async def running(parts: Parts, wanted: Iterable[Role], *, host: str) -> AsyncIt
             await stack.enter_async_context(_socket(slack, ready))
         url = None
         if Role.WEB in wanted:
-            web = Starlette(routes=[*slack.routes, *_health(parts, ready)])
+            pages = token_routes(parts.tickets, parts.tokens, parts.check) if parts.settings.public_url else []
+            web = Starlette(routes=[*slack.routes, *pages, *_health(parts, ready)])
             url = await stack.enter_async_context(listening(web, host=host, port=parts.settings.port))
         log.info("running", roles=" ".join(sorted(wanted)), url=url)
         yield url

@@ -118,6 +118,8 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         preferences = Preferences(database, workspaces)
         mappings = Mappings(database, workspaces, process_repository=process_repository)
         tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url, process_token=token)
+        installations = Installations(database, workspaces)
+        stack.push_async_callback(installations.drain)
         workers: list[Worker] = []
 
         def wake() -> None:
@@ -141,7 +143,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
             leases=Leases(database),
             feedback=Feedback(database),
             allowances=Allowances(database, workspaces),
-            installations=Installations(database, workspaces),
+            installations=installations,
             tickets=Tickets(database, keyring),
             repositories=repositories,
             _client=client,

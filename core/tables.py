@@ -202,6 +202,7 @@ class TurnRow(Base):
             sqlite_where=text("status = 'running'"),
             postgresql_where=text("status = 'running'"),
         ),
+        Index("ix_turns_asker", "platform", "workspace_id", "asker_id", "asked_at"),
         Index("ix_turns_thread_position", "platform", "workspace_id", "channel_id", "thread_id", "position"),
         Index(
             "ix_turns_waiting",

@@ -96,10 +96,12 @@ def upgrade() -> None:
     op.add_column("turns", sa.Column("context", sa.LargeBinary(), nullable=True))
     op.add_column("turns", sa.Column("revision", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     op.add_column("turns", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("ix_turns_asker", "turns", ["platform", "workspace_id", "asker_id", "asked_at"])
 
 
 def downgrade() -> None:
     # not in batch mode: rebuilding a table on SQLite deletes the rows that refer to it
+    op.drop_index("ix_turns_asker", "turns")
     for column in ("erased_at", "revision", "context", "reference"):
         op.drop_column("turns", column)
     for column in ("crowded", "muted_at"):

@@ -26,6 +26,7 @@ from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 
 _ACTOR = "slack"  # as the audit table has it
+_MOST_OPEN = 1_000  # threads of one channel that are answered at once
 
 log = logs.get(__name__)
 
@@ -44,8 +45,11 @@ class Changes:
             case ChannelIdChanged(old, new):
                 self._people.forget_channel(old)
                 await self._parts.moves.moved(old, new.channel_id, actor=_ACTOR)
-            case ChannelShared(channel) | ChannelArchived(channel) | BotLeft(channel) | ChannelConverted(
-                channel, public=True
+            case (
+                ChannelShared(channel)
+                | ChannelArchived(channel)
+                | BotLeft(channel)
+                | ChannelConverted(channel, public=True)
             ):
                 await self._suspend(channel)
             case ChannelDeleted(channel):
@@ -67,6 +71,8 @@ class Changes:
         self._people.forget_channel(channel)
         if await self._parts.mappings.suspend(channel, actor=_ACTOR):
             log.warning("suspended: its readers may have changed", channel=channel.channel_id)
+            for thread in await self._parts.threads.unfinished(channel, most=_MOST_OPEN):
+                await self._parts.leases.free_thread(thread)  # whoever takes it over sees that, and refuses
 
 
 def _owner(team_id: str | None, enterprise_id: str | None) -> WorkspaceRef:

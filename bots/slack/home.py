@@ -32,12 +32,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A thread the person asked in: their newest question there. `link` is "" where there is none."""
+    """A thread the person asked in: their newest question there."""
 
     channel_id: str
     question: str
     asked_at: datetime
-    link: str = ""
 
 
 def view(places: Sequence[Place], asked: Sequence[Asked], *, default: str | None, may_set_default: bool) -> View:
@@ -56,14 +55,18 @@ def view(places: Sequence[Place], asked: Sequence[Asked], *, default: str | None
 
 def _place(place: Place) -> str:
     named = mrkdwn(", ".join(map(code, place.repositories))) if place.repositories else "no repository is mapped"
-    return f"• <#{place.channel_id}>: {'your last question was about ' if place.earlier else ''}{named}"
+    return f"• {_named(place.channel_id)}: {'your last question was about ' if place.earlier else ''}{named}"
 
 
 def _asked(asked: Asked) -> str:
     words = " ".join(asked.question.split())
     words = mrkdwn(code(words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"))
-    link = f" · <{asked.link}|open>" if asked.link else ""
-    return f"{words}\n<#{asked.channel_id}> · {asked.asked_at.astimezone(UTC):%d %b %Y}{link}"
+    return f"{words}\n{_named(asked.channel_id)} · {asked.asked_at.astimezone(UTC):%d %b %Y}"
+
+
+def _named(channel_id: str) -> str:
+    """A channel, as Slack shows its name; direct messages have none."""
+    return "Direct message" if channel_id.startswith("D") else f"<#{channel_id}>"
 
 
 def _header(words: str) -> Mapping[str, object]:

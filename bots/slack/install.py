@@ -196,9 +196,7 @@ class _Desk:
 
     async def _installed(self, given_code: Secret, team: str) -> Response:
         """Exchange the code, try the token, keep it. Raises _Stopped, SlackApiError, DeliveryFailed, DatabaseError."""
-        reply = await self._slack.exchange(
-            self._credentials, code=given_code.reveal(), redirect_uri=self._redirect_uri
-        )
+        reply = await self._slack.exchange(self._credentials, code=given_code.reveal(), redirect_uri=self._redirect_uri)
         at = slack_now(reply)
         tokens = rotated(body(reply), at)
         found = None if tokens is None else granted(body(reply), tokens)

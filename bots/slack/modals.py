@@ -62,7 +62,7 @@ def told(title: str, words: str) -> View:
     return _modal(title, [section(words)])
 
 
-def map_form(ticket: str, *, repository: str = "") -> View:
+def map_form(ticket: str) -> View:
     """Map a repository to the channel the form was opened in."""
     return _modal(
         "Map a repository",
@@ -71,7 +71,7 @@ def map_form(ticket: str, *, repository: str = "") -> View:
             _input(
                 REPOSITORY,
                 "Repository",
-                _line(REPOSITORY, repository, placeholder="owner/name, or the address of its page"),
+                _line(REPOSITORY, "", placeholder="owner/name, or the address of its page"),
             ),
             _input(
                 ALIAS,
@@ -117,11 +117,11 @@ def settings_form(ticket: str, now: ChannelPreferences, *, default: str | None) 
     """A channel's settings. `default` is the workspace's default repository, None for those who may not set it."""
     blocks = [
         _input(FOLLOW_UPS, "Which replies in my threads are answered", _select(FOLLOW_UPS, _MODES, now.follow_ups)),
-        _box(GUESTS, "Guests", "may ask here", now.guests),
+        _box(GUESTS, "Guests", "May ask here", now.guests),
         _box(
             OUTSIDERS,
             "People of other organisations",
-            "may ask here",
+            "May ask here",
             now.outsiders,
             hint="Careful: they get answers about your code. This concerns channels shared with other organisations.",
         ),

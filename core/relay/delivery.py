@@ -150,6 +150,7 @@ class Writer:
         self._said = StringIO(newline="")
         self._note = ""
         self._in_doubt = False
+        self._fileless = False
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
@@ -288,10 +289,13 @@ class Writer:
 
     async def _attached(self, text: str, number: int) -> bool:
         """Whether the whole text hangs in the thread as a file; where that cannot be, it is shown in more posts."""
+        if self._fileless:
+            return False
         try:
             await self._put(number, text, None, attached=True)
         except NotAttached as error:
             log.warning("no file", turn=self._hold.claim.turn_id, reason=str(error))
+            self._fileless = True  # the file's number is a post's from now on
             return False
         return True
 

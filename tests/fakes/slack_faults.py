@@ -23,6 +23,7 @@ class Fault:
     times: int = 1
     after: int = 0
     more: Json = field(default_factory=dict)
+    struck: bool = False
 
     @property
     def replies(self) -> bool:
@@ -49,5 +50,6 @@ class Faults:
                 fault.after -= 1
                 continue
             fault.times -= 1
+            fault.struck = True
             return fault
         return None

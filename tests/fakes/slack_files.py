@@ -81,3 +81,18 @@ def info(asked: Asked) -> Json:
     if file is None or not visible(file, asked.installation):
         raise SlackError("file_not_found")
     return {"file": file.public()}
+
+
+@method("files.delete", 50, "files:write", required="file")
+def delete(asked: Asked) -> Json:
+    file = asked.world.files.get(asked["file"])
+    if file is None or file.owner is not asked.installation.bot:
+        raise SlackError("file_not_found")
+    del asked.world.files[file.id]
+    for channel in file.channels:
+        for message in [each for each in channel.messages.values() if file in each.files]:
+            message.files.remove(file)
+            if not (message.files or message.shown):
+                channel.remove(message)
+                asked.world.happened(message, "deleted")
+    return {}

@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from httpx import ASGITransport, AsyncClient
+from starlette.applications import Starlette
 
+from bots.pages.token import token_routes
 from core.bootstrap import App
 from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import refuses, says
+from tests.fakes.chat_replies import Exchange, Reply, refuses, says
 from tests.fakes.slack_values import Channel, Message, User, View
 from tests.slack import house
 from tests.slack.house import World
@@ -357,8 +360,7 @@ async def tokenless(world: World, tmp_path: Path) -> AsyncIterator[tuple[App, Fa
 async def test_mapping_without_a_token_offers_to_enter_one_by_link(
     world: World, people: People, tokenless: tuple[App, FakeChat]
 ) -> None:
-    app, chat = tokenless
-    chat.will(refuses(401))
+    app, _ = tokenless
     assert "now." in (await people.command(world.alice, "map acme/other")).shown
     offer = await people.next(world.alice, 1)
     assert "no token for `github.com/acme/other`" in offer.shown
@@ -478,8 +480,8 @@ async def test_home_shows_what_a_person_may_know(world: World, people: People, a
     await app.mappings.set_default(world.place.workspace, "acme/usual", actor=world.alice.id)
     await house.answered(world, await slack.says(world.bob, world.general, f"{world.askrepo.bot} where is <that>?"))
     await house.answered(world, await slack.says(world.bob, secret, f"{world.askrepo.bot} and this?"))
-    while await app.threads.unfinished(ref(world, secret)):
-        await asyncio.sleep(0.01)
+    while await app.threads.unfinished(ref(world, secret)):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # nothing tells that the outcome is recorded
     await app.mappings.map(ref(world, secret), "acme/newer", actor=world.alice.id)
     await slack.opens_home(world.bob)
     await slack.until(lambda: slack.home(world.bob))
@@ -525,3 +527,26 @@ async def test_the_default_repository_is_set_from_home(world: World, people: Peo
         return now is not None and "acme/usual" in now.shown
 
     await slack.until(shown)
+
+
+async def test_a_slow_service_is_waited_for_after_the_form_is_closed(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    for reply, words in ((refuses(401), "not saved"), (says("pong"), "is in use from now on")):
+        goes_on = asyncio.Event()
+
+        async def held(exchange: Exchange, reply: Reply = reply, goes_on: asyncio.Event = goes_on) -> None:
+            await goes_on.wait()
+            await reply(exchange)
+
+        await world.slack.command(world.alice, world.general, "token set")
+        form = await people.form(world.alice, "Enter a token")
+        chat.will(held)
+        before = len(world.slack.ephemerals(world.general, world.alice))
+        assert not (await world.slack.submits(world.alice, form, token=TOKEN)).answer
+        (mapping,) = await app.mappings.list(world.place)
+        assert mapping.token_id is None
+        goes_on.set()
+        assert words in (await people.next(world.alice, before)).shown
+    (mapping,) = await app.mappings.list(world.place)
+    assert mapping.token_id is not None

@@ -1,0 +1,102 @@
+"""What became of a question, judged by nothing but what people see in Slack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from core.bootstrap import App
+from core.tables import TurnRow
+from tests.fakes.chat_replies import Exchange, chunked, head, stream
+from tests.fakes.slack_values import Message
+from tests.slack.house import World
+
+_ENDED = {"answered", "failed", "stopped", "refused"}
+_SIGN = "Looking through the code"
+
+
+class Seen(StrEnum):
+    """The one thing that the asker sees in the end."""
+
+    WHOLE = "the whole answer, once"
+    FAILURE = "the reason, where the answer would stand"
+    NOTICE = "one notice, to the asker alone"
+
+
+def lines(number: int) -> str:
+    """An answer that Slack shows as it is, every line unlike the others."""
+    return "".join(f"Line {place} of the answer.\n" for place in range(number)) + "And that is all."
+
+
+def in_two(text: str, gate: asyncio.Event, *, at: int = 3) -> Callable[[Exchange], Awaitable[None]]:
+    """The first `at` lines of an answer, and once the gate is open the others."""
+    parts = text.splitlines(keepends=True)
+
+    async def reply(exchange: Exchange) -> None:
+        await exchange.send(head(200, "Transfer-Encoding: chunked"))
+        first, *rest = stream(["".join(parts[:at]), "".join(parts[at:])])
+        for octets in (first, rest[0]):
+            await exchange.send(chunked(octets))
+        await gate.wait()
+        for octets in rest[1:]:
+            await exchange.send(chunked(octets))
+        await exchange.send(chunked(b""))
+
+    return reply
+
+
+def answers(world: World, root: Message) -> list[Message]:
+    """The app's posts in a thread that another's message began."""
+    return [post for post in world.slack.thread(root.channel, root.ts)[1:] if post.bot_id]
+
+
+def told(world: World, root: Message) -> list[Message]:
+    """What only the asker was told: there, or in a direct message."""
+    direct = world.slack.dm(world.alice, world.askrepo)
+    alone = [] if root.channel is direct else [post for post in world.slack.posts(direct) if post.bot_id]
+    return world.slack.ephemerals(root.channel, world.alice) + alone
+
+
+async def ended(app: App, number: int = 1, seconds: float = 30.0) -> list[str]:
+    """Wait until so many turns have ended, and nothing more can come of them: how."""
+    async with asyncio.timeout(seconds):
+        while True:
+            async with app.database.reading() as connection:
+                statuses = list((await connection.execute(select(TurnRow.status))).scalars())
+            if len(statuses) >= number and set(statuses) <= _ENDED:
+                return statuses
+            await asyncio.sleep(0.02)  # it is recorded after the last that Slack hears of
+
+
+def outcome(world: World, root: Message, said: str, *, reachable: bool = True) -> Seen:
+    """What the asker sees, which is one thing: AssertionError where it is none, two, half of one, or not over.
+
+    In a place that is not `reachable` any more, what stood there stays.
+    """
+    posts, alone = answers(world, root), told(world, root)
+    finished = [post for post in posts if _has(post, "retry")]
+    if reachable:
+        assert not any(_has(post, "stop") for post in posts), "a button that stops what is over"
+        assert not any(world.slack.streaming(post) for post in posts), "a stream is still open"
+        assert not any(_SIGN in post.shown for post in posts), "a sign of work where nobody works"
+    if not finished:
+        assert len(alone) == 1, f"{len(alone)} notices and no answer"
+        assert alone[0].body.strip(), "a notice without a word"
+        assert not reachable or not posts, f"a notice, and beside it {[post.body for post in posts]}"
+        return Seen.NOTICE
+    assert not alone, "an answer, and a notice"
+    assert finished == posts[-1:], "more than one end, or something behind it"
+    shown = "".join(post.body for post in posts)
+    if shown != said:
+        assert len(posts) == 1, "a failure in several posts"
+        assert shown.strip(), "nothing under the footer"
+        assert not any(line in shown for line in said.splitlines()), f"not the whole answer once: {shown!r}"
+        return Seen.FAILURE
+    return Seen.WHOLE
+
+
+def _has(post: Message, action: str) -> bool:
+    return any(each["action_id"] == action for each in post.buttons)

@@ -1,0 +1,229 @@
+"""Slack delivers at least once, in any order, over any connection: each message is one question, or none at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from bots.running import Role
+from core.bootstrap import App
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_pushing import Delivery
+from tests.fakes.slack_values import Json, Message
+from tests.slack import house
+from tests.slack.house import World, answered
+
+BOTH = (Role.WEB, Role.WORKER)
+
+
+async def unheard(world: World, words: str, *, thread: Message | None = None) -> Message:
+    """Alice writes something that Slack has not told anybody about yet."""
+    kept, world.slack.subscriptions = world.slack.subscriptions, set()
+    message = await world.slack.says(world.alice, world.general, words, thread=thread)
+    world.slack.subscriptions = kept
+    return message
+
+
+def told(world: World, message: Message, kind: str, event_id: str = "") -> Json:
+    """The envelope of one of the two events of a post that mentions the bot."""
+    slack = world.slack
+    found = {**slack._message_event(message), "type": kind}
+    if kind == "app_mention":
+        del found["channel_type"]
+    return slack.envelope(found, world.askrepo, world.general, event_id)
+
+
+@pytest.fixture
+async def both(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[App]:
+    """Two processes on one database: one listens over HTTP, one over Socket Mode; both answer."""
+    slack = world.slack
+    url = f"sqlite:///{tmp_path}/askrepo.db"
+    http = house.settings(slack, world.askrepo, chat, url, SLACK_SIGNING_SECRET=slack.app.signing_secret)
+    socket = house.settings(slack, world.askrepo, chat, url, SLACK_APP_TOKEN=slack.app.app_token)
+    async with house.askrepo(slack, http, BOTH) as parts, house.askrepo(slack, socket, (Role.SLACK, Role.WORKER)):
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await slack.until(lambda: slack.sockets.open == 2)
+        yield parts
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_fifty_deliveries_of_one_message_are_one_question(
+    world: World, both: App, chat: FakeChat, seed: int
+) -> None:
+    slack, shuffled = world.slack, random.Random(seed)
+    question = await unheard(world, f"{world.askrepo.bot} where is login?")
+    copies = []
+    for number in range(50):
+        kind = ("message", "app_mention")[number % 2]
+        copy = told(world, question, kind, f"Ev0SAME{kind}" if number % 3 else "")
+        copies.append(Delivery("events_api", {**copy, "event_context": f"copy-{number}"}))
+    shuffled.shuffle(copies)
+    for start in range(0, 50, 10):
+        ways = [shuffled.choice(["http", "socket"]) for _ in range(10)]
+        await asyncio.gather(*map(_pushed, [slack] * 10, copies[start : start + 10], ways))
+    assert all(each.acknowledged for each in copies), seed
+    (post,) = await answered(world, question)
+    assert post.body.startswith("You asked about"), seed
+    await asyncio.gather(*(_pushed(slack, _again(each, n), "http") for n, each in enumerate(copies[:5])))
+    await slack.says(world.alice, world.general, "and then?", thread=question)
+    await answered(world, question, 2)
+    assert [request.questions for request in chat.requests] == [["where is login?"], ["and then?"]], seed
+
+
+async def _pushed(slack: FakeSlack, delivery: Delivery, transport: Any) -> None:
+    """Push one delivery over this transport, whatever the others take meanwhile."""
+    slack.transport = transport  # it is read before the first await
+    await slack.pushing.push(delivery)
+
+
+def _again(delivery: Delivery, number: int) -> Delivery:
+    return Delivery(delivery.type, {**delivery.payload, "event_context": f"late-{number}"})
+
+
+async def test_a_word_is_heeded_once_though_two_events_tell_of_it(world: World, app: App, chat: FakeChat) -> None:
+    chat.will(says("One."), says("Two."), says("Two again."))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} one?")
+    await answered(world, root)
+    await world.slack.says(world.alice, world.general, "two?", thread=root)
+    await answered(world, root, 2)
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} retry", thread=root)
+    await world.slack.until(lambda: any("Two again." in post.body for post in world.slack.posts(world.general)))
+    posts = await answered(world, root, 2)
+    assert [post.body.partition("\n")[0] for post in posts] == ["One.", "Two again."]
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} mute", thread=root)
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot}", thread=root)
+    await world.slack.until(lambda: len(world.slack.ephemerals(world.general, world.alice)) >= 2)
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} last?", thread=root)
+    await answered(world, root, 3)
+    assert len(world.slack.ephemerals(world.general, world.alice)) == 2
+    assert [request.questions[-1] for request in chat.requests] == ["one?", "two?", "two?", "last?"]
+
+
+async def test_a_database_that_is_away_is_no_acknowledgement_and_the_retry_is_answered(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    slack = world.slack
+    slack.allows("not_acknowledged")
+    slack.pushing.deadline = 1.0
+    with away(app):
+        question = await slack.says(world.alice, world.general, f"{world.askrepo.bot} where is login?")
+        assert [each.acknowledged for each in slack.deliveries if not each.own] == [False, False]
+    slack.advance(1)
+    again = await slack.retries()
+    assert [each.acknowledged for each in again] == [True] * len(again)
+    assert len(again) == 2
+    (post,) = await answered(world, question)
+    assert post.body.startswith("You asked about")
+    assert [request.questions for request in chat.requests] == [["where is login?"]]
+
+
+@contextlib.contextmanager
+def away(app: App) -> Iterator[None]:
+    """Every statement that writes fails while the block runs, as with a disk that is full."""
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    engine = app.database._writer.sync_engine
+    event.listen(engine, "before_cursor_execute", fails)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", fails)
+
+
+async def test_what_was_acknowledged_is_on_disk_and_outlives_the_process(
+    world: World, chat: FakeChat, tmp_path: Path
+) -> None:
+    """The process that takes the question never answers: it has no worker, and ends."""
+    slack, file = world.slack, tmp_path / "askrepo.db"
+    given = house.settings(
+        slack, world.askrepo, chat, f"sqlite:///{file}", SLACK_SIGNING_SECRET=slack.app.signing_secret
+    )
+    async with house.askrepo(slack, given, (Role.WEB,)) as parts:
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        question = await slack.says(world.alice, world.general, f"{world.askrepo.bot} where is login?")
+        with contextlib.closing(sqlite3.connect(file)) as other:
+            assert other.execute("SELECT message_id, status FROM turns").fetchall() == [(question.ts, "waiting")]
+    slack.url = ""
+    async with house.askrepo(slack, given):
+        (post,) = await answered(world, question)
+    assert post.body.startswith("You asked about")
+
+
+async def test_only_the_retry_arrives(world: World, app: App, chat: FakeChat) -> None:
+    question = await unheard(world, f"{world.askrepo.bot} where is login?")
+    late = Delivery("events_api", told(world, question, "app_mention"), attempt=2, reason="http_timeout")
+    await world.slack.pushing.push(late)
+    await answered(world, question)
+    assert [request.questions for request in chat.requests] == [["where is login?"]]
+
+
+async def test_talk_that_is_not_for_us_costs_no_call_and_at_most_one_query(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    slack = world.slack
+    root = await slack.says(world.bob, world.general, "lunch?")
+    slack.calls.clear()
+    with counted(app) as alone:
+        for _ in range(20):
+            await slack.says(world.bob, world.general, "anything at all https://example.com")
+    with counted(app) as threaded:
+        for _ in range(20):
+            await slack.says(world.alice, world.general, "at one", thread=root)
+    print(f"statements per irrelevant message: {len(alone) / 20} in a channel, {len(threaded) / 20} in a thread")
+    assert alone == []
+    assert len(threaded) == 20
+    assert slack.calls == []
+    statement, parameters = threaded[0]
+    async with app.database.reading() as connection:
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+    assert [row.detail for row in plan if row.detail.startswith(("SCAN turns", "SCAN threads", "SCAN channels"))] == []
+    assert any(row.detail.startswith("SEARCH turns") for row in plan)
+    assert chat.requests == []
+
+
+@contextlib.contextmanager
+def counted(app: App) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement and its parameters, in order, but for the worker's own look for work."""
+    found: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        if not statement.startswith(("UPDATE turns", "BEGIN", "PRAGMA")):
+            found.append((statement, parameters))
+
+    engines = [app.database._writer.sync_engine, app.database._reader.sync_engine]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_our_own_posts_edits_and_unfurls_ask_nothing(world: World, app: App, chat: FakeChat) -> None:
+    """Slack tells us of all that we do, streams included; and of the previews it adds to what people wrote."""
+    slack = world.slack
+    chat.will(says(*[f"<@{world.askrepo.bot.id}> https://example.com {number}\n" for number in range(50)], delay=0.01))
+    slack.allows("ping")
+    root = await slack.says(world.alice, world.general, f"{world.askrepo.bot} see https://example.com")
+    posts = await answered(world, root)
+    for post in (root, *posts):
+        await slack.unfurls(post)
+    await slack.told()
+    own = [each for each in slack.deliveries if each.own]
+    assert len(own) >= 2
+    await slack.says(world.alice, world.general, "and now?", thread=root)
+    await answered(world, root, 2)
+    assert len(chat.requests) == 2

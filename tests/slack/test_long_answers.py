@@ -1,0 +1,123 @@
+"""Answers longer than a post, and longer than a thread should get: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.slack.outgoing import rendered
+from core.bootstrap import App
+from core.relay.pages import pages
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.fakes.slack_values import File, Message
+from tests.slack.house import World
+from tests.slack.outcomes import answers, ended
+
+_POST = 9_000
+_MOST = 6
+
+
+@pytest.fixture
+def transport() -> str:
+    """What answers meet does not depend on how questions arrive."""
+    return "http"
+
+
+def essay(length: int) -> str:
+    """An answer of about this length with everything that makes cutting hard."""
+    parts, at = ["# What happens at login\n\n"], 0
+    while sum(map(len, parts)) < length:
+        at += 1
+        parts.append(
+            f"## Step {at}\n\nThe [session](https://example.com/doc/{at}) is *made* in `core/login{at}.py`. " * 2
+        )
+        code = "".join(f"    if step == {at}: return {number}  # <why?>\n" for number in range(at % 40))
+        parts.append(f"\n\n```python\ndef step_{at}():\n{code}    return None\n```\n\n")
+        rows = "".join(f"| row {at}.{number} | `{number}` | yes |\n" for number in range(at % 23))
+        parts.append(f"| name | value | sure |\n| --- | --- | --- |\n{rows}\n- first {at}\n  - second {at}\n\n")
+    return "".join(parts) + "The end."
+
+
+async def ask(world: World, app: App, chat: FakeChat, said: str) -> Message:
+    chat.will(says(*(said[at : at + 400] for at in range(0, len(said), 400)), delay=0.002))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} how does login work?")
+    assert await ended(app, seconds=60) == ["answered"]
+    return root
+
+
+def parted(world: World, root: Message) -> tuple[list[str], list[File]]:
+    """What stands in the posts in order, and the files."""
+    posts = answers(world, root)
+    assert not any(each["action_id"] == "stop" for post in posts for each in post.buttons)
+    assert not any(world.slack.streaming(post) for post in posts)
+    shown = [post for post in posts if not post.files]
+    assert [any(each["action_id"] == "retry" for each in post.buttons) for post in shown] == [False] * (
+        len(shown) - 1
+    ) + [True]
+    return [post.body for post in shown], [file for post in posts for file in post.files]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_a_long_answer_fills_posts(world: World, app: App, chat: FakeChat, streaming: bool) -> None:
+    world.slack.native_streaming = streaming
+    said = essay(30_000)
+    expected = pages(said, _POST)
+    root = await ask(world, app, chat, said)
+    shown, files = parted(world, root)
+    assert shown == [rendered(page.text) for page in expected]
+    assert "".join(page.body for page in expected) == said
+    assert 1 < len(shown) < _MOST
+    assert files == []
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_a_very_long_answer_is_its_beginning_and_a_file(
+    world: World, app: App, chat: FakeChat, streaming: bool
+) -> None:
+    world.slack.native_streaming = streaming
+    said = essay(60_000)
+    root = await ask(world, app, chat, said)
+    shown, files = parted(world, root)
+    assert shown == [rendered(page.text) for page in pages(said, _POST)[:_MOST]]
+    (file,) = files
+    assert file.content.decode() == said
+    assert any("the whole answer is in the attached file" in post.shown for post in answers(world, root))
+
+
+@pytest.mark.parametrize("fault", [{"drop": "before"}, {"drop": "after"}, {"status": 500}, {"html": True}])
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+async def test_the_file_is_there_once(
+    world: World, app: App, chat: FakeChat, method: str, fault: dict[str, object]
+) -> None:
+    world.slack.native_streaming = False
+    spoiled = world.slack.fail(method, **fault)  # type: ignore[arg-type]
+    said = essay(60_000)
+    root = await ask(world, app, chat, said)
+    shown, files = parted(world, root)
+    assert spoiled.struck
+    assert len(shown) == _MOST
+    assert [file.content.decode() for file in files] == [said]
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+async def test_without_a_file_all_is_in_posts(world: World, app: App, chat: FakeChat, method: str) -> None:
+    world.slack.native_streaming = False
+    world.slack.fail(method, error="missing_scope", times=-1)
+    said = essay(60_000)
+    root = await ask(world, app, chat, said)
+    shown, files = parted(world, root)
+    assert files == []
+    assert shown == [rendered(page.text) for page in pages(said, _POST)]
+
+
+async def test_a_redo_replaces_posts_and_file(world: World, app: App, chat: FakeChat) -> None:
+    world.slack.native_streaming = False
+    root = await ask(world, app, chat, essay(60_000))
+    said = essay(61_000)
+    chat.will(says(said))
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} retry", thread=root.ts)
+    await world.slack.until(lambda: len(chat.requests) == 2)
+    assert await ended(app, seconds=60) == ["answered"]
+    shown, files = parted(world, root)
+    assert shown == [rendered(page.text) for page in pages(said, _POST)[:_MOST]]
+    assert [file.content.decode() for file in files] == [said]

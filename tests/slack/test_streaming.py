@@ -1,0 +1,164 @@
+"""Native streams from their beginning to their end: their time, their takers-over, and twenty of them at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from bots.running import Role
+from core.bootstrap import App
+from core.database import now_ms
+from core.tables import PostRow, TurnRow
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import refuses, says
+from tests.slack import house
+from tests.slack.house import World
+from tests.slack.outcomes import Seen, answers, ended, in_two, lines, outcome
+
+SAID = lines(6)
+
+
+@pytest.fixture
+def transport() -> str:
+    """What answers meet does not depend on how questions arrive."""
+    return "http"
+
+
+async def test_text_is_appended_and_never_twice(world: World, app: App, chat: FakeChat) -> None:
+    said = lines(120)
+    chat.will(says(*said.splitlines(keepends=True), delay=0.03))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    assert await ended(app) == ["answered"]
+    assert outcome(world, root, said) is Seen.WHOLE
+    assert len(answers(world, root)) == 1
+    assert len(world.slack.called("chat.appendStream")) > 1
+    assert world.slack.called("chat.update") == world.slack.called("chat.postMessage") == []
+
+
+@pytest.mark.parametrize("seconds", [200.0, 250.0, 310.0, 4_000.0])
+async def test_an_answer_outlives_its_stream(world: World, app: App, chat: FakeChat, seconds: float) -> None:
+    """Slack's clock goes on while ours does not: nothing but Slack's word tells that the stream has ended."""
+    gate = asyncio.Event()
+    chat.will(in_two(SAID, gate))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    await world.slack.until(lambda: any("Line 2 of" in post.body for post in answers(world, root)))
+    world.slack.advance(seconds)
+    gate.set()
+    assert await ended(app) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+    assert len(answers(world, root)) == 1
+
+
+@pytest.mark.parametrize("refusal", ["feature_disabled", "channel_type_not_supported", "team_not_found"])
+async def test_a_workspace_without_streams_is_remembered(world: World, app: App, chat: FakeChat, refusal: str) -> None:
+    world.slack.native_streaming, world.slack.streaming_refusal = False, refusal
+    for number in range(1, 4):
+        chat.will(says(SAID))
+        root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+        assert await ended(app, number) == ["answered"] * number
+        assert outcome(world, root, SAID) is Seen.WHOLE
+    remembered = refusal != "team_not_found"  # that may be about the asker alone
+    assert len(world.slack.called("chat.startStream")) == (1 if remembered else 3)
+
+
+async def test_a_worker_that_dies_leaves_its_post_to_the_next(world: World, chat: FakeChat, tmp_path: Path) -> None:
+    """Dead means that it does nothing any more: it neither finishes, nor ends its stream, nor hands back."""
+    slack, gate = world.slack, asyncio.Event()
+    chat.will(in_two(SAID, gate))
+    given = house.settings(
+        slack,
+        world.askrepo,
+        chat,
+        f"sqlite:///{tmp_path}/askrepo.db",
+        SLACK_SIGNING_SECRET=slack.app.signing_secret,
+    )
+    async with house.askrepo(slack, given, [Role.WEB]) as app:
+        await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        async with house.askrepo(slack, given, [Role.WORKER]) as first:
+            root = await slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+            await slack.until(lambda: any("Line 2 of" in post.body for post in answers(world, root)))
+            (post,) = answers(world, root)
+            await die(first)
+        assert slack.streaming(post)
+        past = update(TurnRow).where(TurnRow.status == "running").values(lease_until=now_ms() - 1)
+        await app.database.write(lambda connection: connection.execute(past))
+        await app.leases.free_expired()
+        said = SAID.replace("of the answer", "of the second answer")
+        chat.will(says(*said.splitlines(keepends=True)))
+        async with house.askrepo(slack, given, [Role.WORKER]):
+            assert await ended(app) == ["answered"]
+            assert outcome(world, root, said) is Seen.WHOLE
+            assert answers(world, root) == [post]
+
+
+async def test_one_that_died_before_it_recorded_its_stream(world: World, app: App, chat: FakeChat) -> None:
+    """The next attempt finds the open stream in the thread, and makes it its own post."""
+    world.slack.fail("chat.startStream", drop="after")
+    chat.will(says(SAID))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    assert await ended(app) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+    async with app.database.reading() as connection:
+        recorded = (await connection.execute(select(PostRow.post_id))).scalars().all()
+    assert recorded == [post.ts for post in answers(world, root)]
+
+
+async def test_a_sentence_of_ours_is_no_part_of_the_streamed_answer(world: World, app: App, chat: FakeChat) -> None:
+    chat.will(refuses(503, "Retry-After: 1", message="later"), says(*SAID.splitlines(keepends=True), delay=0.02))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    assert await ended(app) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+
+
+async def test_one_line_without_an_end(world: World, app: App, chat: FakeChat) -> None:
+    said = "word " * 1_500 + "end."
+    chat.will(says(*(f"{word} " for word in said.removesuffix("end.").split()), "end.", delay=0.0005))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    assert await ended(app) == ["answered"]
+    assert outcome(world, root, said) is Seen.WHOLE
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_twenty_at_once_stay_inside_the_tiers(
+    world: World, chat: FakeChat, tmp_path: Path, processes: int
+) -> None:
+    """The fake fails the test where a call comes inside a Retry-After; here there is not even one."""
+    slack = world.slack
+    said = lines(40)
+    chat.will(*[says(*said.splitlines(keepends=True), delay=0.1)] * 20)
+    given = house.settings(
+        slack,
+        world.askrepo,
+        chat,
+        f"sqlite:///{tmp_path}/askrepo.db",
+        SLACK_SIGNING_SECRET=slack.app.signing_secret,
+    )
+    async with house.askrepo(slack, given) as app, house.askrepo(slack, given, [Role.WORKER]) as other:
+        workers = [app, other][:processes]
+        await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        began = asyncio.get_running_loop().time()
+        asked = [slack.says(world.alice, world.general, f"{world.askrepo.bot} {place}?") for place in range(20)]
+        roots = await asyncio.gather(*asked)
+        await slack.until(
+            lambda: all(slack.status(world.general, root.ts) or answers(world, root) for root in roots), 20
+        )
+        signs = asyncio.get_running_loop().time() - began
+        assert await ended(app, 20, seconds=120) == ["answered"] * 20
+        whole = asyncio.get_running_loop().time() - began
+    print(f"{len(workers)} processes: signs after {signs:.1f} s, whole after {whole:.1f} s")
+    assert [outcome(world, root, said) for root in roots] == [Seen.WHOLE] * 20
+    assert [call for call in slack.calls if call.answer.get("error") == "ratelimited"] == []
+
+
+async def die(app: App) -> None:
+    """As a process that was killed: its tasks end, and its database takes no more of it."""
+    worker = app._workers[0]
+    running = list(worker._running.values())
+    worker._running.clear()
+    for hold, task in running:
+        hold.lost.clear()
+        task.cancel()
+    await asyncio.gather(*(task for _, task in running), return_exceptions=True)

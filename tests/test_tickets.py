@@ -1,0 +1,121 @@
+"""A ticket is used once, by whoever holds its secret, for what it was issued for, until it expires."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import case, update
+
+from core.cipher import Keyring, new_key
+from core.database import Database, now_ms
+from core.errors import Tampered, UnknownKey
+from core.secret import Secret
+from core.tables import TicketRow
+from core.tickets import Tickets
+from tests.channels.places import rows
+
+
+@pytest.fixture
+def tickets(database: Database, keyring: Keyring) -> Tickets:
+    return Tickets(database, keyring)
+
+
+async def expire(database: Database) -> None:
+    """Let every ticket's time be over, by the database's own clock."""
+    over = update(TicketRow).values(expires_at=now_ms())
+    await database.write(lambda connection: connection.execute(over))
+
+
+async def test_a_ticket_is_used_once(tickets: Tickets) -> None:
+    secret = await tickets.issue("token page", "for ⟨C1⟩", 600)
+    assert await tickets.redeem("token page", secret) == "for ⟨C1⟩"
+    assert await tickets.redeem("token page", secret) is None
+    assert await tickets.peek("token page", secret) is None
+
+
+async def test_a_look_does_not_use_it_up(tickets: Tickets) -> None:
+    secret = await tickets.issue("token page", "payload", 600)
+    assert [await tickets.peek("token page", secret) for _ in range(3)] == ["payload"] * 3
+    assert await tickets.redeem("token page", secret) == "payload"
+
+
+async def test_it_is_good_for_its_purpose_alone(tickets: Tickets) -> None:
+    secret = await tickets.issue("oauth state", "payload", 600)
+    assert await tickets.peek("token page", secret) is None
+    assert await tickets.redeem("token page", secret) is None
+    assert await tickets.redeem("oauth state", secret) == "payload"
+
+
+@pytest.mark.parametrize("guess", ["", "x", "x" * 43, "\0", "\ud800", "é" * 10_000])
+async def test_nothing_else_redeems_it(tickets: Tickets, guess: str) -> None:
+    secret = await tickets.issue("token page", "payload", 600)
+    for wrong in (guess, secret.reveal()[:-1], secret.reveal() + "=", secret.reveal().swapcase()):
+        assert await tickets.peek("token page", Secret(wrong)) is None
+        assert await tickets.redeem("token page", Secret(wrong)) is None
+    assert await tickets.redeem("token page", secret) == "payload"
+
+
+async def test_it_ends_with_its_time(tickets: Tickets, database: Database) -> None:
+    secret = await tickets.issue("token page", "payload", 600)
+    await expire(database)
+    assert await tickets.peek("token page", secret) is None
+    assert await tickets.redeem("token page", secret) is None
+
+
+async def test_its_time_is_the_one_given(tickets: Tickets, database: Database) -> None:
+    await tickets.issue("token page", "payload", 600)
+    (row,) = await rows(database, TicketRow)
+    async with database.reading() as connection:
+        now = (await connection.execute(now_ms().select())).scalar_one()
+    assert 590_000 < row.expires_at - now <= 600_000
+
+
+async def test_expired_ones_are_forgotten_with_the_next(tickets: Tickets, database: Database) -> None:
+    for _ in range(3):
+        await tickets.issue("token page", "payload", 600)
+    await expire(database)
+    kept = await tickets.issue("token page", "payload", 600)
+    assert len(await rows(database, TicketRow)) == 1
+    assert await tickets.redeem("token page", kept) == "payload"
+
+
+async def test_the_database_knows_neither_secret_nor_payload(tickets: Tickets, database: Database) -> None:
+    secret = await tickets.issue("token page", "a sentence to find", 600)
+    (row,) = await rows(database, TicketRow)
+    assert len(secret.reveal()) == 43
+    assert secret.reveal() not in repr(row)
+    assert "sentence" not in repr(row)
+
+
+async def test_payloads_cannot_be_exchanged(tickets: Tickets, database: Database) -> None:
+    mine = await tickets.issue("token page", "mine", 600)
+    await tickets.issue("token page", "theirs", 600)
+    sealed = {row.ticket: row.sealed for row in await rows(database, TicketRow)}
+    first, second = sealed
+    exchanged = update(TicketRow).values(sealed=case((TicketRow.ticket == first, sealed[second]), else_=sealed[first]))
+    await database.write(lambda connection: connection.execute(exchanged))
+    with pytest.raises(Tampered):
+        await tickets.redeem("token page", mine)
+
+
+async def test_without_the_key_it_does_not_open(tickets: Tickets, database: Database) -> None:
+    secret = await tickets.issue("token page", "payload", 600)
+    with pytest.raises(UnknownKey):
+        await Tickets(database, Keyring((new_key(),))).peek("token page", secret)
+
+
+@pytest.mark.parametrize("rounds", [25, pytest.param(1_250, marks=[pytest.mark.long, pytest.mark.timeout(1_200)])])
+async def test_of_many_who_race_for_one_ticket_one_gets_it(
+    database_url: str, database: Database, keyring: Keyring, rounds: int
+) -> None:
+    """Eight at once, of two processes; the long run is 10,000 redemptions."""
+    other = Database(Secret(database_url))
+    processes = [Tickets(database, keyring), Tickets(other, keyring)]
+    try:
+        for number in range(rounds):
+            secret = await processes[0].issue("oauth state", str(number), 600)
+            got = await asyncio.gather(*(processes[each % 2].redeem("oauth state", secret) for each in range(8)))
+            assert sorted(filter(None, got)) == [str(number)]
+    finally:
+        await other.close()
