@@ -227,7 +227,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
     errors.PlaceGone: "I cannot write there any more. Invite me again, or ask somewhere else.",
     errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
-    errors.NotYet: lambda e, _: f"The chat platform takes no more messages just now. Please wait {duration(e.seconds)}.",
+    errors.NotYet: lambda e, _: f"The chat platform takes no more messages now. Please wait {duration(e.seconds)}.",
     errors.StoppedThere: "Somebody stopped this answer. Ask again if you need it.",
     errors.DeliveryUncertain: (
         "I cannot tell whether my message arrived: the chat platform's reply was lost. If it did not, please ask again."

@@ -25,19 +25,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bots.pages.look import Html, page, paragraph, prose, shown, text
-from bots.slack.installs import (
-    Credentials,
-    Installs,
-    Rotated,
-    Slack,
-    SlackInstallation,
-    body,
-    own_installation,
-    refusal,
-    rotated,
-    slack_now,
-)
+from bots.slack.installation import Rotated, SlackInstallation, own_installation, rotated
+from bots.slack.installs import Installs
 from bots.slack.scopes import SCOPES
+from bots.slack.web_client import Credentials, Slack, body, refusal, slack_now
 from core import logs
 from core.errors import DeliveryFailed
 from core.secret import Secret

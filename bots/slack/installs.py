@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bots.slack.installation import SlackInstallation, of_stored, own_installation, rotated
 from bots.slack.installed import PLATFORM
+from bots.slack.web_client import Credentials, Slack, body, refusal, slack_now
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import AskrepoError, DeliveryFailed, PlaceGone, SettingsError
@@ -26,152 +22,10 @@ from core.installations import Installation, Installations, Renewed
 from core.secret import Secret
 
 RENEWED_WITH_LEFT = timedelta(hours=2)
-_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 _CACHE_SECONDS = 30.0
 _CACHED = 1_000
 
 log = logs.get(__name__)
-
-_quiet = logging.getLogger("slack_sdk.askrepo")  # at DEBUG the SDK logs tokens, codes and whole bodies
-_quiet.setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class SlackInstallation:
-    """An app installed in a workspace, or in a whole organisation (then `team_id` is None).
-
-    `refresh_token` and `expires_at` are None unless the app rotates its tokens.
-    """
-
-    bot_token: Secret
-    bot_user_id: str
-    bot_id: str
-    app_id: str
-    team_id: str | None
-    enterprise_id: str | None
-    scopes: tuple[str, ...]
-    refresh_token: Secret | None = None
-    expires_at: datetime | None = None
-
-    @property
-    def workspace(self) -> WorkspaceRef:
-        """The workspace it is kept under: the team's id, or of an organisation its own."""
-        return WorkspaceRef(PLATFORM, self.team_id or self.enterprise_id or "")
-
-    def payload(self) -> Secret:
-        """What is stored, as JSON; `expires_at` has a column of its own."""
-        refresh = None if self.refresh_token is None else self.refresh_token.reveal()
-        plain = {
-            "bot_token": self.bot_token.reveal(),
-            "refresh_token": refresh,
-            "bot_user_id": self.bot_user_id,
-            "bot_id": self.bot_id,
-            "app_id": self.app_id,
-            "team_id": self.team_id,
-            "enterprise_id": self.enterprise_id,
-            "scopes": self.scopes,
-        }
-        return Secret(json.dumps(plain))
-
-
-def of_stored(stored: Installation) -> SlackInstallation:
-    """The installation of a payload."""
-    plain = json.loads(stored.payload.reveal())
-    refresh = plain["refresh_token"]
-    return SlackInstallation(
-        **plain
-        | {
-            "bot_token": Secret(plain["bot_token"]),
-            "refresh_token": None if refresh is None else Secret(refresh),
-            "scopes": tuple(plain["scopes"]),
-            "expires_at": stored.expires_at,
-        }
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Rotated:
-    """The token part of an `oauth.v2.access` reply, of a code's exchange and of a refresh token's alike."""
-
-    bot_token: Secret
-    refresh_token: Secret | None
-    expires_at: datetime | None
-
-
-def rotated(reply: Mapping[str, object], now: datetime) -> Rotated | None:
-    """The tokens of a reply; None if it holds no bot token."""
-    token, refresh, seconds = (reply.get(name) for name in ("access_token", "refresh_token", "expires_in"))
-    if not isinstance(token, str) or not token or reply.get("token_type") != "bot":
-        return None
-    if isinstance(refresh, str) and isinstance(seconds, int):
-        return Rotated(Secret(token), Secret(refresh), now + timedelta(seconds=seconds))
-    return Rotated(Secret(token), None, None)
-
-
-def slack_now(reply: AsyncSlackResponse) -> datetime:
-    """When Slack sent this reply, by its own clock, to the second: its events carry that clock's seconds too."""
-    try:
-        at = parsedate_to_datetime(next(value for name, value in reply.headers.items() if name.lower() == "date"))
-    except (StopIteration, ValueError):
-        return datetime.now(UTC).replace(microsecond=0)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The app's own, for OAuth."""
-
-    client_id: str
-    client_secret: Secret
-
-
-class Slack:
-    """One process's way to Slack's Web API: one pool of connections, no retries, no proxy of the environment.
-
-    Whether a call is worth repeating is for the caller to know; a retry in between would post twice.
-    """
-
-    def __init__(self, api_url: str) -> None:
-        self._api_url = f"{api_url}/"
-        self._session: aiohttp.ClientSession | None = None
-
-    def client(self, token: Secret | None = None, *, team_id: str | None = None) -> AsyncWebClient:
-        """A client on the shared connections. `team_id` goes with every call: an organisation's token needs it."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False)
-        client = AsyncWebClient(
-            token=None if token is None else token.reveal(),
-            base_url=self._api_url,
-            session=self._session,
-            team_id=team_id,
-            retry_handlers=[],
-            logger=_quiet,
-        )
-        client.proxy = None  # the constructor takes it from the environment
-        return client
-
-    async def exchange(self, credentials: Credentials, **given: str) -> AsyncSlackResponse:
-        """`oauth.v2.access` with the app's credentials in the header. Raises what `call` raises."""
-        named = f"{credentials.client_id}:{credentials.client_secret.reveal()}"
-        headers = {"Authorization": f"Basic {base64.b64encode(named.encode()).decode()}"}
-        return await self.call(self.client().api_call("oauth.v2.access", data=given, headers=headers))
-
-    async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
-        """A call's reply. Raises SlackApiError where Slack says no, DeliveryFailed where it does not answer."""
-        try:
-            return await request
-        except SlackApiError as error:
-            if isinstance(error.response, AsyncSlackResponse) and isinstance(error.response.data, dict):
-                raise
-            raise DeliveryFailed("Slack's reply is no JSON") from None
-        except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError) as error:
-            raise DeliveryFailed(f"Slack cannot be reached: {type(error).__name__}") from None
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
 
 class Installs:
@@ -315,38 +169,6 @@ class Installs:
     def _forget(self, workspace_id: str) -> None:
         self._changes += 1
         self._cache.pop(workspace_id, None)
-
-
-def body(reply: AsyncSlackResponse) -> Mapping[str, object]:
-    """The JSON object of a reply."""
-    return reply.data if isinstance(reply.data, dict) else {}
-
-
-def refusal(error: SlackApiError) -> str:
-    """Slack's code for its refusal, such as `invalid_code`; nothing else of the reply, which may hold a token."""
-    given = body(error.response).get("error")
-    code = given if isinstance(given, str) else "no reason"
-    return "".join(each for each in code if each.isalnum() or each in "_ ")[:60]
-
-
-def own_installation(token: Secret, reply: AsyncSlackResponse) -> SlackInstallation:
-    """The installation behind a bot token, as `auth.test` tells it."""
-    told = body(reply)
-
-    def given(name: str) -> str:
-        value = told.get(name)
-        return value if isinstance(value, str) else ""
-
-    organisation_wide = told.get("is_enterprise_install") is True
-    return SlackInstallation(
-        bot_token=token,
-        bot_user_id=given("user_id"),
-        bot_id=given("bot_id"),
-        app_id=given("app_id"),
-        team_id=None if organisation_wide else given("team_id") or None,
-        enterprise_id=given("enterprise_id") or None,
-        scopes=tuple(filter(None, reply.headers.get("x-oauth-scopes", "").replace(" ", "").split(","))),
-    )
 
 
 def _covers(own: SlackInstallation, workspace: WorkspaceRef, enterprise_id: str | None) -> bool:

@@ -19,7 +19,7 @@ from bots.slack.delivery import SlackDelivery
 from bots.slack.dispatch import Dispatch, dispatched
 from bots.slack.guard import Guard
 from bots.slack.install import install_routes
-from bots.slack.installs import Credentials, Installs, Slack
+from bots.slack.installs import Installs
 from bots.slack.parts import Parts
 from bots.slack.payload import Payload
 from bots.slack.people import People
@@ -28,6 +28,7 @@ from bots.slack.replying import Replying, Tasks
 from bots.slack.socket import Socket
 from bots.slack.surroundings import Around
 from bots.slack.verify import signing_secrets
+from bots.slack.web_client import Credentials, Slack
 from core.conversation.values import ThreadRef
 from core.errors import SettingsError
 from core.settings import Settings

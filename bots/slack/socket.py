@@ -21,9 +21,9 @@ from bots.slack import payload
 from bots.slack.envelope import Envelope, acknowledgement, envelope
 from bots.slack.guard import Tally
 from bots.slack.hearing import CONNECTIONS, Heard, Silence, Why, due
-from bots.slack.installs import Slack, body, refusal
 from bots.slack.payload import Payload
 from bots.slack.verify import MOST_OCTETS, Form, Reason, Refused
+from bots.slack.web_client import Slack, body, refusal
 from core import logs
 from core.errors import DeliveryFailed, NotYet, SecretError, SettingsError
 from core.secret import Secret, bearer

@@ -2,8 +2,9 @@
 
     python -m tests.bench.slack_acks [--seconds 60] [--rate 200]
 
-One askrepo process for five workspaces; the fakes and the load in processes of their own. Every event is a mention, the beginning of a thread of its own.
-An answer streams for a minute, and fifty of a workspace run at once: 250 are live as soon as that many were asked.
+One askrepo process for five workspaces; the fakes and the load in processes of their own. Every event is a mention, the
+beginning of a thread of its own. An answer streams for a minute, and fifty of a workspace run at once: 250 are live as
+soon as that many were asked.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pathlib import Path
 import httpx
 
 from bots.running import Role, running
-from bots.slack.installs import SlackInstallation
+from bots.slack.installation import SlackInstallation
 from core import bootstrap, logs
 from core.conversation.values import ChannelRef
 from core.secret import Secret
@@ -151,9 +152,7 @@ def _workspace(slack: FakeSlack, number: int) -> tuple[Installation, list[Messag
     return askrepo, [Message("", channel, someone, f"<@{askrepo.bot.id}> question?") for channel in channels]
 
 
-def _bodies(
-    slack: FakeSlack, workspaces: list[tuple[Installation, list[Message]]], many: int
-) -> tuple[bytes, ...]:
+def _bodies(slack: FakeSlack, workspaces: list[tuple[Installation, list[Message]]], many: int) -> tuple[bytes, ...]:
     base, bodies = int(time.time()), []
     for number in range(many):
         askrepo, first = workspaces[number % _WORKSPACES]

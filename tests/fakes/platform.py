@@ -12,6 +12,8 @@ from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Question, ThreadRef
 from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
+_AROUND = Surroundings(Standing.MEMBER, Audience.PRIVATE)
+
 
 @dataclass
 class Shown:
@@ -34,7 +36,7 @@ class FakePlatform:
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     notices: dict[ThreadRef, list[str]] = field(default_factory=lambda: defaultdict(list))
     texts: list[str] = field(default_factory=list)  # of every change, in order
-    surroundings: Surroundings = Surroundings(Standing.MEMBER, Audience.PRIVATE)
+    surroundings: Surroundings = field(default=_AROUND)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def visible(self, thread: ThreadRef) -> list[Shown]:

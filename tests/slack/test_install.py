@@ -18,7 +18,8 @@ from sqlalchemy import update
 from starlette.applications import Starlette
 
 from bots.slack.install import install_routes
-from bots.slack.installs import Credentials, Installs, Slack
+from bots.slack.installs import Installs
+from bots.slack.web_client import Credentials, Slack
 from core import logs
 from core.cipher import Keyring
 from core.conversation.values import WorkspaceRef

@@ -14,9 +14,11 @@ import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bots.slack.installation import SlackInstallation, of_stored
 from bots.slack.installed import of_envelope
-from bots.slack.installs import Credentials, Installs, Slack, SlackInstallation, of_stored
+from bots.slack.installs import Installs
 from bots.slack.lifecycle import AppUninstalled, TokensRevoked, happened
+from bots.slack.web_client import Credentials, Slack
 from core.cipher import Keyring
 from core.conversation.values import WorkspaceRef
 from core.database import Database

@@ -1,0 +1,101 @@
+"""One process's way to Slack's Web API, and what its replies say."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from core.errors import DeliveryFailed
+from core.secret import Secret
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+
+_quiet = logging.getLogger("slack_sdk.askrepo")  # at DEBUG the SDK logs tokens, codes and whole bodies
+_quiet.setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The app's own, for OAuth."""
+
+    client_id: str
+    client_secret: Secret
+
+
+class Slack:
+    """One process's way to Slack's Web API: one pool of connections, no retries, no proxy of the environment.
+
+    Whether a call is worth repeating is for the caller to know; a retry in between would post twice.
+    """
+
+    def __init__(self, api_url: str) -> None:
+        self._api_url = f"{api_url}/"
+        self._session: aiohttp.ClientSession | None = None
+
+    def client(self, token: Secret | None = None, *, team_id: str | None = None) -> AsyncWebClient:
+        """A client on the shared connections. `team_id` goes with every call: an organisation's token needs it."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False)
+        client = AsyncWebClient(
+            token=None if token is None else token.reveal(),
+            base_url=self._api_url,
+            session=self._session,
+            team_id=team_id,
+            retry_handlers=[],
+            logger=_quiet,
+        )
+        client.proxy = None  # the constructor takes it from the environment
+        return client
+
+    async def exchange(self, credentials: Credentials, **given: str) -> AsyncSlackResponse:
+        """`oauth.v2.access` with the app's credentials in the header. Raises what `call` raises."""
+        named = f"{credentials.client_id}:{credentials.client_secret.reveal()}"
+        headers = {"Authorization": f"Basic {base64.b64encode(named.encode()).decode()}"}
+        return await self.call(self.client().api_call("oauth.v2.access", data=given, headers=headers))
+
+    async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+        """A call's reply. Raises SlackApiError where Slack says no, DeliveryFailed where it does not answer."""
+        try:
+            return await request
+        except SlackApiError as error:
+            if isinstance(error.response, AsyncSlackResponse) and isinstance(error.response.data, dict):
+                raise
+            raise DeliveryFailed("Slack's reply is no JSON") from None
+        except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError) as error:
+            raise DeliveryFailed(f"Slack cannot be reached: {type(error).__name__}") from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def body(reply: AsyncSlackResponse) -> Mapping[str, object]:
+    """The JSON object of a reply."""
+    return reply.data if isinstance(reply.data, dict) else {}
+
+
+def refusal(error: SlackApiError) -> str:
+    """Slack's code for its refusal, such as `invalid_code`; nothing else of the reply, which may hold a token."""
+    given = body(error.response).get("error")
+    code = given if isinstance(given, str) else "no reason"
+    return "".join(each for each in code if each.isalnum() or each in "_ ")[:60]
+
+
+def slack_now(reply: AsyncSlackResponse) -> datetime:
+    """When Slack sent this reply, by its own clock, to the second: its events carry that clock's seconds too."""
+    try:
+        at = parsedate_to_datetime(next(value for name, value in reply.headers.items() if name.lower() == "date"))
+    except (StopIteration, ValueError):
+        return datetime.now(UTC).replace(microsecond=0)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
