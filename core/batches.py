@@ -26,10 +26,13 @@ class Batches(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def add(self, item: Item) -> Result:
-        """Hand in an item and wait for its result."""
+    async def add(self, item: Item, *, urgent: bool = False) -> Result:
+        """Hand in an item and wait for its result; an urgent one goes before all that wait."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        if urgent:
+            self._waiting.appendleft((item, future))
+        else:
+            self._waiting.append((item, future))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future

@@ -36,7 +36,7 @@ Unit = Callable[[AsyncConnection], Awaitable[Result]]
 _BUSY_SECONDS = 5
 _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
 _READERS = 4  # connections that read a SQLite file beside its one writer
-_GROUP = 256  # units that share one SQLite transaction at most
+_GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _CHANNEL = "askrepo_turns"
 _AWAY = (
     "locked",
@@ -112,15 +112,15 @@ class Database:
                     await connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection
 
-    async def write(self, unit: Unit[Result]) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
         """Run `unit` in a transaction and commit it before returning; an exception of it rolls it back.
 
-        On SQLite concurrent units share a transaction, each in its own savepoint. A cancelled caller's unit may still
-        be committed.
+        On SQLite concurrent units share a transaction, each in its own savepoint, and an urgent one, for which a
+        platform waits, goes first. A cancelled caller's unit may still be committed.
         """
         with self.translated(), self._under_way():
             if self.is_sqlite:
-                return cast("Result", await self._units.add(unit))
+                return cast("Result", await self._units.add(unit, urgent=urgent))
             async with self._writer.begin() as connection:
                 return await unit(connection)
 

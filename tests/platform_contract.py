@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from tests.fakes.chat_replies import Exchange, Reply, chunked, event, head, piec
 
 REPOSITORY = "github.com/acme/widgets"
 OTHER = "github.com/acme/gadgets"
+NOT_ANSWERED = re.compile("not answered|failed")  # in a footer
 FIRST_TOKEN_SECONDS = 1.0  # after which a place gives a service up that does not begin to answer
 
 Test = TypeVar("Test", bound=Callable[..., object])
@@ -251,7 +253,7 @@ class PlatformContract:
         (post,) = await answered(place, await place.ask("where?"))
         assert REPOSITORY in post.footer
         assert "gpt-4o" in post.footer
-        assert "second" in post.footer
+        assert re.search(r"\d ?s", post.footer)
 
     @behaviour("A long answer arrives whole and in order, however many posts it takes.")
     async def test_long_answer(self, place: Place) -> None:
@@ -534,8 +536,8 @@ class PlatformContract:
         place.chat.will(refuses(401, code="invalid_api_key"))
         (post,) = await answered(place, await place.ask("where?"))
         assert "refused the token" in post.text
-        assert "/askrepo token" in post.text
-        assert "not answered" in post.footer
+        assert "replace it with" in post.text
+        assert NOT_ANSWERED.search(post.footer)
         assert len(place.chat.requests) == 1
 
     @behaviour("A repository that the service does not know is named.")
@@ -550,7 +552,7 @@ class PlatformContract:
         place.chat.will(sends(b"", "reset"), says("Here it is."))
         (post,) = await answered(place, await place.ask("where?"))
         assert "Here it is." in post.text
-        assert "not answered" not in post.footer
+        assert not NOT_ANSWERED.search(post.footer)
 
     @behaviour("A service that stays away is told once, with what to do about it.")
     async def test_service_away(self, place: Place) -> None:
@@ -558,7 +560,7 @@ class PlatformContract:
         (post,) = await answered(place, await place.ask("where?"))
         assert "cannot be reached" in post.text
         assert "try again" in post.text
-        assert "not answered" in post.footer
+        assert NOT_ANSWERED.search(post.footer)
 
     @behaviour("An answer that breaks off keeps what came of it, and says that it is cut off.")
     async def test_breaks_off(self, place: Place) -> None:
@@ -573,7 +575,7 @@ class PlatformContract:
         place.chat.will(*[sends(b"", "stall")] * 3)
         (post,) = await answered(place, await place.ask("where?"))
         assert "did not begin to answer" in post.text
-        assert "not answered" in post.footer
+        assert NOT_ANSWERED.search(post.footer)
 
     @behaviour("After a failure the conversation goes on.")
     async def test_goes_on(self, place: Place) -> None:

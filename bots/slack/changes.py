@@ -45,13 +45,12 @@ class Changes:
             case ChannelIdChanged(old, new):
                 self._people.forget_channel(old)
                 await self._parts.moves.moved(old, new.channel_id, actor=_ACTOR)
-            case (
-                ChannelShared(channel)
-                | ChannelArchived(channel)
-                | BotLeft(channel)
-                | ChannelConverted(channel, public=True)
-            ):
+            case ChannelShared(channel) | ChannelConverted(channel, public=True):
                 await self._suspend(channel)
+                for thread in await self._parts.threads.unfinished(channel, most=_MOST_OPEN):
+                    await self._parts.leases.free_thread(thread)  # whoever takes it over sees that, and refuses
+            case ChannelArchived(channel) | BotLeft(channel):
+                await self._suspend(channel)  # what is being answered finds out by itself that it cannot post there
             case ChannelDeleted(channel):
                 await self._parts.moves.forget_channel(channel, actor=_ACTOR)
             case PersonChanged(user_id, installed) if installed.workspace is not None:
@@ -71,8 +70,6 @@ class Changes:
         self._people.forget_channel(channel)
         if await self._parts.mappings.suspend(channel, actor=_ACTOR):
             log.warning("suspended: its readers may have changed", channel=channel.channel_id)
-            for thread in await self._parts.threads.unfinished(channel, most=_MOST_OPEN):
-                await self._parts.leases.free_thread(thread)  # whoever takes it over sees that, and refuses
 
 
 def _owner(team_id: str | None, enterprise_id: str | None) -> WorkspaceRef:

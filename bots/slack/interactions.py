@@ -135,9 +135,7 @@ def of_command(form: _Fields) -> Commanded | Ignored:
         form.get("channel_name") == _DIRECT,
         response_url,
         _text(form, "trigger_id"),
-        Reference(
-            installed.team_id, installed.enterprise_id, foreign=False, command=Invocation(response_url)
-        ),
+        Reference(installed.team_id, installed.enterprise_id, foreign=False, command=Invocation(response_url)),
         installed,
     )
 

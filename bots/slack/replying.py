@@ -65,9 +65,7 @@ class Replying:
         self.stop = stop
         self.now = now
 
-    def soon(
-        self, installed: Installed, thread: ThreadRef, asker: Asker, notice: Notice, turn_id: str = ""
-    ) -> None:
+    def soon(self, installed: Installed, thread: ThreadRef, asker: Asker, notice: Notice, turn_id: str = "") -> None:
         """Show a notice to this person alone, in the thread."""
         self._tasks.start(self.say(installed, thread, asker, notice, turn_id))
 

@@ -104,9 +104,11 @@ class Answering:
     async def _last_word(self, hold: Hold, error: PlaceGone | GaveUp) -> Ending:
         """Where the thread is closed to us, the platform may still reach the asker; once more where that failed."""
         question = bare_question(hold.claim)
-        writer = Writer(self._delivery(question), self._posts, hold, question)
         told = Notice(wording.sentence(error))
         try:
+            with contextlib.suppress(CipherError):
+                question = await self._planning.question(hold.claim)  # the platform may need its reference
+            writer = Writer(self._delivery(question), self._posts, hold, question)
             try:
                 await writer.tell(told)
             except DeliveryFailed:
@@ -118,7 +120,7 @@ class Answering:
             log.warning("nobody could be told", turn=hold.claim.turn_id, reason=str(failure))
         except Exception:
             log.exception("nobody could be told", turn=hold.claim.turn_id)
-        return Ending(Outcome.FAILED)
+        return Ending(Outcome.FAILED, told=True)
 
     async def _record(self, hold: Hold, ending: Ending) -> None:
         """Record what is shown already: as long as the lease lasts, a database that is away is worth waiting for."""
@@ -183,7 +185,7 @@ class Answering:
             await writer.clear()
         offer = Offer.MAP if isinstance(error, NotMapped) else None
         await writer.tell(Notice(wording.sentence(error), offer))
-        return Ending(Outcome.REFUSED)
+        return Ending(Outcome.REFUSED, told=True)
 
     async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:
         """What is to be said in the end: the answer, or why there is none. Raises only what a redo may mend."""

@@ -57,6 +57,7 @@ class Ending:
     repository: str | None = None
     model: str | None = None
     covers: tuple[str, ...] = ()  # the ids of waiting turns that end with it
+    told: bool = False  # its notice is out: an edit of the question changes nothing any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Intake:
             return stored
 
         try:
-            stored = await self._database.write(unit)
+            stored = await self._database.write(unit, urgent=True)
         except DatabaseUnavailable:
             raise
         except Exception as error:

@@ -188,7 +188,8 @@ class Leases:
             "answer": case((kept, literal(ending.sealed_answer, LargeBinary()))),
             "reference": case((kept, TurnRow.reference)),
         }
-        own = update(TurnRow).where(held(claim)).values(done | texts | {"model": ending.model} | _FREE)
+        ours = leased(claim) if ending.told else held(claim)
+        own = update(TurnRow).where(ours).values(done | texts | {"model": ending.model} | _FREE)
         recorded = select(TurnRow.turn_id).where(
             of_turn(TurnRow, claim.workspace, claim.turn_id),
             TurnRow.attempt == claim.attempt,

@@ -21,6 +21,9 @@ log = logs.get(__name__)
 
 POLL_SECONDS = 0.75  # the truth; wakes are only hints
 _MOST = 200  # answers at once
+# more that begin at once would keep the event loop from what else is due, such as acknowledgements
+_BEGUN_TOGETHER = 10
+_BEGIN_SECONDS = 0.1
 _LAST_CLAIM_SECONDS = 3.0  # at the end, for a claim under way
 
 
@@ -101,7 +104,10 @@ class Worker:
         if free <= 0:
             return
         since = self._clock()
-        for claim in await self._leases.claim(self.name, self._scope, free):
+        claims = await self._leases.claim(self.name, self._scope, min(free, _BEGUN_TOGETHER))
+        if len(claims) == _BEGUN_TOGETHER:
+            asyncio.get_running_loop().call_later(_BEGIN_SECONDS, self.wake)
+        for claim in claims:
             await self._let_go(claim.turn_id)
             hold = Hold(claim, since, self._clock)
             if claim.stop_requested:

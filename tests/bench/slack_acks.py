@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import httpx
+import aiohttp
 
 from bots.running import Role, running
 from bots.slack.installation import SlackInstallation
@@ -79,8 +79,8 @@ def _body(slack: FakeSlack, askrepo: Installation, message: Message) -> bytes:
 async def _send(load: Load) -> list[tuple[float, int]]:
     """Send at an even pace, whatever the answers take; seconds and status of each."""
     taken: list[tuple[float, int]] = []
-    limits = httpx.Limits(max_connections=300, max_keepalive_connections=300)
-    async with httpx.AsyncClient(limits=limits, timeout=10, trust_env=False) as client:
+    timeout, connector = aiohttp.ClientTimeout(total=10), aiohttp.TCPConnector(limit=300)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as client:
 
         async def one(body: bytes) -> None:
             at = str(int(time.time()))
@@ -92,8 +92,9 @@ async def _send(load: Load) -> list[tuple[float, int]]:
             }
             began = time.perf_counter()
             try:
-                status = (await client.post(load.url, content=body, headers=headers)).status_code
-            except httpx.HTTPError:
+                async with client.post(load.url, data=body, headers=headers) as response:
+                    status = response.status
+            except (aiohttp.ClientError, TimeoutError):
                 status = 0
             taken.append((time.perf_counter() - began, status))
 
@@ -171,7 +172,7 @@ async def _in_process(load: Load) -> list[tuple[float, int]]:
     """The load, from a process of its own: what it measures is not its own slowness."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_sending, args=(load, theirs))
-    process.start()
+    await asyncio.to_thread(process.start)  # it hands over the load, and would hold up the event loop
     taken: list[tuple[float, int]] = await asyncio.to_thread(ours.recv)
     process.join()
     return taken

@@ -39,9 +39,9 @@ class SteppedDatabase(Database):
         super().__init__(url)
         self._step = step
 
-    async def write(self, unit: Unit[Result]) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
         await self._step("before")
-        result = await super().write(unit)
+        result = await super().write(unit, urgent=urgent)
         await self._step("after")
         return result
 

@@ -18,6 +18,7 @@ from tests.platform_contract import FIRST_TOKEN_SECONDS, Capability, Person, Pla
 
 _QUESTION = re.compile(r"^› (?!$)", re.MULTILINE)
 _FOOTER = re.compile(r"^\s*(github\.com/\S+ · .*)$", re.MULTILINE)
+_NOTICE = "is mapped here yet"  # the one notice that takes an answer's place here
 
 
 @dataclass
@@ -52,10 +53,12 @@ class TerminalPlace:
 
     def posts(self, thread: str) -> list[Post]:
         _, *parts = _QUESTION.split(self.terminal.text)
-        return [_post(str(number), part) for number, part in enumerate(parts) if not part.startswith("/")]
+        found = [_post(str(number), part) for number, part in enumerate(parts) if not part.startswith("/")]
+        return [post for post in found if post.text.strip() and _NOTICE not in post.text]
 
     def told(self, person: Person = Person.ALICE) -> list[Told]:
-        return [Told(line) for line in self.terminal.text.splitlines() if "is mapped here yet" in line]
+        _, *parts = _QUESTION.split(self.terminal.text)
+        return [Told(line) for part in parts for line in part.splitlines() if _NOTICE in line]
 
     async def until(self, seen: Callable[[], bool]) -> None:
         await self.terminal._until(seen, "never seen")

@@ -46,9 +46,9 @@ class SteppedDatabase(Database):
         async with super().reading() as connection:
             yield connection
 
-    async def write(self, unit: Unit[Result]) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
         await self._step("before write")
-        result = await super().write(unit)
+        result = await super().write(unit, urgent=urgent)
         await self._step("after write")
         return result
 

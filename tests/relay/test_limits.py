@@ -202,3 +202,12 @@ async def test_one_kind_that_is_spent_does_not_refuse_another_of_the_same_batch(
     spent, free = await asyncio.gather(reserve(allowances), reserve(allowances, name="another"), return_exceptions=True)
     assert isinstance(spent, AllowanceSpent)
     assert free == 0.0
+
+
+async def test_what_is_wanted_only_soon_takes_no_place_later(allowances: Allowances) -> None:
+    await reserve(allowances, name="another")  # the workspace is known from here on
+    wanted = [allowances.reserve(WORKSPACE, UPDATE, per_minute=1, burst=3, within=1.0) for _ in range(20)]
+    waits = await asyncio.gather(*wanted, return_exceptions=True)
+    assert waits[:3] == [0.0] * 3
+    assert {type(each) for each in waits[3:]} == {AllowanceSpent}
+    assert await reserve(allowances, per_minute=1, burst=3) <= 60.0

@@ -58,7 +58,7 @@ def settings(slack: FakeSlack, askrepo: Installation, chat: FakeChat, database_u
 async def askrepo(
     slack: FakeSlack, given: Settings, roles: Iterable[Role] = (Role.WEB, Role.WORKER)
 ) -> AsyncIterator[App]:
-    """askrepo running; Slack knows its address from then on."""
+    """Askrepo running; Slack knows its address from then on."""
     async with bootstrap.opened(given) as parts, running(parts, roles, host="127.0.0.1") as url:
         if url is not None:
             slack.url = f"{url}/slack/events"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bots.slack.installs import SlackInstallation
+from bots.slack.installation import SlackInstallation
 from core.bootstrap import App
 from core.channels.access import Audience
 from core.conversation.followup import FollowUps
@@ -33,6 +33,12 @@ REFUSED_OUTSIDER = "People of other organisations may not ask in this channel."
 REFUSED_UNKNOWN = "I could not find out whether you may ask here"
 SUSPENDED = "more people can read this channel than when it was mapped"
 WIDENED = "More people can read this channel than when its repository was mapped"
+
+
+@pytest.fixture
+def transport() -> str:
+    """The payloads are the same over Socket Mode, for which the contract of all platforms stands."""
+    return "http"
 
 
 async def allow(app: App, place: ChannelRef, *, guests: bool = False, outsiders: bool = False) -> None:
@@ -271,15 +277,16 @@ async def test_bots_webhooks_and_workflows_are_ignored(world: World, app: App, c
         "ts": slack.now_ts(),
         "text": f"{world.askrepo.bot} where is login?",
     }
-    event |= {
+    authors: dict[str, dict[str, Any]] = {
         "bot": {"user": other.id, "bot_id": "B0OTHER", "app_id": "A0OTHER"},
         "webhook": {"subtype": "bot_message", "bot_id": "B0HOOK", "username": "hook"},
         "workflow": {"user": other.id, "bot_id": "B0FLOW", "bot_profile": {"is_workflow_bot": True}},
         "slackbot": {"user": "USLACKBOT"},
-    }[kind]
+    }
     for each in ("message", "app_mention"):
-        await slack.deliver({**event, "type": each}, world.askrepo, world.general)
+        await slack.deliver({**event, **authors[kind], "type": each}, world.askrepo, world.general)
     await quiet(world, app, chat)
+    assert await app.threads.newest(world.place) is None
     assert [post for post in slack.posts(world.general) if post.author is world.askrepo.bot] == []
     assert world.general.ephemerals == []
 
@@ -304,8 +311,9 @@ async def made_public(world: World) -> None:
 
 
 async def reads_along_unheard(world: World) -> None:
-    """Slack does not tell, or we were away: only conversations.info shows it."""
-    world.general.shared_with.append(world.slack.team("rival"))
+    """Slack does not tell, nor does the question's envelope: only conversations.info shows it."""
+    before = world.general.public
+    world.general.public = lambda: before() | {"is_ext_shared": True}  # type: ignore[method-assign]
 
 
 async def leaves_and_comes_back(world: World) -> None:
@@ -360,6 +368,7 @@ async def test_a_channel_that_became_shared_while_slack_was_asked_about_it(
     await shares(world)
     held.set()
     await refused(world, world.alice, SUSPENDED, WIDENED)
+    assert len(slack.called("conversations.info")) == 2
     assert chat.requests == []
 
 
@@ -395,7 +404,10 @@ async def test_a_kick_in_mid_answer_ends_in_one_outcome(world: World, app: App, 
     go_on = asyncio.Event()
     chat.will(holding("The beginning.\n\n", "The end.", go_on))
     root = await ask(world, world.alice)
-    thread = lambda: world.slack.thread(world.general, root.ts)[1:]  # noqa: E731
+
+    def thread() -> list[Message]:
+        return world.slack.thread(world.general, root.ts)[1:]
+
     await world.slack.until(lambda: any("The beginning." in post.body for post in thread()))
     world.slack.allows("not_in_channel")
     await world.slack.kicks_bot(world.general)
@@ -534,8 +546,7 @@ async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: Fak
         for number in range(8):
             at = f"{1_800_000_000 + number}.000100"
             await asyncio.gather(*(say(slack, each, at, f"question {number}?") for each in worlds))
-        for _, _, _, channel in worlds:
-            await slack.until(lambda channel=channel: done(channel) == 8)
+        await slack.until(lambda: [done(channel) for _, _, _, channel in worlds] == [8, 8])
     told = [(each.repository, each.token) for each in chat.requests]
     assert sorted(set(told)) == sorted((f"github.com/{t[0].name}/code", f"token-of-{t[0].name}-1234") for t in worlds)
     assert len(told) == 16

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import select, update
 
 from bots.running import Role
+from bots.slack.calls import Calls
+from bots.slack.showing import Showing
 from core.bootstrap import App
+from core.conversation.values import Asker, Outcome, Question, ThreadRef
 from core.database import now_ms
+from core.relay.delivery import Footer, Post
 from core.tables import PostRow, TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import refuses, says
@@ -50,6 +57,27 @@ async def test_an_answer_outlives_its_stream(world: World, app: App, chat: FakeC
     assert await ended(app) == ["answered"]
     assert outcome(world, root, SAID) is Seen.WHOLE
     assert len(answers(world, root)) == 1
+
+
+async def test_a_stream_is_ended_before_slack_ends_it(world: World, app: App) -> None:
+    slack, now = world.slack, [0.0]
+    showing = Showing(Calls(app.allowances), lambda: now[0])
+    root = await slack.says(world.bob, world.general, "It does not work.")
+    thread = ThreadRef(world.place, root.ts)
+    question = Question(thread, root.ts, 1, Asker(world.alice.id), "why?", datetime.now(UTC))
+    client = AsyncWebClient(world.askrepo.token, base_url=slack.api_url)
+    post = Post(question, "turn-1", 0, None)
+    post = replace(post, post_id=await showing.show(client, post, "One.\n", None, world.team.id))
+    (shown,) = answers(world, root)
+    assert slack.streaming(shown)
+    now[0] += 241
+    slack.advance(241)
+    await showing.show(client, post, "One.\nTwo.\n", None, world.team.id)
+    assert not slack.streaming(shown)
+    assert shown.body == "One.\nTwo.\n"
+    now[0] += 10
+    await showing.show(client, post, "One.\nTwo.\nThree.", Footer(Outcome.ANSWERED, None, None, 250.0), world.team.id)
+    assert shown.body == "One.\nTwo.\nThree."
 
 
 @pytest.mark.parametrize("refusal", ["feature_disabled", "channel_type_not_supported", "team_not_found"])

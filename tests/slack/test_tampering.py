@@ -15,12 +15,13 @@ from bots.slack import blocks, modals, offers
 from bots.slack.asking import Asking
 from bots.slack.calls import Calls
 from bots.slack.forms import About, Forms
-from bots.slack.installs import Installs, Slack
+from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Submitted, of_interaction
 from bots.slack.people import People
 from bots.slack.pressing import Pressing
 from bots.slack.privately import Somebody
 from bots.slack.replying import Replying, Tasks
+from bots.slack.web_client import Slack
 from core import bootstrap
 from core.bootstrap import App
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
