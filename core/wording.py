@@ -190,8 +190,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         f"Guests may not ask in this channel. {_MANAGER} can allow guests with `/askrepo settings`."
     ),
     errors.OutsidersNotAllowed: (
-        "People of other organisations may not ask in this channel. "
-        f"{_MANAGER} can allow it with `/askrepo settings`."
+        f"People of other organisations may not ask in this channel. {_MANAGER} can allow it with `/askrepo settings`."
     ),
     errors.AccessUnknown: (
         "I could not find out whether you may ask here, or who reads along, so I did not answer. "
@@ -227,6 +226,8 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
     errors.PlaceGone: "I cannot write there any more. Invite me again, or ask somewhere else.",
     errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
+    errors.PostGone: f"My message was deleted. {_AGAIN}",
+    errors.NotAttached: f"I may not attach files here. {_AGAIN}",
     errors.NotYet: lambda e, _: f"The chat platform takes no more messages now. Please wait {duration(e.seconds)}.",
     errors.StoppedThere: "Somebody stopped this answer. Ask again if you need it.",
     errors.DeliveryUncertain: (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -124,13 +125,16 @@ LAST_UNINSTALLED: dict[str, Event] = {name: event for name, event in EVENTS.item
 }
 
 
+@pytest.mark.parametrize("most", [100, pytest.param(720, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("events", "end"), [(EVENTS, "second"), (LAST_UNINSTALLED, None)], ids=["reinstalled last", "uninstalled last"]
 )
 async def test_every_order_of_the_news_ends_the_same(
-    installations: Installations, events: dict[str, Event], end: str | None
+    installations: Installations, events: dict[str, Event], end: str | None, most: int
 ) -> None:
-    """All 720 and 120 orders, each in a workspace of its own."""
+    """Some of the 720 and 120 orders, in the long run all of them; each in a workspace of its own."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
 
     async def ends(number: int, order: tuple[str, ...]) -> str | None:
         where = WorkspaceRef("slack", f"T{number}")
@@ -139,6 +143,7 @@ async def test_every_order_of_the_news_ends_the_same(
         return await payload(installations, where)
 
     orders = list(itertools.permutations(events))
+    orders = random.Random(seed).sample(orders, min(most, len(orders)))
     ended = await asyncio.gather(*(ends(number, order) for number, order in enumerate(orders)))
     assert [(order, found) for order, found in zip(orders, ended, strict=True) if found != end] == []
 

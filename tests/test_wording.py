@@ -78,6 +78,8 @@ SAMPLES: list[AskrepoError] = [
     errors.DeliveryError(DETAIL),
     errors.PlaceGone(DETAIL),
     errors.NotYet(30.0),
+    errors.PostGone(DETAIL),
+    errors.NotAttached(DETAIL),
     errors.StoppedThere(DETAIL),
     errors.DeliveryFailed(DETAIL),
     errors.DeliveryUncertain(DETAIL),

@@ -147,6 +147,8 @@ class PlainDelivery:
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         """As the port has it."""
+        if self.gone:
+            raise PlaceGone("the output is closed")
         await self.say(notice)
         self.ended.add(turn_id)
 

@@ -51,10 +51,16 @@ def echo(asker_id: str, question: str) -> list[Block]:
 
 def notice(told: Notice, turn_id: str) -> list[Block]:
     """A sentence of ours, and what it offers to do next."""
+    buttons = offered(told, turn_id)
+    return [_markdown(rendered(told.text)), *([_actions(*buttons)] if buttons else [])]
+
+
+def offered(told: Notice, turn_id: str) -> list[Block]:
+    """The buttons of what a notice offers."""
     if told.offer is None:
-        return [_markdown(rendered(told.text))]
+        return []
     action, label = _OFFERS[told.offer]
-    return [_markdown(rendered(told.text)), _actions(_button(action, label, turn_id))]
+    return [_button(action, label, turn_id)]
 
 
 def alternative(text: str) -> str:

@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from bots.slack import blocks
-from bots.slack.calls import Calls
 from bots.slack.installed import Installed
-from bots.slack.installs import Installs
+from bots.slack.privately import Privately, Somebody
 from core import logs
 from core.conversation.values import Asker, Notice, ThreadRef
 from core.errors import AskrepoError
@@ -53,36 +51,17 @@ class Replying:
 
     def __init__(
         self,
-        installs: Installs,
-        calls: Calls,
+        privately: Privately,
         tasks: Tasks,
         stop: Callable[[ThreadRef], Awaitable[int]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._installs = installs
-        self._calls = calls
+        self._privately = privately
         self._tasks = tasks
         self.stop = stop
         self.now = now
 
     def soon(self, installed: Installed, thread: ThreadRef, asker: Asker, notice: Notice, turn_id: str = "") -> None:
         """Show a notice to this person alone, in the thread."""
-        self._tasks.start(self.say(installed, thread, asker, notice, turn_id))
-
-    async def say(
-        self, installed: Installed, thread: ThreadRef, asker: Asker, notice: Notice, turn_id: str = ""
-    ) -> None:
-        """The same, now. Raises DeliveryError."""
-        workspace = thread.channel.workspace
-        client = await self._installs.client(workspace, installed.enterprise_id)
-        await self._calls.patiently(
-            client,
-            workspace,
-            "chat.postEphemeral",
-            caller=turn_id or uuid4().hex,
-            channel=thread.channel.channel_id,
-            user=asker.user_id,
-            thread_ts=thread.thread_id,
-            text=blocks.alternative(notice.text),
-            blocks=blocks.notice(notice, turn_id),
-        )
+        somebody = Somebody(installed, asker.user_id, thread.channel, thread.thread_id)
+        self._tasks.start(self._privately.say(somebody, notice.text, *blocks.offered(notice, turn_id)))

@@ -24,6 +24,7 @@ from bots.slack.parts import Parts
 from bots.slack.payload import Payload
 from bots.slack.people import People
 from bots.slack.pressing import Pressing
+from bots.slack.privately import Privately
 from bots.slack.replying import Replying, Tasks
 from bots.slack.socket import Socket
 from bots.slack.surroundings import Around
@@ -81,7 +82,8 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
     installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
     calls = Calls(parts.allowances)
     people = People(calls)
-    replying = Replying(installs, calls, tasks, stop)
+    around = Around(calls, people, settings.slack_api_url)
+    replying = Replying(Privately(installs, calls, around), tasks, stop)
     asking = Asking(parts, replying)
     bolt = app(
         Handling(
@@ -103,7 +105,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         routes += install_routes(
             slack, installs, parts.tickets, oauth, public_url=settings.public_url, api_url=settings.slack_api_url
         )
-    delivery = SlackDelivery(installs, calls, people, Around(calls, people, settings.slack_api_url))
+    delivery = SlackDelivery(installs, calls, people, around)
     try:
         yield SlackService(settings, delivery, routes, partial(dispatched, bolt), tasks)
     finally:

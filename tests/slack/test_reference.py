@@ -16,6 +16,7 @@ _COMMANDS = st.builds(Invocation, _WORDS, st.none() | st.just("1760000000.000100
 _REFERENCES = st.builds(
     Reference,
     st.none() | st.just("T0HOME0001"),
+    st.none() | st.just("E0HOME0001"),
     st.none() | st.booleans(),
     st.booleans(),
     st.booleans(),

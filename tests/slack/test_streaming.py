@@ -149,7 +149,7 @@ async def test_one_line_without_an_end(world: World, app: App, chat: FakeChat) -
     assert outcome(world, root, said) is Seen.WHOLE
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_twenty_at_once_stay_inside_the_tiers(
     world: World, chat: FakeChat, tmp_path: Path, processes: int
 ) -> None:

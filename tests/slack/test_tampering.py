@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Submitted, of_interaction
 from bots.slack.people import People
 from bots.slack.pressing import Pressing
-from bots.slack.privately import Somebody
+from bots.slack.privately import Privately, Somebody
 from bots.slack.replying import Replying, Tasks
+from bots.slack.surroundings import Around
 from bots.slack.web_client import Slack
 from core import bootstrap
 from core.bootstrap import App
@@ -31,7 +33,7 @@ from tests.fakes.slack_views import trigger
 from tests.slack import house
 from tests.slack.house import World
 
-NUMBER = 10_000
+NUMBER = int(os.environ.get("ASKREPO_FUZZ_NUMBER", "2000"))
 TURN_ACTIONS = (blocks.RETRY, blocks.AGAIN, blocks.STOP, blocks.FEEDBACK, blocks.MAP)
 ACTIONS = (*TURN_ACTIONS, offers.TOKEN, offers.CONFIRM, offers.DEFAULT)
 FORMS = (modals.MAP_FORM, modals.TOKEN_FORM, modals.SETTINGS_FORM, modals.DEFAULT_FORM, modals.ASK_FORM)
@@ -100,7 +102,8 @@ async def rim(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rim
         installs = Installs(slack, app.installations, bot_token=given.slack_bot_token)
         calls = Calls(app.allowances)
         people = People(calls)
-        asking = Asking(app, Replying(installs, calls, tasks, stop))
+        around = Around(calls, people, given.slack_api_url)
+        asking = Asking(app, Replying(Privately(installs, calls, around), tasks, stop))
         pressing = Pressing(app, installs, calls, people, tasks, asking, stop)
         made = Rim(world, app, pressing, Forms(app.tickets, installs, calls), tasks, stopped)
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
