@@ -37,7 +37,8 @@
     │   ├── NotYet                  the platform's pace does not allow it yet
     │   ├── StoppedThere            a person stopped the answer by the platform's own means
     │   └── DeliveryFailed          the platform did not take it this time
-    │       └── DeliveryUncertain   it may have taken it: its reply was lost
+    │       ├── DeliveryUncertain   it may have taken it: its reply was lost
+    │       └── PlatformAway        it cannot be reached at all
     ├── GaveUp                      a turn that failed too often
     ├── LeaseLost                   another worker answers this turn now
     └── ServerError                 a server of ours cannot start (port in use, bad address)
@@ -360,6 +361,10 @@ class StoppedThere(DeliveryError):
 
 class DeliveryFailed(DeliveryError):
     """The platform did not take it this time."""
+
+
+class PlatformAway(DeliveryFailed):
+    """The platform cannot be reached, or does not work at all: nobody's fault, and worth waiting for."""
 
 
 class DeliveryUncertain(DeliveryFailed):

@@ -224,12 +224,13 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.UnusableAnswer: f"The service sent something that is no answer. {_AGAIN}",
     errors.BrokenOff: f"The connection to the service ended too early. {_AGAIN}",
     errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
-    errors.PlaceGone: "I cannot write there any more. Invite me again, or ask somewhere else.",
+    errors.PlaceGone: "I cannot write there. Invite me with `/invite @askrepo`, or ask somewhere else.",
     errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
     errors.PostGone: f"My message was deleted. {_AGAIN}",
     errors.NotAttached: f"I may not attach files here. {_AGAIN}",
     errors.NotYet: lambda e, _: f"The chat platform takes no more messages now. Please wait {duration(e.seconds)}.",
     errors.StoppedThere: "Somebody stopped this answer. Ask again if you need it.",
+    errors.PlatformAway: f"The chat platform cannot be reached just now. {_LATER}",
     errors.DeliveryUncertain: (
         "I cannot tell whether my message arrived: the chat platform's reply was lost. If it did not, please ask again."
     ),

@@ -83,6 +83,7 @@ SAMPLES: list[AskrepoError] = [
     errors.StoppedThere(DETAIL),
     errors.DeliveryFailed(DETAIL),
     errors.DeliveryUncertain(DETAIL),
+    errors.PlatformAway(DETAIL),
     errors.GaveUp(DETAIL),
     errors.LeaseLost(DETAIL),
     errors.ServerError("127.0.0.1:3000", "address already in use"),

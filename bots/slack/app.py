@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
+from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
@@ -18,11 +19,12 @@ from bots.slack.changes import Changes
 from bots.slack.commands import Commanding
 from bots.slack.ignored import Ignored
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded, of_event
-from bots.slack.interactions import Clicked, Closed, Commanded, Shortcut, Submitted, of_command, of_interaction
+from bots.slack.interactions import Clicked, Commanded, Shortcut, Submitted, of_command, of_interaction
 from bots.slack.lifecycle import HomeOpened, SessionStopped
 from bots.slack.pressing import Pressing
 from core import logs
 from core.channels import grammar
+from core.errors import DatabaseError
 
 _EVERY = re.compile(".*", re.DOTALL)
 
@@ -54,7 +56,7 @@ class Handling:
             case Deleted() as deleted:
                 await self._asking.deleted(deleted)
             case SessionStopped() as stopped:
-                await self._asking.stopped(stopped.thread, stopped.installed)
+                await self._asking.stopped(stopped.thread)
             case HomeOpened() as opened:
                 await self._pressing.home_opened(opened)
             case happened:
@@ -81,8 +83,6 @@ class Handling:
                 await self._pressing.clicked(clicked)
             case Submitted() as submitted:
                 return await self._pressing.submitted(submitted)
-            case Closed():
-                pass
             case Ignored(reason):
                 log.debug("ignored", reason=reason.value)
         return None
@@ -94,25 +94,38 @@ def app(handling: Handling) -> AsyncApp:
     quiet.setLevel(logging.ERROR)
     bolt = AsyncApp(logger=quiet, authorize=_authorized, signing_secret="", process_before_response=True)
 
-    async def event(body: dict[str, object]) -> None:
-        await handling.event(body)
+    async def event(body: dict[str, object]) -> BoltResponse | None:
+        return await _unless_away(handling.event(body))
 
-    async def command(ack: AsyncAck, body: dict[str, object]) -> None:
-        await handling.command(body)
-        await ack()
+    async def command(ack: AsyncAck, body: dict[str, object]) -> BoltResponse | None:
+        return await _unless_away(handling.command(body)) or await ack()
 
-    async def interaction(ack: AsyncAck, body: dict[str, object]) -> None:
-        errors = await handling.interaction(body)
-        if errors:
-            await ack(response_action="errors", errors=dict(errors))
-        else:
-            await ack()
+    async def interaction(ack: AsyncAck, body: dict[str, object]) -> BoltResponse | None:
+        try:
+            errors = await handling.interaction(body)
+        except DatabaseError as error:
+            return _away(error)
+        return await (ack(response_action="errors", errors=dict(errors)) if errors else ack())
 
     bolt.event(_EVERY)(event)
     bolt.command(_EVERY)(command)
     for listen in (bolt.shortcut, bolt.action, bolt.view, bolt.view_closed, bolt.options):
         listen(_EVERY)(interaction)
     return bolt
+
+
+async def _unless_away(work: Awaitable[None]) -> BoltResponse | None:
+    try:
+        await work
+    except DatabaseError as error:
+        return _away(error)
+    return None
+
+
+def _away(error: DatabaseError) -> BoltResponse:
+    """Slack sends it again, and a person who waits reads that it failed."""
+    log.warning("not taken", reason=str(error))
+    return BoltResponse(status=503)
 
 
 async def _authorized(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:

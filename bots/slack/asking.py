@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded
-from bots.slack.installed import Installed
 from bots.slack.interactions import Commanded
 from bots.slack.parts import Parts
 from bots.slack.replying import Replying
@@ -96,7 +95,7 @@ class Asking:
         """Somebody called and said nothing: help is better than silence."""
         with self._heard.first(bare.thread.channel, bare.message_id) as first:
             if first:
-                self._replying.soon(bare.installed, bare.thread, bare.asker, Notice(replies.HELP))
+                self._replying.soon(bare.installed, bare.thread, bare.asker, Notice(replies.HELP), at=bare.message_id)
 
     async def worded(self, worded: Worded) -> None:
         """Steer the thread, once for each post."""
@@ -104,7 +103,8 @@ class Asking:
             if first:
                 said = await self._refusal(worded) or await self._steered(worded)
                 if said:
-                    self._replying.soon(worded.installed, worded.thread, worded.asker, Notice(said))
+                    told = Notice(said)
+                    self._replying.soon(worded.installed, worded.thread, worded.asker, told, at=worded.message_id)
 
     async def _refusal(self, worded: Worded) -> str:
         """Why somebody of another organisation may not steer: who may not ask may not have others' answers changed."""
@@ -156,7 +156,7 @@ class Asking:
         revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
             offer = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
-            self._replying.soon(edited.installed, question.thread, question.asker, offer, turn_id)
+            self._replying.soon(edited.installed, question.thread, question.asker, offer, turn_id=turn_id)
         elif revised is Revised.UNKNOWN and edited.mentioned and edited.was_mentioned is False:
             await self._parts.intake.accept(question)
 
@@ -164,6 +164,6 @@ class Asking:
         """A question was deleted: it is not answered any more, and its text is forgotten."""
         await self._parts.revisions.erase(deleted.channel, deleted.message_id)
 
-    async def stopped(self, thread: ThreadRef, installed: Installed) -> None:
+    async def stopped(self, thread: ThreadRef) -> None:
         """Somebody pressed Slack's own stop button."""
         await self._replying.stop(thread)

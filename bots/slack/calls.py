@@ -17,7 +17,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from core import logs
 from core.conversation.values import WorkspaceRef
-from core.errors import AllowanceSpent, DeliveryError, DeliveryFailed, DeliveryUncertain, NotYet, PlaceGone
+from core.errors import (
+    AllowanceSpent,
+    DeliveryError,
+    DeliveryFailed,
+    DeliveryUncertain,
+    NotYet,
+    PlaceGone,
+    PlatformAway,
+)
 from core.relay.limits import FURTHEST_SECONDS, Allowances
 
 log = logs.get(__name__)
@@ -205,7 +213,7 @@ def _failure(method: str, error: Exception) -> DeliveryError:
         case SlackApiError():
             return _answered(method, error)
         case aiohttp.ClientConnectorError():
-            return DeliveryFailed(f"{method}: no connection")
+            return PlatformAway(f"{method}: no connection")
     return DeliveryUncertain(f"{method}: {type(error).__name__}")
 
 

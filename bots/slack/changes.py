@@ -17,7 +17,6 @@ from bots.slack.lifecycle import (
     ChannelIdChanged,
     ChannelShared,
     Happened,
-    PersonChanged,
     TokensRevoked,
 )
 from bots.slack.parts import Parts
@@ -40,7 +39,7 @@ class Changes:
         self._people = people
 
     async def happened(self, happened: Happened, envelope: Mapping[str, object]) -> None:
-        """Do what follows from it; of much of it nothing does."""
+        """Do what follows from it, if anything does."""
         match happened:
             case ChannelIdChanged(old, new):
                 self._people.forget_channel(old)
@@ -53,8 +52,6 @@ class Changes:
                 await self._suspend(channel)  # what is being answered finds out by itself that it cannot post there
             case ChannelDeleted(channel):
                 await self._parts.moves.forget_channel(channel, actor=_ACTOR)
-            case PersonChanged(user_id, installed) if installed.workspace is not None:
-                self._people.forget_person(installed.workspace, user_id)
             case AppUninstalled(installed):
                 await self._installs.uninstalled(_owner(installed.team_id, installed.enterprise_id), _at(envelope))
             case TokensRevoked(bot_user_ids, installed):

@@ -12,19 +12,19 @@ from bots.slack.calls import Calls, SlackRefused
 from bots.slack.fields import items, mapping
 from bots.slack.fields import text as string
 from bots.slack.installs import Installs
-from bots.slack.people import People
-from bots.slack.reference import Reference, decode
+from bots.slack.people import People, stricter
+from bots.slack.reference import decode
 from bots.slack.showing import Showing
 from bots.slack.surroundings import Around, own_posts
 from core import logs
-from core.channels.access import Audience, Standing
+from core.channels.access import Audience
 from core.conversation.values import Notice, Question
 from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotAttached, PlaceGone
 from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
 log = logs.get(__name__)
 
-# Slack takes 12,000 characters in all markdown blocks of a message; rendering makes a text longer by a fifth at most
+# Slack takes 12,000 characters in all markdown blocks of a message; rendering adds `outgoing.GROWTH` at most
 _LIMITS = Limits(characters=9_000, seconds_between=1.0, posts=6)
 _FILE = "askrepo-answer-{turn}.md"
 _STATUS = "is looking through the code…"
@@ -55,7 +55,7 @@ class SlackDelivery:
         audience = await self._people.audience(client, channel)
         context, remarks = await self._around.context(client, question, reference, first=first)
         return Surroundings(
-            standing=_standing(person.standing, reference),
+            standing=stricter(person.standing, reference),
             audience=Audience.SHARED if reference.ext_shared else audience,
             context=context,
             remarks=remarks,
@@ -111,7 +111,8 @@ class SlackDelivery:
                 caller=turn_id,
                 channel=channel.channel_id,
                 user=question.asker.user_id,
-                thread_ts=_thread_ts(question),
+                # Slack shows what is private only in threads that have replies
+                thread_ts=None if question.thread.thread_id == question.message_id else question.thread.thread_id,
                 **told,
             )
         except (PlaceGone, SlackRefused) as error:
@@ -255,15 +256,6 @@ class SlackDelivery:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DeliveryUncertain(f"response_url: {type(error).__name__}") from None
-
-
-def _standing(told: Standing, reference: Reference) -> Standing:
-    """The workspace's word, unless the event says something stricter."""
-    if told is not Standing.MEMBER:
-        return told
-    if reference.foreign is True:
-        return Standing.OUTSIDER
-    return Standing.GUEST if reference.guest else told
 
 
 def _thread_ts(question: Question) -> str | None:

@@ -40,13 +40,6 @@ def stamp(value: object) -> str | None:
     return value if isinstance(value, str) and _STAMP.fullmatch(value) else None
 
 
-def flag(value: object) -> bool | None:
-    """True or False as JSON or, as forms carry it, in words; None is everything else."""
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
-
-
 def order(ts: str) -> int:
     """Microseconds since 1970. A `ts` is never a float: its last digits would be lost."""
     return int(ts.replace(".", ""))

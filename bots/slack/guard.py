@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.slack import payload, verify
 from bots.slack.payload import Payload
-from bots.slack.replays import Memory, Replays
+from bots.slack.replays import Memory
 from bots.slack.verify import MOST_OCTETS, WINDOW_SECONDS, Claim, Reason, Refused
 from core import logs
 from core.errors import SettingsError
@@ -37,7 +37,6 @@ class Guard:
         inner: ASGIApp,
         secrets: Sequence[Secret],
         *,
-        replays: Replays | None = None,
         clock: Callable[[], float] = time.time,
         body_seconds: float = _BODY_SECONDS,
     ) -> None:
@@ -45,7 +44,7 @@ class Guard:
             raise SettingsError("SLACK_SIGNING_SECRET", "it is empty")
         self._inner = inner
         self._secrets = tuple(secrets)
-        self._replays = replays if replays is not None else Memory()
+        self._replays = Memory()
         self._clock = clock
         self._body_seconds = body_seconds
         self._tally = Tally()
@@ -58,7 +57,7 @@ class Guard:
             if body is None:
                 return
             found = self._payload(claim, body, scope)
-            if not await self._replays.take(claim.signature, self._clock()):
+            if not self._replays.take(claim.signature, self._clock()):
                 raise Refused(Reason.REPLAYED)
         except Refused as refused:
             self._note("slack request refused", refused.reason.value.code)
@@ -109,7 +108,7 @@ class Guard:
             await self._inner(scope, receive, watched)
         finally:
             if not acknowledged:
-                await self._replays.release(claim.signature)
+                self._replays.release(claim.signature)
 
     def _note(self, event: str, reason: str, **facts: int) -> None:
         if count := self._tally.due(reason, self._clock()):

@@ -43,13 +43,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """The bot was called and nothing was said; `reference` tells whether in a thread and with which files."""
+    """The bot was called and nothing was said, though files may have come along."""
 
     thread: ThreadRef
     message_id: str
     asker: Asker
-    direct: bool
-    reference: Reference
     installed: Installed
 
 
@@ -77,19 +75,15 @@ class Edited:
     question: Question
     mentioned: bool
     was_mentioned: bool | None
-    direct: bool
-    mentions_others: bool
     installed: Installed
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A post is gone. `thread_id` is None where Slack did not say; `own`: it was ours, so the question of a command."""
+    """A post is gone; one of ours may have shown the question of a command."""
 
     channel: ChannelRef
     message_id: str
-    thread_id: str | None
-    own: bool
     installed: Installed
 
 
@@ -160,16 +154,16 @@ def _message(delivery: _Delivery) -> Incoming:
 def _posted(delivery: _Delivery, question: Question) -> Incoming:
     raw, direct, installed = text(delivery.event.get("text")) or "", delivery.direct, delivery.installed
     called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
-    reference = _reference(delivery, delivery.event, in_thread=in_thread)
     if not (called or direct or in_thread):
         return Ignored(Reason.NOT_FOR_US)
     if not question.text and not (called or direct):
         return Ignored(Reason.NOT_FOR_US)
     if not question.text:
-        return Bare(question.thread, question.message_id, question.asker, direct, reference, installed)
+        return Bare(question.thread, question.message_id, question.asker, installed)
     word = thread_word(question.text) if called or (direct and in_thread) else None
     if word:
         thread, message_id = question.thread, question.message_id
+        reference = _reference(delivery, delivery.event, in_thread=in_thread)
         return Worded(word, thread, message_id, question.order, question.asker, reference, installed)
     return Asked(question, called, direct, calls_others(raw, delivery.bot(raw)), installed)
 
@@ -190,8 +184,7 @@ def _changed(delivery: _Delivery) -> Incoming:
     in_thread = question.thread.thread_id != question.message_id
     if not (now or was is not False or delivery.direct or in_thread):
         return Ignored(Reason.NOT_FOR_US)
-    others = calls_others(raw, delivery.bot(raw))
-    return Edited(question, now, was, delivery.direct, others, delivery.installed)
+    return Edited(question, now, was, delivery.installed)
 
 
 def _is_edit(delivery: _Delivery, post: _Fields) -> bool:
@@ -211,8 +204,7 @@ def _deleted(delivery: _Delivery, deleted_ts: object) -> Incoming:
     reason = _unwanted(delivery, before)
     if reason and reason is not Reason.OWN:
         return Ignored(reason)
-    thread_id = (stamp(before.get("thread_ts")) or ts) if before else None
-    return Deleted(delivery.channel, ts, thread_id, reason is Reason.OWN, delivery.installed)
+    return Deleted(delivery.channel, ts, delivery.installed)
 
 
 def _unwanted(delivery: _Delivery, post: _Fields) -> Reason | None:

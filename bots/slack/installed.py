@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bots.slack.fields import flag, identifier, items, mapping
+from bots.slack.fields import identifier, items, mapping
 from core.conversation.values import ChannelRef, WorkspaceRef
 
 PLATFORM = "slack"
@@ -25,7 +25,6 @@ class Installed:
 
     team_id: str | None
     enterprise_id: str | None = None
-    is_enterprise_install: bool = False
     bot_user_id: str = ""
 
     @property
@@ -61,7 +60,6 @@ def of_envelope(envelope: Mapping[str, object]) -> Installed:
     return Installed(
         _team(entry.get("team_id")) or _team(envelope.get("context_team_id")) or _team(envelope.get("team_id")),
         identifier(enterprise.get("enterprise_id")),
-        flag(entry.get("is_enterprise_install")) is True,
         (identifier(entry.get("user_id")) or "") if bots else "",
     )
 
@@ -80,11 +78,7 @@ def is_certain(envelope: Mapping[str, object]) -> bool:
 
 def of_form(form: Mapping[str, object]) -> Installed:
     """The installation a command was typed for."""
-    return Installed(
-        _team(form.get("team_id")),
-        identifier(form.get("enterprise_id")),
-        flag(form.get("is_enterprise_install")) is True,
-    )
+    return Installed(_team(form.get("team_id")), identifier(form.get("enterprise_id")))
 
 
 def of_interaction(payload: Mapping[str, object]) -> Installed:
@@ -100,7 +94,6 @@ def of_interaction(payload: Mapping[str, object]) -> Installed:
     return Installed(
         workspace or _team(mapping(payload.get("user")).get("team_id")),
         identifier(enterprise) if is_ours else None,
-        flag(payload.get("is_enterprise_install")) is True,
     )
 
 

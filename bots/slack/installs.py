@@ -17,12 +17,16 @@ from bots.slack.installed import PLATFORM
 from bots.slack.web_client import Credentials, Slack, body, refusal, slack_now
 from core import logs
 from core.conversation.values import WorkspaceRef
-from core.errors import AskrepoError, DeliveryFailed, PlaceGone, SettingsError
+from core.errors import AskrepoError, DeliveryFailed, PlaceGone, PlatformAway, SettingsError
 from core.installations import Installation, Installations, Renewed
 from core.secret import Secret
 
 RENEWED_WITH_LEFT = timedelta(hours=2)
-_CACHE_SECONDS = 30.0
+_REFUSED = frozenset(
+    {"account_inactive", "invalid_auth", "not_allowed_token_type", "not_authed", "team_access_not_granted"}
+    | {"token_expired", "token_revoked"}
+)
+_CACHE_SECONDS = 5.0
 _CACHED = 1_000
 
 log = logs.get(__name__)
@@ -86,7 +90,10 @@ class Installs:
                 try:
                     reply = await self._slack.call(self._slack.client(token).auth_test())
                 except SlackApiError as error:
-                    raise SettingsError("SLACK_BOT_TOKEN", f"Slack refuses it ({refusal(error)})") from None
+                    code = refusal(error)
+                    if code not in _REFUSED:
+                        raise PlatformAway(f"auth.test: {code}") from None
+                    raise SettingsError("SLACK_BOT_TOKEN", f"Slack refuses it ({code})") from None
                 self._own = own_installation(token, reply)
                 self._own_since = slack_now(reply)
             return self._own
@@ -128,7 +135,9 @@ class Installs:
         workspace = WorkspaceRef(PLATFORM, workspace_id)
         stored = await self._installations.of(workspace)
         found = None if stored is None else await self._renewed(workspace, stored)
-        if changes == self._changes:  # else what was read may be older than what we were told meanwhile
+        if (
+            found is not None and changes == self._changes
+        ):  # else what was read may be older than what we were told meanwhile
             self._cache[workspace_id] = (self._clock(), found)
             self._cache.move_to_end(workspace_id)
             if len(self._cache) > _CACHED:

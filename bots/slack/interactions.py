@@ -20,7 +20,6 @@ from core.conversation.values import Asker, ChannelRef, ThreadRef
 
 _CHOICES = ("selected_user", "selected_channel", "selected_conversation", "selected_date", "selected_time")
 _SEVERAL = ("selected_users", "selected_channels", "selected_conversations")
-_DIRECT = "directmessage"  # how a command names the channel of a direct message
 
 _Fields: TypeAlias = Mapping[str, object]
 
@@ -32,11 +31,9 @@ class Commanded:
     `trigger_id` is good once and for three seconds; `response_url` five times and for 30 minutes.
     """
 
-    command: str
     text: str
     channel: ChannelRef
     asker: Asker
-    direct: bool
     response_url: str = field(repr=False)
     trigger_id: str = field(repr=False)
     reference: Reference
@@ -45,13 +42,10 @@ class Commanded:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """A shortcut used on a message. `thread` is the one the message stands in; `author` is None for a bot's message."""
+    """A shortcut used on a message. `thread` is the one the message stands in; what it says is in the reference."""
 
     callback_id: str
     thread: ThreadRef
-    message_id: str
-    text: str
-    author: Asker | None
     asker: Asker
     response_url: str = field(repr=False)
     trigger_id: str = field(repr=False)
@@ -63,21 +57,17 @@ class Shortcut:
 class Clicked:
     """A button or another element was used, on a post or in a view.
 
-    On a post `channel`, `message_id` and `thread` are known (the post's own thread where it stands in no other), in a
-    view `view_id`, `view_hash` and `private_metadata`. `value` is the chosen one, the first of several.
+    On a post `channel`, `message_id` and `thread` are known (the post's own thread where it stands in no other).
+    `value` is the chosen one, the first of several.
     """
 
     action_id: str
-    block_id: str
     value: str
     asker: Asker
     channel: ChannelRef | None
     message_id: str | None
     thread: ThreadRef | None
     ephemeral: bool
-    view_id: str
-    view_hash: str
-    private_metadata: str
     response_url: str = field(repr=False)
     trigger_id: str = field(repr=False)
     reference: Reference
@@ -92,7 +82,6 @@ class Submitted:
     values: Mapping[str, tuple[str, ...]]
     private_metadata: str
     view_id: str
-    view_hash: str
     asker: Asker
     trigger_id: str = field(repr=False)
     reference: Reference
@@ -103,19 +92,7 @@ class Submitted:
         return next(iter(self.values.get(block_id, ())), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A form was closed without being sent."""
-
-    callback_id: str
-    private_metadata: str
-    view_id: str
-    asker: Asker
-    reference: Reference
-    installed: Installed
-
-
-Interaction: TypeAlias = Shortcut | Clicked | Submitted | Closed | Ignored
+Interaction: TypeAlias = Shortcut | Clicked | Submitted | Ignored
 
 
 def of_command(form: _Fields) -> Commanded | Ignored:
@@ -128,11 +105,9 @@ def of_command(form: _Fields) -> Commanded | Ignored:
         return Ignored(Reason.MALFORMED)
     response_url = _text(form, "response_url")
     return Commanded(
-        _text(form, "command"),
         readable(text(words) or ""),
         channel,
         Asker(user),
-        form.get("channel_name") == _DIRECT,
         response_url,
         _text(form, "trigger_id"),
         Reference(installed.team_id, installed.enterprise_id, foreign=False, command=Invocation(response_url)),
@@ -158,16 +133,12 @@ def _shortcut(payload: _Fields, installed: Installed, asker: Asker) -> Interacti
     ts = stamp(message.get("ts")) or stamp(payload.get("message_ts"))
     if not channel or not ts:
         return None
-    author = None if message.get("bot_id") else identifier(message.get("user"))
-    root, said, response_url = stamp(message.get("thread_ts")) or ts, _said(message), _text(payload, "response_url")
+    root, response_url = stamp(message.get("thread_ts")) or ts, _text(payload, "response_url")
     team = identifier(mapping(payload.get("user")).get("team_id"))
     files, left_out = attached(message.get("files"))
     return Shortcut(
         _text(payload, "callback_id"),
         ThreadRef(channel, root),
-        ts,
-        said,
-        Asker(author) if author else None,
         asker,
         response_url,
         _text(payload, "trigger_id"),
@@ -178,7 +149,7 @@ def _shortcut(payload: _Fields, installed: Installed, asker: Asker) -> Interacti
             in_thread=root != ts,
             files=files,
             left_out=left_out,
-            command=Invocation(response_url, ts, said),
+            command=Invocation(response_url, readable(text(message.get("text")) or "")),
         ),
         installed,
     )
@@ -186,7 +157,7 @@ def _shortcut(payload: _Fields, installed: Installed, asker: Asker) -> Interacti
 
 def _clicked(payload: _Fields, installed: Installed, asker: Asker) -> Interaction | None:
     action = mapping(next(iter(items(payload.get("actions"))), None))
-    container, message, view = (mapping(payload.get(part)) for part in ("container", "message", "view"))
+    container, message = (mapping(payload.get(part)) for part in ("container", "message"))
     action_id = text(action.get("action_id"))
     if not action_id:
         return None
@@ -195,16 +166,12 @@ def _clicked(payload: _Fields, installed: Installed, asker: Asker) -> Interactio
     root = text(container.get("thread_ts")) or text(message.get("thread_ts")) or ts
     return Clicked(
         action_id,
-        _text(action, "block_id"),
         next(iter(_values(action)), ""),
         asker,
         channel,
         ts,
         ThreadRef(channel, root) if channel and root else None,
         container.get("is_ephemeral") is True,
-        _text(view, "id"),
-        _text(view, "hash"),
-        _text(view, "private_metadata"),
         _text(payload, "response_url"),
         _text(payload, "trigger_id"),
         _person(payload, installed),
@@ -227,21 +194,11 @@ def _submitted(payload: _Fields, installed: Installed, asker: Asker) -> Interact
         values,
         _text(view, "private_metadata"),
         _text(view, "id"),
-        _text(view, "hash"),
         asker,
         _text(payload, "trigger_id"),
         _person(payload, installed),
         installed,
     )
-
-
-def _closed(payload: _Fields, installed: Installed, asker: Asker) -> Interaction | None:
-    view = mapping(payload.get("view"))
-    callback_id = text(view.get("callback_id"))
-    if callback_id is None:
-        return None
-    metadata, view_id = _text(view, "private_metadata"), _text(view, "id")
-    return Closed(callback_id, metadata, view_id, asker, _person(payload, installed), installed)
 
 
 def _person(payload: _Fields, installed: Installed) -> Reference:
@@ -263,10 +220,6 @@ def _values(element: _Fields) -> tuple[str, ...]:
     return tuple(value for value in given if value is not None)
 
 
-def _said(message: _Fields) -> str:
-    return readable(text(message.get("text")) or "")
-
-
 def _text(fields: _Fields, key: str) -> str:
     return text(fields.get(key)) or ""
 
@@ -275,5 +228,4 @@ _READINGS = {
     "message_action": _shortcut,
     "block_actions": _clicked,
     "view_submission": _submitted,
-    "view_closed": _closed,
 }

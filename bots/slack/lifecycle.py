@@ -23,19 +23,9 @@ class ChannelIdChanged:
 
 @dataclass(frozen=True, slots=True)
 class ChannelShared:
-    """Another organisation came into the channel. `team` is its id, of a team or of an organisation."""
+    """Another organisation came into the channel."""
 
     channel: ChannelRef
-    team: str | None
-    installed: Installed
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelUnshared:
-    """An organisation left the channel. `still_shared`: others may be left in it."""
-
-    channel: ChannelRef
-    still_shared: bool
     installed: Installed
 
 
@@ -49,25 +39,8 @@ class ChannelConverted:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelRenamed:
-    """A channel has another name. `name` is without the #."""
-
-    channel: ChannelRef
-    name: str
-    installed: Installed
-
-
-@dataclass(frozen=True, slots=True)
 class ChannelArchived:
     """Nobody can post in the channel any more."""
-
-    channel: ChannelRef
-    installed: Installed
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelUnarchived:
-    """The channel is open again. The bot may have to be invited again."""
 
     channel: ChannelRef
     installed: Installed
@@ -78,15 +51,6 @@ class ChannelDeleted:
     """The channel is gone for good."""
 
     channel: ChannelRef
-    installed: Installed
-
-
-@dataclass(frozen=True, slots=True)
-class BotJoined:
-    """The bot was brought into a channel, by the inviter where there was one."""
-
-    channel: ChannelRef
-    inviter: Asker | None
     installed: Installed
 
 
@@ -114,14 +78,6 @@ class TokensRevoked:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessGranted:
-    """An organisation-wide installation reaches these workspaces as well."""
-
-    team_ids: tuple[str, ...]
-    installed: Installed
-
-
-@dataclass(frozen=True, slots=True)
 class AccessRevoked:
     """An organisation-wide installation does not reach these workspaces any more."""
 
@@ -131,50 +87,33 @@ class AccessRevoked:
 
 @dataclass(frozen=True, slots=True)
 class HomeOpened:
-    """Somebody opened a tab of the app: `home` or `messages`. `channel` is their direct message with the bot."""
+    """Somebody opened a tab of the app: `home` or `messages`."""
 
     asker: Asker
     tab: str
-    channel: ChannelRef | None
     installed: Installed
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStopped:
-    """Somebody pressed Slack's own stop button. `streams` are the `ts` of the posts that were being written."""
+    """Somebody pressed Slack's own stop button."""
 
     thread: ThreadRef
-    asker: Asker
-    streams: tuple[str, ...]
-    installed: Installed
-
-
-@dataclass(frozen=True, slots=True)
-class PersonChanged:
-    """What is known about a person may be wrong from now on: guest, admin, name."""
-
-    user_id: str
     installed: Installed
 
 
 Happened: TypeAlias = (
     ChannelIdChanged
     | ChannelShared
-    | ChannelUnshared
     | ChannelConverted
-    | ChannelRenamed
     | ChannelArchived
-    | ChannelUnarchived
     | ChannelDeleted
-    | BotJoined
     | BotLeft
     | AppUninstalled
     | TokensRevoked
-    | AccessGranted
     | AccessRevoked
     | HomeOpened
     | SessionStopped
-    | PersonChanged
 )
 
 _Event: TypeAlias = Mapping[str, object]
@@ -210,32 +149,6 @@ def _id_changed(event: _Event, installed: Installed) -> Happened | None:
     return ChannelIdChanged(old, new, installed) if old and new else None
 
 
-def _shared(event: _Event, installed: Installed) -> Happened | None:
-    channel = installed.channel(event.get("channel"))
-    return ChannelShared(channel, identifier(event.get("connected_team_id")), installed) if channel else None
-
-
-def _unshared(event: _Event, installed: Installed) -> Happened | None:
-    channel = installed.channel(event.get("channel"))
-    return ChannelUnshared(channel, event.get("is_ext_shared") is not False, installed) if channel else None
-
-
-def _renamed(event: _Event, installed: Installed) -> Happened | None:
-    told = mapping(event.get("channel"))
-    channel, name = installed.channel(told.get("id")), text(told.get("name"))
-    return ChannelRenamed(channel, name, installed) if channel and name else None
-
-
-def _joined(event: _Event, installed: Installed) -> Happened | Ignored | None:
-    channel, user = installed.channel(event.get("channel")), event.get("user")
-    inviter = identifier(event.get("inviter"))
-    if not channel or not identifier(user):
-        return None
-    if user != installed.bot_user_id:
-        return Ignored(Reason.SOMEBODY_ELSE)
-    return BotJoined(channel, Asker(inviter) if inviter else None, installed)
-
-
 def _left(event: _Event, installed: Installed) -> Happened | Ignored | None:
     channel, user = installed.channel(event.get("channel")), event.get("user")
     if not channel or not identifier(user):
@@ -254,61 +167,40 @@ def _revoked(event: _Event, installed: Installed) -> Happened | Ignored:
     return Ignored(Reason.UNUSED) if of_people_alone else TokensRevoked(bots, installed)
 
 
-def _of_teams(kind: Callable[[tuple[str, ...], Installed], Happened]) -> _Reading:
-    def read(event: _Event, installed: Installed) -> Happened | None:
-        teams = _ids(event.get("team_ids"))
-        return kind(teams, installed) if teams else None
-
-    return read
+def _taken(event: _Event, installed: Installed) -> Happened | None:
+    teams = _ids(event.get("team_ids"))
+    return AccessRevoked(teams, installed) if teams else None
 
 
 def _home(event: _Event, installed: Installed) -> Happened | None:
     user, tab = identifier(event.get("user")), text(event.get("tab"))
-    return HomeOpened(Asker(user), tab, installed.channel(event.get("channel")), installed) if user and tab else None
+    return HomeOpened(Asker(user), tab, installed) if user and tab else None
 
 
 def _stopped(event: _Event, installed: Installed) -> Happened | None:
-    channel, user = installed.channel(event.get("channel")), identifier(event.get("user"))
-    thread_ts = stamp(event.get("thread_ts"))
-    if not channel or not user or not thread_ts:
-        return None
-    streams = tuple(ts for entry in items(event.get("streaming_message_ts")) if (ts := stamp(entry)))
-    return SessionStopped(ThreadRef(channel, thread_ts), Asker(user), streams, installed)
-
-
-def _person(event: _Event, installed: Installed) -> Happened | None:
-    user = identifier(mapping(event.get("user")).get("id"))
-    return PersonChanged(user, installed) if user else None
+    channel, thread_ts = installed.channel(event.get("channel")), stamp(event.get("thread_ts"))
+    return SessionStopped(ThreadRef(channel, thread_ts), installed) if channel and thread_ts else None
 
 
 def _ids(value: object) -> tuple[str, ...]:
     return tuple(found for entry in items(value) if (found := identifier(entry)))
 
 
-_GRANTED, _TAKEN = _of_teams(AccessGranted), _of_teams(AccessRevoked)
-_OF_ORGANISATIONS = frozenset({_uninstalled, _revoked, _GRANTED, _TAKEN})  # they may name no workspace
+_OF_ORGANISATIONS = frozenset({_uninstalled, _revoked, _taken})  # they may name no workspace
 _CONVERSIONS = {"channel_convert_to_public": True, "channel_convert_to_private": False}
 _READINGS: dict[str, _Reading] = {
     "channel_id_changed": _id_changed,
-    "channel_shared": _shared,
-    "channel_unshared": _unshared,
-    "channel_rename": _renamed,
-    "group_rename": _renamed,
+    "channel_shared": _of_channel(ChannelShared),
     "channel_archive": _of_channel(ChannelArchived),
     "group_archive": _of_channel(ChannelArchived),
-    "channel_unarchive": _of_channel(ChannelUnarchived),
-    "group_unarchive": _of_channel(ChannelUnarchived),
     "channel_deleted": _of_channel(ChannelDeleted),
     "group_deleted": _of_channel(ChannelDeleted),
     "channel_left": _of_channel(BotLeft),  # these two are sent to whoever left, and so mean the bot
     "group_left": _of_channel(BotLeft),
-    "member_joined_channel": _joined,
     "member_left_channel": _left,
     "app_uninstalled": _uninstalled,
     "tokens_revoked": _revoked,
-    "team_access_granted": _GRANTED,
-    "team_access_revoked": _TAKEN,
+    "team_access_revoked": _taken,
     "app_home_opened": _home,
     "agent_session_stopped": _stopped,
-    "user_change": _person,
 }

@@ -80,7 +80,10 @@ class Managing:
         self, somebody: Somebody, channel: ChannelRef, wanted: Map, said: str, *, turn_id: str = ""
     ) -> None:
         """Say that it was mapped, try it, and have the question run that waited for it."""
-        await self.privately.say(somebody, said, instead=True)
+        try:
+            await self.privately.say(somebody, said, instead=True)
+        except DeliveryError as error:
+            log.warning("not said", reason=str(error))  # the question that waits must not wait for this
         needed, problem = await self._tried(channel, wanted.repository)
         if needed and problem is not None:
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
@@ -145,6 +148,8 @@ class Managing:
         needed, problem = await self._tried(channel, repository)
         if problem is None:
             return f"Service: it answers, knows {code(repository)} and takes {'no token' if needed else 'the token'}."
+        if needed:
+            return "Service: it does not answer without a token, and there is none yet; `/askrepo token set` takes one."
         return f"Service: {sentence(problem, repository=repository)}"
 
     # tokens

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.calls import Answer, Calls, SlackRefused
 from bots.slack.fields import mapping, text
+from bots.slack.reference import Reference
 from core.channels.access import Audience, Standing
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import PlaceGone
@@ -68,10 +69,6 @@ class People:
 
         return await self._audiences.get(channel, ask)
 
-    def forget_person(self, workspace: WorkspaceRef, user_id: str) -> None:
-        """Something about them changed."""
-        self._people.forget((workspace, user_id))
-
     def forget_channel(self, channel: ChannelRef) -> None:
         """Something about it changed."""
         self._audiences.forget(channel)
@@ -95,6 +92,15 @@ def described(answer: Answer, team_id: str) -> Person:
     flags = (user.get("is_admin"), user.get("is_owner"), user.get("is_primary_owner"))
     grid = (enterprise.get("is_admin"), enterprise.get("is_owner"))
     return Person(Standing.MEMBER, True in flags or True in grid, name)
+
+
+def stricter(told: Standing, reference: Reference) -> Standing:
+    """The workspace's word on somebody, unless what Slack delivered says something stricter."""
+    if told is not Standing.MEMBER:
+        return told
+    if reference.foreign is True:
+        return Standing.OUTSIDER
+    return Standing.GUEST if reference.guest else told
 
 
 def readers(answer: Mapping[str, object]) -> Audience:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bots.slack.fields import identifier, items, mapping, stamp, text
+from bots.slack.fields import identifier, items, mapping, text
 
 MOST_FILES = 10
 _UNREAL = 2**53  # more than any size or count
@@ -28,11 +28,10 @@ class File:
 class Invocation:
     """A question that has no post of its own yet: it came by a slash command or a shortcut.
 
-    `about_ts` and `about_text` are of the message a shortcut was used on. `response_url` is good for 30 minutes.
+    `about_text` is what the message says that a shortcut was used on. `response_url` is good for 30 minutes.
     """
 
     response_url: str = field(default="", repr=False)
-    about_ts: str | None = None
     about_text: str = ""
 
 
@@ -59,7 +58,6 @@ class Reference:
         """As JSON without blanks and without what is not set."""
         command = self.command and {
             "url": self.command.response_url,
-            "ts": self.command.about_ts,
             "text": self.command.about_text,
         }
         told = {
@@ -120,7 +118,7 @@ def _stored(entry: object) -> File | None:
 
 
 def _invocation(told: Mapping[str, object]) -> Invocation:
-    return Invocation(text(told.get("url")) or "", stamp(told.get("ts")), text(told.get("text")) or "")
+    return Invocation(text(told.get("url")) or "", text(told.get("text")) or "")
 
 
 def _count(value: object) -> int:

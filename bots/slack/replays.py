@@ -9,22 +9,11 @@ A signature need not be remembered longer than the time in it passes.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Protocol
 
 from bots.slack.verify import WINDOW_SECONDS
 
 KEPT_SECONDS = 2 * WINDOW_SECONDS + 60  # a sender's clock may be ahead by the window; and a minute for ours
 _MOST = 100_000  # some 20 MB; signed requests only, so nobody else can fill it
-
-
-class Replays(Protocol):
-    """A memory of signatures. One process's own is enough for one process; several need one that they share."""
-
-    async def take(self, signature: bytes, now: float) -> bool:
-        """Remember a proven signature for at least KEPT_SECONDS; False if it is remembered already."""
-
-    async def release(self, signature: bytes) -> None:
-        """Forget a signature whose request was not acknowledged."""
 
 
 class Memory:
@@ -40,8 +29,8 @@ class Memory:
     def __len__(self) -> int:
         return len(self._until)
 
-    async def take(self, signature: bytes, now: float) -> bool:
-        """See Replays."""
+    def take(self, signature: bytes, now: float) -> bool:
+        """Remember a proven signature for KEPT_SECONDS; False if it is remembered already."""
         while self._until and next(iter(self._until.values())) < now:
             self._until.popitem(last=False)
         if signature in self._until:
@@ -51,6 +40,6 @@ class Memory:
             self._until.popitem(last=False)
         return True
 
-    async def release(self, signature: bytes) -> None:
-        """See Replays."""
+    def release(self, signature: bytes) -> None:
+        """Forget a signature whose request was not acknowledged."""
         self._until.pop(signature, None)

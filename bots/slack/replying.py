@@ -61,7 +61,14 @@ class Replying:
         self.stop = stop
         self.now = now
 
-    def soon(self, installed: Installed, thread: ThreadRef, asker: Asker, notice: Notice, turn_id: str = "") -> None:
-        """Show a notice to this person alone, in the thread."""
-        somebody = Somebody(installed, asker.user_id, thread.channel, thread.thread_id)
+    def soon(
+        self, installed: Installed, thread: ThreadRef, asker: Asker, notice: Notice, *, at: str = "", turn_id: str = ""
+    ) -> None:
+        """Show a notice to this person alone, in the thread; `at` is the post it is about.
+
+        Slack shows what is private only in threads that have replies: about a post that stands alone, in the channel.
+        """
+        somebody = Somebody(
+            installed, asker.user_id, thread.channel, None if at == thread.thread_id else thread.thread_id
+        )
         self._tasks.start(self._privately.say(somebody, notice.text, *blocks.offered(notice, turn_id)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bots.slack.installs import Installs
-from bots.slack.people import UNKNOWN, People, Person
+from bots.slack.people import UNKNOWN, People, Person, stricter
 from bots.slack.privately import Somebody
 from bots.slack.reference import Reference
 from core import logs
@@ -16,6 +16,7 @@ from core.channels.commands import Actor
 from core.channels.preferences import Preferences
 from core.conversation.values import ChannelRef
 from core.errors import AccessError, AccessUnknown, DeliveryError
+from core.relay.delivery import patiently
 
 Policy = Literal["admins", "members"]
 
@@ -55,11 +56,7 @@ class Rights:
 
 def rights(person: Person, reference: Reference, policy: Policy) -> Rights:
     """The workspace's word, unless the payload says something stricter. Guests and outsiders never manage."""
-    standing = person.standing
-    if standing is Standing.MEMBER and reference.foreign is True:
-        standing = Standing.OUTSIDER
-    if standing is Standing.MEMBER and reference.guest:
-        standing = Standing.GUEST
+    standing = stricter(person.standing, reference)
     member = standing is Standing.MEMBER
     administers = member and person.manages
     return Rights(standing, administers or (member and policy == "members"), administers, _RIGHTS[policy], person.name)
@@ -78,7 +75,7 @@ class Doorman:
         """What they may do; nothing where Slack does not say who they are. Raises DatabaseError, CipherError."""
         try:
             client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
-            person = await self._people.person(client, somebody.workspace, somebody.user_id)
+            person = await patiently(lambda: self._people.person(client, somebody.workspace, somebody.user_id))
         except DeliveryError as error:
             log.warning("somebody is unknown", reason=str(error))
             person = UNKNOWN

@@ -30,18 +30,30 @@ from bots.slack.socket import Socket
 from bots.slack.surroundings import Around
 from bots.slack.verify import signing_secrets
 from bots.slack.web_client import Credentials, Slack
+from core import logs
 from core.conversation.values import ThreadRef
-from core.errors import SettingsError
+from core.errors import DeliveryFailed, SettingsError
+from core.secret import Secret
 from core.settings import Settings
 
-_LAST_WORDS_SECONDS = 5.0  # for what is still to be said at the end
+log = logs.get(__name__)
+
+_LAST_WORDS_SECONDS = 2.0  # for what is still to be said at the end
 
 Stop = Callable[[ThreadRef], Awaitable[int]]
 
 
 def configured(settings: Settings) -> bool:
     """Whether anything of Slack is set."""
-    return any((settings.slack_bot_token, settings.slack_client_id, settings.slack_app_token))
+    return any(
+        (
+            settings.slack_bot_token,
+            settings.slack_client_id,
+            settings.slack_client_secret,
+            settings.slack_app_token,
+            settings.slack_signing_secret,
+        )
+    )
 
 
 def credentials(settings: Settings) -> Credentials | None:
@@ -51,6 +63,16 @@ def credentials(settings: Settings) -> Credentials | None:
     if settings.slack_client_secret is None:
         raise SettingsError("SLACK_CLIENT_SECRET", "it is needed with SLACK_CLIENT_ID")
     return Credentials(settings.slack_client_id, settings.slack_client_secret)
+
+
+async def _check(installs: Installs, token: Secret | None) -> None:
+    """A bot token that Slack refuses ends the start; Slack away does not."""
+    if token is None:
+        return
+    try:
+        await installs.own(token)
+    except DeliveryFailed as error:
+        log.warning("Slack cannot be asked about SLACK_BOT_TOKEN yet", reason=str(error))
 
 
 @dataclass
@@ -80,6 +102,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         raise SettingsError("SLACK_BOT_TOKEN", "it is needed, or SLACK_CLIENT_ID for many workspaces")
     slack, tasks = Slack(settings.slack_api_url), Tasks()
     installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
+    await _check(installs, settings.slack_bot_token)
     calls = Calls(parts.allowances)
     people = People(calls)
     around = Around(calls, people, settings.slack_api_url)
@@ -94,9 +117,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         )
     )
     routes: list[BaseRoute] = []
-    if settings.slack_app_token is None:
-        if settings.slack_signing_secret is None:
-            raise SettingsError("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
+    if settings.slack_signing_secret is not None:
         guard = Guard(Dispatch(bolt), signing_secrets(settings.slack_signing_secret))
         routes.append(Route("/slack/events", guard))
     if oauth is not None:

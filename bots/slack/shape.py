@@ -62,6 +62,8 @@ def fits(payload: Payload) -> bool:
     core = _CORES.get(str(payload.get("type")))
     if core is not None and not payload.get(core):
         return False
+    if "event" in payload and not payload["event"]:
+        return False  # Bolt looks into an event that is there, whatever the type
     try:
         _Part.model_validate(payload)
     except ValidationError:

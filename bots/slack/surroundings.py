@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -131,7 +131,7 @@ class Around:
             ) as response:
                 if response.status != 200 or response.content_type == "text/html":
                     return None
-                octets = await response.content.read(_LARGEST_FILE + 1)
+                octets = b"".join([piece async for piece in _bounded(response.content)])
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DeliveryFailed(f"a file: {type(error).__name__}") from None
         if len(octets) > _LARGEST_FILE or b"\0" in octets:
@@ -147,6 +147,16 @@ class Around:
         if parts.netloc == self._api_host:
             return True
         return parts.scheme == "https" and (parts.hostname or "").endswith(".slack.com") and parts.port in {None, 443}
+
+
+async def _bounded(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The pieces of a body, up to just over the largest file that is looked into."""
+    left = _LARGEST_FILE + 1
+    async for piece in content.iter_any():
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
 
 
 def quoted(words: str) -> str:

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from core.errors import DeliveryFailed
+from core.errors import PlatformAway
 from core.secret import Secret
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
@@ -63,15 +63,15 @@ class Slack:
         return await self.call(self.client().api_call("oauth.v2.access", data=given, headers=headers))
 
     async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
-        """A call's reply. Raises SlackApiError where Slack says no, DeliveryFailed where it does not answer."""
+        """A call's reply. Raises SlackApiError where Slack says no, PlatformAway where it does not answer."""
         try:
             return await request
         except SlackApiError as error:
             if isinstance(error.response, AsyncSlackResponse) and isinstance(error.response.data, dict):
                 raise
-            raise DeliveryFailed("Slack's reply is no JSON") from None
+            raise PlatformAway("Slack's reply is no JSON") from None
         except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError) as error:
-            raise DeliveryFailed(f"Slack cannot be reached: {type(error).__name__}") from None
+            raise PlatformAway(f"Slack cannot be reached: {type(error).__name__}") from None
 
     async def close(self) -> None:
         """Close the connections."""

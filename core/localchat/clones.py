@@ -101,6 +101,7 @@ class Clones:
                 raise UnknownRepository(f"{name}: {failure.cause}") from None
             if failure.cause is Cause.EMPTY:
                 raise EmptyRepository(f"{name}: {failure.cause}") from None
+            log.warning("not cloned", repository=name, reason=str(failure.cause))
             raise ServiceUnavailable(f"{name} could not be cloned: {failure.cause}") from None
         except OSError as error:
             raise ServiceUnavailable(f"the clone cache cannot be written: {error.strerror}") from None

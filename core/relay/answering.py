@@ -28,6 +28,8 @@ from core.errors import (
     MappingError,
     NotMapped,
     PlaceGone,
+    PlatformAway,
+    SettingsError,
     TokenRefused,
 )
 from core.relay.claims import Ending
@@ -40,6 +42,7 @@ from core.relay.posts import Posts
 log = logs.get(__name__)
 
 _RECORD_AGAIN_SECONDS = 0.5
+_TELL_SECONDS = 3_600.0  # after this nobody expects a word any more
 _TELL_AGAIN_SECONDS = 0.5
 
 
@@ -91,7 +94,7 @@ class Answering:
         except PlaceGone as error:
             log.warning("the place is gone", turn=claim.turn_id, reason=str(error))
             ending = await self._last_word(hold, error)
-        except (LeaseLost, DatabaseError):
+        except (LeaseLost, DatabaseError, PlatformAway, SettingsError):
             raise
         except Exception:
             if claim.failures < MOST_FAILURES:
@@ -102,7 +105,10 @@ class Answering:
         return ending.outcome
 
     async def _last_word(self, hold: Hold, error: PlaceGone | GaveUp) -> Ending:
-        """Where the thread is closed to us, the platform may still reach the asker; once more where that failed."""
+        """Where the thread is closed to us, the platform may still reach the asker.
+
+        Where it takes nothing just now the turn is put back, for an hour: raises PlatformAway.
+        """
         question = bare_question(hold.claim)
         told = Notice(wording.sentence(error))
         try:
@@ -114,8 +120,12 @@ class Answering:
             except DeliveryFailed:
                 await asyncio.sleep(_TELL_AGAIN_SECONDS)
                 await writer.tell(told)
-        except LeaseLost:
+        except (LeaseLost, DatabaseError, SettingsError):
             raise
+        except DeliveryFailed as failure:
+            if _age(question) < _TELL_SECONDS:
+                raise PlatformAway(f"nobody could be told yet: {failure}") from None
+            log.warning("nobody could be told", turn=hold.claim.turn_id, reason=str(failure))
         except DeliveryError as failure:
             log.warning("nobody could be told", turn=hold.claim.turn_id, reason=str(failure))
         except Exception:
@@ -138,13 +148,16 @@ class Answering:
     async def _ending(self, hold: Hold) -> Ending:
         claim = hold.claim
         question = bare_question(claim)
-        if claim.failures >= MOST_FAILURES:
-            return await self._give_up(hold, question)
         try:
             question = await self._planning.question(claim)
-            return await self._end(hold, question)
+            if claim.failures < MOST_FAILURES:
+                return await self._end(hold, question)
         except (AccessError, MappingError, CipherError) as error:
-            return await self._refuse(hold, question, error)
+            if claim.failures < MOST_FAILURES:
+                return await self._refuse(hold, question, error)
+        if question.unsaid and question.thread.thread_id == question.message_id:
+            return await self._last_word(hold, GaveUp())  # there is no thread yet to say it in
+        return await self._give_up(hold, question)
 
     async def _give_up(self, hold: Hold, question: Question) -> Ending:
         """The visible failure of a turn that failed too often; nothing that may have failed it is tried again."""

@@ -32,6 +32,7 @@ class Open:
     sealed_context: bytes | None
     asked_at: datetime
     attempt: int
+    revision: int
 
     @property
     def workspace(self) -> WorkspaceRef:
@@ -43,7 +44,6 @@ class Open:
 class Claim(Open):
     """A turn this worker may answer, as long as nobody else has claimed it since: `attempt` is the fence."""
 
-    revision: int
     failures: int
     stop_requested: bool
 
@@ -56,7 +56,7 @@ class Ending:
     sealed_answer: bytes | None = None
     repository: str | None = None
     model: str | None = None
-    covers: tuple[str, ...] = ()  # the ids of waiting turns that end with it
+    covers: tuple[tuple[str, int], ...] = ()  # waiting turns that end with it: id and revision that was answered
     told: bool = False  # its notice is out: an edit of the question changes nothing any more
 
 
@@ -79,7 +79,7 @@ def open_turn(row: Row[Any]) -> Open:
 
 def claim_of(row: Row[Any]) -> Claim:
     """A claimed row as a value."""
-    return Claim(**_fields(row), revision=row.revision, failures=row.failures, stop_requested=row.stop_requested)
+    return Claim(**_fields(row), failures=row.failures, stop_requested=row.stop_requested)
 
 
 def _fields(row: Row[Any]) -> dict[str, Any]:
@@ -94,6 +94,7 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
         "sealed_context": row.context,
         "asked_at": row.asked_at,
         "attempt": row.attempt,
+        "revision": row.revision,
     }
 
 

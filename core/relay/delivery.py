@@ -14,11 +14,11 @@ from core import logs
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question, ThreadRef
 from core.errors import (
-    AskrepoError,
     DeliveryFailed,
     DeliveryUncertain,
     NotAttached,
     NotYet,
+    PlaceGone,
     PostGone,
     StoppedThere,
 )
@@ -195,7 +195,12 @@ class Writer:
         """Know the posts of this turn that are there, recorded or not."""
         claim = self._hold.claim
         self._ids = await self._posts.of(claim)
-        found = await patiently(lambda: self._delivery.find(self._question, claim.turn_id))
+        try:
+            found = await patiently(lambda: self._delivery.find(self._question, claim.turn_id))
+        except PlaceGone:
+            if self._in_doubt or 0 not in self._ids:
+                raise
+            found = {}  # what was recorded is enough to go on with
         for number, post_id in found.items():
             if number not in self._ids:
                 await self._posts.record(claim, number, post_id)
@@ -250,9 +255,12 @@ class Writer:
             self._pacing = None
 
     async def abandon(self) -> None:
-        """`close`, when there is an error to raise already: what kept the pacing is of no more interest."""
-        with contextlib.suppress(AskrepoError):
-            await self.close()
+        """Show nothing more at once, when there is an error to raise already. A call under way is broken off."""
+        self._closed.set()
+        if self._pacing is not None:
+            self._pacing.cancel()
+            await asyncio.gather(self._pacing, return_exceptions=True)
+            self._pacing = None
 
     async def _pace(self) -> None:
         """Show the latest text at the platform's pace. What fails here is tried again with the next change."""

@@ -143,11 +143,15 @@ class Leases:
         )
         return await self._database.write(_count(statement))
 
-    async def retry(self, claim: Claim) -> None:
-        """Put a failed attempt back, due after a pause with jitter; it stays the head of its thread."""
-        pause = min(60.0, 2.0**claim.failures) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-        values = _waiting_again(failures=TurnRow.failures + 1) | {"due_at": now_ms() + int(pause * 1000)}
-        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(values)))
+    async def retry(self, claim: Claim, *, blame: bool = True) -> None:
+        """Put an attempt back, due after a pause with jitter; it stays the head of its thread.
+
+        Without `blame` it was no failure of the turn: it is tried until it can be.
+        """
+        tried = claim.failures if blame else claim.attempt - 1
+        pause = min(60.0, 2.0 ** min(tried, 6)) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+        values = _waiting_again(failures=TurnRow.failures + int(blame)) | {"due_at": now_ms() + int(pause * 1000)}
+        await self._database.write(guarded(update(TurnRow).where(leased(claim)).values(values)))
 
     async def hand_back(self, claims: Sequence[Claim]) -> None:
         """Give up these leases at once, without blame: another worker takes over."""
@@ -196,7 +200,8 @@ class Leases:
             TurnRow.status == ending.outcome.value,
         )
         others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting")
-        others = others.where(TurnRow.turn_id.in_(ending.covers)).values(done | {"answered_with": claim.turn_id})
+        same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(ending.covers)  # one edited meanwhile waits for its own
+        others = others.where(same).values(done | {"answered_with": claim.turn_id})
 
         async def unit(connection: AsyncConnection) -> None:
             if (await connection.execute(own)).rowcount != 1:

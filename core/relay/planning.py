@@ -33,7 +33,7 @@ class Plan:
     messages: tuple[Message, ...]
     alias: str | None
     model: str | None  # the channel's own
-    covers: tuple[str, ...]
+    covers: tuple[tuple[str, int], ...]
     remarks: tuple[str, ...]
 
 
@@ -95,7 +95,7 @@ class Planning:
                 break
             texts.append(put(more[0], more[1].context))
             remarks += more[1].remarks
-            covers.append(waiting.turn_id)
+            covers.append((waiting.turn_id, waiting.revision))
         return Plan(
             choice=choice,
             began_with=facts.thread_repository,

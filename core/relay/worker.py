@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from core import logs
 from core.conversation.values import Outcome, ThreadRef
-from core.errors import AskrepoError, DatabaseError, LeaseLost
+from core.errors import AskrepoError, DatabaseError, DeliveryFailed, LeaseLost, PlatformAway, SettingsError
 from core.relay.answering import Answering
 from core.relay.claims import Claim, Scope
 from core.relay.leases import TICK_SECONDS, Hold, Leases
@@ -130,8 +130,11 @@ class Worker:
         except LeaseLost:
             log.warning("another worker took over, or the question was edited", turn=claim.turn_id)
             hold.lost.set()
-        except DatabaseError as error:
+        except (DatabaseError, PlatformAway, SettingsError) as error:
             log.warning("put back", turn=claim.turn_id, reason=str(error))
+            await self._retry(claim, blame=False)
+        except DeliveryFailed as error:
+            log.warning("attempt failed", turn=claim.turn_id, failures=claim.failures, reason=str(error))
             await self._retry(claim)
         except Exception:
             log.exception("attempt failed", turn=claim.turn_id, failures=claim.failures)
@@ -153,10 +156,10 @@ class Worker:
         with contextlib.suppress(AskrepoError):
             await self._leases.hand_back([claim])
 
-    async def _retry(self, claim: Claim) -> None:
+    async def _retry(self, claim: Claim, *, blame: bool = True) -> None:
         """Where even that fails, the lease runs out and the turn is freed."""
         with contextlib.suppress(AskrepoError):
-            await self._leases.retry(claim)
+            await self._leases.retry(claim, blame=blame)
 
     async def _keep_renewing(self) -> None:
         while True:

@@ -203,7 +203,10 @@ def post_ephemeral(asked: Asked) -> Json:
         thread_ts=asked.get("thread_ts"),
         ephemeral_to=user,
     )
-    channel.ephemerals.append(message)
+    root = asked.get("thread_ts")
+    # chat.postEphemeral: "Ephemeral messages in threads are only shown if there is already an active thread."
+    if root is None or any(each.thread_ts == root and ts != root for ts, each in channel.messages.items()):
+        channel.ephemerals.append(message)
     return {"message_ts": message.ts}
 
 

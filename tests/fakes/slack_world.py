@@ -33,10 +33,10 @@ SCOPES = frozenset({
     "reactions:write", "team:read", "users:read",
 })  # fmt: skip
 SUBSCRIPTIONS = frozenset({
-    "agent_session_stopped", "app_home_opened", "app_mention", "app_uninstalled", "channel_archive",
-    "channel_id_changed", "channel_rename", "channel_shared", "channel_unarchive", "channel_unshared",
-    "group_archive", "member_joined_channel", "member_left_channel", "message.channels", "message.groups",
-    "message.im", "message.mpim", "tokens_revoked",
+    "agent_session_stopped", "app_home_opened", "app_mention", "app_uninstalled", "channel_archive", "channel_deleted",
+    "channel_id_changed", "channel_left", "channel_shared", "group_archive", "group_deleted", "group_left",
+    "member_left_channel", "message.channels", "message.groups", "message.im", "message.mpim", "team_access_revoked",
+    "tokens_revoked",
 })  # fmt: skip
 _ACCESS_SECONDS = 43_200
 STREAM_SECONDS = 300

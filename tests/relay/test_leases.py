@@ -125,7 +125,8 @@ async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Le
     (claim,) = await leases.claim("a", ALL, 10)
     behind = await leases.behind(claim)
     await intake.accept(question(at=9, within=thread()))  # too late to be covered
-    await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=tuple(each.turn_id for each in behind)))
+    covers = tuple((each.turn_id, each.revision) for each in behind)
+    await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
     assert await statuses(database) == ["answered"] * 3 + ["waiting"]
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from core.cipher import Keyring
 from core.database import Database
@@ -251,9 +251,7 @@ async def ends(process: Process, asked: str | None) -> str:
     return ended.result().value
 
 
-@pytest.mark.parametrize(
-    "error", [PlaceGone("kicked"), DeliveryFailed("ill"), KeyError("a bug")], ids=lambda error: type(error).__name__
-)
+@pytest.mark.parametrize("error", [PlaceGone("kicked"), KeyError("a bug")], ids=lambda error: type(error).__name__)
 async def test_a_refusal_that_cannot_be_told_still_ends_the_turn(
     error: Exception, database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
@@ -265,6 +263,36 @@ async def test_a_refusal_that_cannot_be_told_still_ends_the_turn(
     async with process.running():
         accepted = await process.intake.accept(question(within=HERE))  # nothing is mapped
         assert await ends(process, accepted.turn_id) == "failed"
+
+
+async def test_what_a_platform_takes_from_nobody_just_now_is_told_when_it_takes_it(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    down = True
+
+    async def step(name: str) -> None:
+        if down and name in {"before tell", "before show", "before survey"}:
+            raise DeliveryFailed("ill")
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        accepted = await process.intake.accept(question(within=HERE))
+        async with asyncio.timeout(30):
+            while (await attempts(process)) < 8:
+                await _everything_is_due(process)
+                process.worker.wake()
+                await asyncio.sleep(0.05)
+        down = False
+        assert await ends(process, accepted.turn_id) == "failed"
+    (told,) = [*(post.text for post in platform.visible(HERE)), *platform.notices[HERE]]
+    assert "several times" in told
+
+
+async def attempts(process: Process) -> int:
+    """How often the one turn was claimed."""
+    async with process.database.reading() as connection:
+        return int((await connection.execute(select(TurnRow.attempt))).scalar_one())
 
 
 async def test_a_turn_that_breaks_us_ends_and_lets_the_next_one_through(

@@ -15,7 +15,7 @@ from core.channels.grammar import ThreadWord
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 from tests.slack.payloads import ANNA, BERT, BOT, CODE, HOME, ROOT, TS, Json, event, part, payload
 
-INSTALLED = Installed(HOME, None, is_enterprise_install=False, bot_user_id=BOT)
+INSTALLED = Installed(HOME, None, BOT)
 CHANNEL = ChannelRef("slack", HOME, CODE)
 OWN_PERSON = Reference(HOME, foreign=False)
 
@@ -125,16 +125,14 @@ def test_the_mention_is_no_part_of_the_question(text: str, left: str) -> None:
 @pytest.mark.parametrize("text", [f"<@{BOT}>", f" <@{BOT}> ", f"<@{BOT}>: ", f"<@{BOT}>\u200b\u2063"])
 def test_a_mention_alone_is_bare(text: str) -> None:
     thread = ThreadRef(CHANNEL, TS)
-    expected = Bare(thread, TS, Asker(ANNA), direct=False, reference=OWN_PERSON, installed=INSTALLED)
+    expected = Bare(thread, TS, Asker(ANNA), INSTALLED)
     assert of_event(event("message", text=text)) == expected
     assert of_event(event("app_mention", text=text)) == expected
 
 
 def test_a_file_alone_is_bare_in_a_direct_message_and_nothing_in_a_thread() -> None:
     files = part(payload("message_file_share"), "event")["files"]
-    found = of_event(event("message_im", text=None, files=files, subtype="file_share"))
-    assert isinstance(found, Bare)
-    assert (found.direct, len(found.reference.files)) == (True, 1)
+    assert isinstance(of_event(event("message_im", text=None, files=files, subtype="file_share")), Bare)
     assert of_event(event("message_thread_reply", text="", files=files)) == Ignored(Reason.NOT_FOR_US)
 
 
@@ -160,8 +158,6 @@ def test_an_edit_brings_the_new_words() -> None:
         question("where are the new routes?"),
         mentioned=True,
         was_mentioned=True,
-        direct=False,
-        mentions_others=False,
         installed=INSTALLED,
     )
     assert of_event(payload("message_changed")) == expected
@@ -188,9 +184,7 @@ def test_an_edit_without_what_stood_before() -> None:
 def test_an_edit_in_a_thread_or_a_direct_message_needs_no_mention() -> None:
     plain: Json = {"text": "before", "thread_ts": ROOT}
     assert isinstance(of_event(edited(message={**plain, "text": "after"}, before=plain)), Edited)
-    found = of_event(edited(message={"text": "after"}, before={"text": "before"}, channel_type="im"))
-    assert isinstance(found, Edited)
-    assert found.direct
+    assert isinstance(of_event(edited(message={"text": "after"}, before={"text": "before"}, channel_type="im")), Edited)
 
 
 SAME: Json = {"text": f"<@{BOT}> where are the routes?"}
@@ -231,18 +225,16 @@ def test_an_edit_of_talk_among_others_is_not_for_us() -> None:
 
 
 def test_a_deletion() -> None:
-    expected = Deleted(CHANNEL, TS, TS, own=False, installed=INSTALLED)
+    expected = Deleted(CHANNEL, TS, INSTALLED)
     assert of_event(payload("message_deleted")) == expected
     assert of_event(payload("message_tombstone")) == expected
-    assert of_event(event("message_deleted", previous_message=...)) == Deleted(
-        CHANNEL, TS, None, own=False, installed=INSTALLED
-    )
+    assert of_event(event("message_deleted", previous_message=...)) == expected
 
 
 def test_a_deletion_of_a_post_of_ours_is_told_that_of_another_bot_is_not() -> None:
     before = part(payload("message_deleted"), "event", "previous_message")
     ours = event("message_deleted", previous_message={**before, "user": BOT, "thread_ts": ROOT})
-    assert of_event(ours) == Deleted(CHANNEL, TS, ROOT, own=True, installed=INSTALLED)
+    assert of_event(ours) == Deleted(CHANNEL, TS, INSTALLED)
     other = event("message_deleted", previous_message={**before, "bot_id": "B0OTHER001"})
     assert of_event(other) == Ignored(Reason.BOT)
     assert of_event(event("message_deleted", deleted_ts=None, previous_message=None)) == Ignored(Reason.MALFORMED)
@@ -267,7 +259,6 @@ PASSED_OVER: list[tuple[Json, Reason]] = [
     (payload("message_plain"), Reason.NOT_FOR_US),
     (event("message_plain", channel_type="mpim"), Reason.NOT_FOR_US),
     (event("message_plain", text=f"<@{BERT}> look"), Reason.NOT_FOR_US),
-    (event("member_joined_channel", user=ANNA), Reason.SOMEBODY_ELSE),
     (event("member_left_channel", user=ANNA), Reason.SOMEBODY_ELSE),
     (payload("message", team_id=None, context_team_id=None, authorizations=None), Reason.NO_WORKSPACE),
     (payload("channel_shared", team_id=None, context_team_id=None, authorizations=[]), Reason.NO_WORKSPACE),

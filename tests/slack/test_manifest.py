@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack import lifecycle
 from bots.slack.manifest import manifest
 from bots.slack.scopes import EVENTS, METHODS, SCOPES
+from tests.fakes.slack_world import SUBSCRIPTIONS
 from tests.slack import plain_yaml
 
 PUBLIC = "https://bot.example.org"
@@ -65,7 +66,7 @@ def test_the_code_calls_what_is_listed() -> None:
 
 
 def test_the_code_reads_the_events_that_are_listed() -> None:
-    read = set(lifecycle._READINGS) - {"user_change"} | {"app_mention"}
+    read = set(lifecycle._READINGS) | {"app_mention"}
     assert {event for event in EVENTS if not event.startswith("message.")} == read
     assert {event.partition(".")[2] for event in EVENTS if event.startswith("message.")} == {
         "channels", "groups", "im", "mpim",
@@ -77,6 +78,10 @@ def test_the_manifest_asks_for_exactly_what_the_code_uses(socket_mode: bool) -> 
     told = parsed(socket_mode=socket_mode)
     assert told["oauth_config"]["scopes"] == {"bot": list(SCOPES)}
     assert told["settings"]["event_subscriptions"]["bot_events"] == sorted(EVENTS)
+
+
+def test_the_fake_slack_sends_what_the_manifest_subscribes_to() -> None:
+    assert sorted(SUBSCRIPTIONS) == sorted(EVENTS)
 
 
 def test_every_scope_says_why() -> None:

@@ -28,7 +28,7 @@ AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def submitted(**values: tuple[str, ...]) -> Submitted:
-    return Submitted("settings", values, TICKET, "V1", "h", Asker("U1"), "", Reference(), Installed("T1"))
+    return Submitted("settings", values, TICKET, "V1", Asker("U1"), "", Reference(), Installed("T1"))
 
 
 FULL = ChannelPreferences(

@@ -199,38 +199,38 @@ def test_a_setting_that_is_no_secret_is_refused_without_its_value(setting: str) 
     assert not setting.strip(" ,") or setting not in str(caught.value)
 
 
-async def test_a_signature_is_taken_once_until_it_is_released() -> None:
+def test_a_signature_is_taken_once_until_it_is_released() -> None:
     memory = Memory()
-    assert await memory.take(b"a", NOW)
-    assert not await memory.take(b"a", NOW)
-    await memory.release(b"a")
-    assert await memory.take(b"a", NOW)
-    await memory.release(b"never taken")
+    assert memory.take(b"a", NOW)
+    assert not memory.take(b"a", NOW)
+    memory.release(b"a")
+    assert memory.take(b"a", NOW)
+    memory.release(b"never taken")
 
 
-async def test_a_signature_is_remembered_longer_than_it_would_be_in_time() -> None:
+def test_a_signature_is_remembered_longer_than_it_would_be_in_time() -> None:
     memory = Memory()
     assert KEPT_SECONDS >= 660
-    await memory.take(b"a", NOW)
-    await memory.take(b"b", NOW + 1)
-    assert not await memory.take(b"a", NOW + 660)
-    assert await memory.take(b"c", NOW + KEPT_SECONDS + 0.5)
+    memory.take(b"a", NOW)
+    memory.take(b"b", NOW + 1)
+    assert not memory.take(b"a", NOW + 660)
+    assert memory.take(b"c", NOW + KEPT_SECONDS + 0.5)
     assert len(memory) == 2
-    assert await memory.take(b"a", NOW + KEPT_SECONDS + 0.5)
-    assert not await memory.take(b"b", NOW + KEPT_SECONDS + 0.5)
+    assert memory.take(b"a", NOW + KEPT_SECONDS + 0.5)
+    assert not memory.take(b"b", NOW + KEPT_SECONDS + 0.5)
 
 
-async def test_the_memory_is_bounded_and_forgets_the_oldest_first() -> None:
+def test_the_memory_is_bounded_and_forgets_the_oldest_first() -> None:
     memory = Memory(most=3)
     for signature in (b"a", b"b", b"c", b"d"):
-        assert await memory.take(signature, NOW)
+        assert memory.take(signature, NOW)
     assert len(memory) == 3
-    assert not await memory.take(b"b", NOW)
-    assert await memory.take(b"a", NOW)
+    assert not memory.take(b"b", NOW)
+    assert memory.take(b"a", NOW)
 
 
-async def test_a_clock_that_is_set_back_forgets_nothing() -> None:
+def test_a_clock_that_is_set_back_forgets_nothing() -> None:
     memory = Memory()
-    await memory.take(b"a", NOW)
-    assert await memory.take(b"b", NOW - 3_600)
-    assert not await memory.take(b"a", NOW - 3_600)
+    memory.take(b"a", NOW)
+    assert memory.take(b"b", NOW - 3_600)
+    assert not memory.take(b"a", NOW - 3_600)

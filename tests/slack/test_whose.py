@@ -8,7 +8,9 @@ import pytest
 
 from bots.slack.incoming import Asked, of_event
 from bots.slack.interactions import Clicked, Submitted, of_interaction
-from bots.slack.reference import decode
+from bots.slack.people import stricter
+from bots.slack.reference import Reference, decode
+from core.channels.access import Standing
 from tests.slack.payloads import BOT, HOME, ORGANISATION, Json, part, payload
 
 AWAY, SIBLING, OTHERS = "T0AWAY0001", "T0HOME0002", "E0AWAY0001"
@@ -86,7 +88,6 @@ def test_workspace_and_author_of_every_shape(kind: str) -> None:
         assert isinstance(found, Asked), row
         assert found.question.thread.channel.workspace_id == HOME == found.installed.team_id, row
         assert found.installed.enterprise_id == (None if kind == "alone" else ORGANISATION), row
-        assert found.installed.is_enterprise_install is (kind in {"null", "organisation"}), row
         assert found.installed.bot_user_id == BOT, row
         reference = decode(found.question.reference)
         assert reference.team == (user_team or team), row
@@ -164,3 +165,20 @@ def test_a_form_filled_in_from_another_organisation() -> None:
     assert isinstance(found, Submitted)
     assert (found.installed.team_id, found.installed.enterprise_id) == (HOME, None)
     assert (found.reference.team, found.reference.foreign) == (AWAY, True)
+
+
+@pytest.mark.parametrize("told", list(Standing))
+@pytest.mark.parametrize(
+    ("reference", "of_a_member"),
+    [
+        (Reference(), Standing.MEMBER),
+        (Reference(foreign=False), Standing.MEMBER),
+        (Reference(guest=True), Standing.GUEST),
+        (Reference(foreign=True), Standing.OUTSIDER),
+        (Reference(foreign=True, guest=True), Standing.OUTSIDER),
+    ],
+)
+def test_what_was_delivered_lowers_a_member_and_raises_nobody(
+    told: Standing, reference: Reference, of_a_member: Standing
+) -> None:
+    assert stricter(told, reference) is (of_a_member if told is Standing.MEMBER else told)
