@@ -257,6 +257,7 @@ class Writer:
     async def abandon(self) -> None:
         """Show nothing more at once, when there is an error to raise already. A call under way is broken off."""
         self._closed.set()
+        self._changed.set()  # a cancellation can be swallowed by a wait that ends at the same moment
         if self._pacing is not None:
             self._pacing.cancel()
             await asyncio.gather(self._pacing, return_exceptions=True)

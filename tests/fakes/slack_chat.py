@@ -204,7 +204,7 @@ def post_ephemeral(asked: Asked) -> Json:
         ephemeral_to=user,
     )
     root = asked.get("thread_ts")
-    # chat.postEphemeral: "Ephemeral messages in threads are only shown if there is already an active thread."
+    # Slack shows what is private in a thread only if that has replies already, says the page of chat.postEphemeral
     if root is None or any(each.thread_ts == root and ts != root for ts, each in channel.messages.items()):
         channel.ephemerals.append(message)
     return {"message_ts": message.ts}

@@ -157,7 +157,7 @@ def test_code_keeps_its_bytes(inside: str, quoted: bool) -> None:
 
 
 @given(nasty | wild)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_was_shown_stays_whatever_follows(text: str) -> None:
     whole = rendered(text)
     for cut in range(0, len(text) + 1, max(1, len(text) // 150)):
@@ -185,7 +185,7 @@ def test_whole_lines_are_shown_at_once_but_what_may_head_a_table(text: str, know
 
 
 @given(nasty | wild)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_was_made_harmless_is_harmless_when_made_so_again(text: str) -> None:
     for shown in (rendered(text), rendered(rendered(text))):
         parsed = WITH_HTML.parse(shown)
