@@ -1,4 +1,7 @@
-"""The `askrepo` command. Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong usage."""
+"""The `askrepo` command. Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong usage.
+
+All commands with their options stand here, so that what `--help` prints is read in one place; what they do does not.
+"""
 
 from __future__ import annotations
 

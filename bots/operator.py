@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from bots.console import place
 from bots.console.arrival import channel_around
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
+from bots.signals import handled
 from core.channels import grammar
 from core.channels.choosing import choose
 from core.channels.commands import Commands
@@ -168,13 +168,11 @@ async def serve(
     """The embedded /chat as a server, until SIGTERM or Ctrl-C. Raises RepositoryPathError and ServerError."""
     names = [await asyncio.to_thread(repositories.add, folder) for folder in folders]
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    async with serving(repositories, token=token, host=host, port=port) as url:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, ended.set)
-        for name, folder in zip(names, folders, strict=True):
-            print(f"{name} is {folder}")
-        if token is None:
-            print("No ASKREPO_CHAT_TOKEN is set: whoever reaches this address may ask.", file=sys.stderr)
-        print(f"Listening on {url}", flush=True)
-        await ended.wait()
+    with handled({"SIGINT": ended.set, "SIGTERM": ended.set}):
+        async with serving(repositories, token=token, host=host, port=port) as url:
+            for name, folder in zip(names, folders, strict=True):
+                print(f"{name} is {folder}")
+            if token is None:
+                print("No ASKREPO_CHAT_TOKEN is set: whoever reaches this address may ask.", file=sys.stderr)
+            print(f"Listening on {url}", flush=True)
+            await ended.wait()

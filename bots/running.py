@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from enum import StrEnum
 
@@ -14,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bots.pages.token import token_routes
+from bots.signals import handled
 from bots.slack import service
 from bots.slack.parts import Parts
 from bots.slack.service import SlackService
@@ -84,12 +84,10 @@ async def running(parts: Parts, wanted: Iterable[Role], *, host: str) -> AsyncIt
 async def run(parts: Parts, wanted: Iterable[Role], *, host: str) -> None:
     """Fill these roles until SIGTERM or SIGINT; then let running answers reach their end, or hand them over."""
     end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
-    async with running(parts, wanted, host=host):
-        await end.wait()
-        log.info("ending")
+    with handled({"SIGTERM": end.set, "SIGINT": end.set}):
+        async with running(parts, wanted, host=host):
+            await end.wait()
+            log.info("ending")
 
 
 @contextlib.asynccontextmanager

@@ -43,7 +43,8 @@
     ├── LeaseLost                   another worker answers this turn now
     └── ServerError                 a server of ours cannot start (port in use, bad address)
 
-The words for people stand in wording.py; a message given here is for logs and holds no secret.
+One tree in one place, however long. The words for people stand in wording.py; a message given here is for logs and
+holds no secret.
 """
 
 from __future__ import annotations

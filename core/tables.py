@@ -1,7 +1,8 @@
 """The tables. Every row of a workspace carries the workspace's key in its own key or a composite foreign key.
 
 Text of people and of answers, tokens and data keys are sealed (cipher.py) before SQLAlchemy sees them. Times people
-read are UTC datetimes; times that leases compare are milliseconds of the database's own clock.
+read are UTC datetimes; times that leases compare are milliseconds of the database's own clock. All tables stand in one
+module, long as it is: they refer to each other, and a revision is read beside them.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from bots.console.incoming import Incoming, Leave, Nothing, Unknown, read
 from bots.console.lock import ThreadLocks
 from bots.console.parts import Parts
 from bots.console.prompt import LineInterruptError
-from bots.console.signals import handled
 from bots.errors import CommandError
+from bots.signals import handled
 from core import logs
 from core.channels.grammar import Ask, Command, ThreadWord
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, Turn, WorkspaceRef
