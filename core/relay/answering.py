@@ -33,11 +33,12 @@ from core.errors import (
     TokenRefused,
 )
 from core.relay.claims import Ending
-from core.relay.delivery import Delivery, Footer, Writer
+from core.relay.delivery import Delivery, Footer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
 from core.relay.pages import closed
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
+from core.relay.writer import Writer
 
 log = logs.get(__name__)
 

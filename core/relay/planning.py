@@ -85,7 +85,8 @@ class Planning:
         first = not stretches and not await self._history.began_anew(thread)
         around = await self._around(claim, question, preferences, facts, first=first)
         choice = choose(facts, question.text)
-        if around.audience is Audience.SHARED and not _mapped(facts, choice):
+        mapping = next((each for each in facts.mappings if same(each.repository, choice.repository)), None)
+        if around.audience is Audience.SHARED and mapping is None:
             raise NotMapped  # other organisations read along: a default set for everywhere is not meant for them
         token = await self._tokens.choose(claim.workspace, choice.token_id)
         texts, covers, remarks = [put(choice.text, around.context)], [], [*around.remarks]
@@ -101,7 +102,7 @@ class Planning:
             began_with=facts.thread_repository,
             token=token,
             messages=conversation(preferences.instructions, stretches, texts),
-            alias=next((each.alias for each in facts.mappings if same(each.repository, choice.repository)), None),
+            alias=mapping.alias if mapping is not None else None,
             model=preferences.model,
             covers=tuple(covers),
             remarks=tuple(dict.fromkeys(remarks)),
@@ -154,7 +155,3 @@ class Planning:
 def bare_question(turn: Open) -> Question:
     """The question of a stored turn without its text."""
     return Question(turn.thread, turn.message_id, turn.order, Asker(turn.asker_id), "", turn.asked_at)
-
-
-def _mapped(facts: Facts, choice: Choice) -> bool:
-    return any(same(each.repository, choice.repository) for each in facts.mappings)

@@ -11,6 +11,9 @@ def thread(name: str = "1", *, workspace: str = "W1", channel: str = "C1", platf
     return ThreadRef(ChannelRef(platform, workspace, channel), name)
 
 
+HERE = thread(platform="slack")
+
+
 def question(
     text: str = "How does it work?", *, at: int = 1, within: ThreadRef | None = None, message_id: str | None = None
 ) -> Question:

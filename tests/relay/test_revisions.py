@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import pytest
 from sqlalchemy import select
 
 from core.channels.access import Audience, Standing
@@ -20,31 +18,9 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.platform import FakePlatform
 from tests.relay.house import Process
-from tests.relay.places import question, thread
+from tests.relay.places import HERE, question
 
-HERE = thread(platform="slack")
 ENDLESS = ["endless "] * 10_000
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with FakeChat(token="process-token-1234") as fake:
-        yield fake
-
-
-@pytest.fixture
-def platform() -> FakePlatform:
-    return FakePlatform()
-
-
-@pytest.fixture
-async def process(
-    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
-) -> AsyncIterator[Process]:
-    made = Process(database, keyring, platform, chat.url)
-    await made.map(HERE.channel)
-    async with made.running():
-        yield made
 
 
 async def texts_kept(database: Database) -> list[bool]:

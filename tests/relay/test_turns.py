@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select, update
@@ -17,30 +16,7 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import event, piece, refuses, says, streams
 from tests.fakes.platform import FakePlatform
 from tests.relay.house import REPOSITORY, Process
-from tests.relay.places import question, thread
-
-HERE = thread(platform="slack")
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with FakeChat(token="process-token-1234") as fake:
-        yield fake
-
-
-@pytest.fixture
-def platform() -> FakePlatform:
-    return FakePlatform()
-
-
-@pytest.fixture
-async def process(
-    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
-) -> AsyncIterator[Process]:
-    made = Process(database, keyring, platform, chat.url)
-    await made.map(HERE.channel)
-    async with made.running():
-        yield made
+from tests.relay.places import HERE, question, thread
 
 
 async def test_a_question_is_answered_where_it_was_asked(
