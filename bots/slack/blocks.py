@@ -23,12 +23,12 @@ def answer(text: str, post: Post, footer: Footer | None) -> list[Block]:
     content = _markdown(rendered(text)) if text.strip() else _context(f"_{_THINKING}_")
     if footer is not None:
         return [content, *under(footer, post.turn_id)]
-    return [content] if post.full else [content, _actions(_button(STOP, "Stop", post.turn_id))]
+    return [content] if post.full else [content, _actions(button(STOP, "Stop", post.turn_id))]
 
 
 def under(footer: Footer, turn_id: str) -> list[Block]:
     """What stands under a finished answer."""
-    retry = _actions(_button(RETRY, "Retry", turn_id))
+    retry = _actions(button(RETRY, "Retry", turn_id))
     if footer.outcome is not Outcome.ANSWERED:
         return [_context(footer_line(footer)), retry]
     return [_context(footer_line(footer)), _feedback(turn_id), retry]
@@ -60,7 +60,7 @@ def offered(told: Notice, turn_id: str) -> list[Block]:
     if told.offer is None:
         return []
     action, label = _OFFERS[told.offer]
-    return [_button(action, label, turn_id)]
+    return [button(action, label, turn_id)]
 
 
 def alternative(text: str) -> str:
@@ -85,13 +85,15 @@ def _actions(*buttons: Block) -> Block:
     return {"type": "actions", "elements": list[Block](buttons)}
 
 
-def _button(action: str, label: str, value: str) -> Block:
-    return {
-        "type": "button",
-        "action_id": action,
-        "value": value,
-        "text": {"type": "plain_text", "text": label},
-    }
+def button(action: str, label: str, value: str = "") -> dict[str, object]:
+    """A button; `value` comes back when it is pressed."""
+    shown: dict[str, object] = {"type": "button", "action_id": action, "text": plain_text(label)}
+    return {**shown, "value": value} if value else shown
+
+
+def plain_text(text: str) -> Block:
+    """Text that Slack shows as it is."""
+    return {"type": "plain_text", "text": text}
 
 
 def _feedback(turn_id: str) -> Block:

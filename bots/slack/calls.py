@@ -15,6 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack.web_client import retry_after
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import (
@@ -223,16 +224,8 @@ def _answered(method: str, error: SlackApiError) -> DeliveryError:
     data = getattr(response, "data", None)
     code = str(data.get("error", "")) if isinstance(data, dict) else ""
     if status == 429 or code in _RATE:
-        return NotYet(_retry_after(getattr(response, "headers", {})))
+        return NotYet(retry_after(getattr(response, "headers", {}), unknown=_UNKNOWN_RETRY_SECONDS))
     if status >= 500 or code in _UNCERTAIN or not code:
         return DeliveryUncertain(f"{method}: {code or status}")
     gone = code in _GONE or code.startswith("restricted_action")
     return PlaceGone(f"{method}: {code}") if gone else SlackRefused(method, code)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    try:
-        return min(_STALE_SECONDS, max(1.0, float(given)))
-    except ValueError:
-        return _UNKNOWN_RETRY_SECONDS

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bots.slack import offers
-from bots.slack.calls import Calls
-from bots.slack.installs import Installs
 from bots.slack.interactions import Commanded
 from bots.slack.managing import Managing
 from bots.slack.parts import Parts
-from bots.slack.people import People
 from bots.slack.privately import Somebody
 from bots.slack.replying import Tasks
 from bots.slack.rights import Rights
@@ -21,10 +18,10 @@ from core.channels.grammar import Command, Default, Help, List, Map, Mistake, Se
 class Commanding:
     """Carries commands out."""
 
-    def __init__(self, parts: Parts, installs: Installs, calls: Calls, people: People, tasks: Tasks) -> None:
+    def __init__(self, parts: Parts, managing: Managing, tasks: Tasks) -> None:
         self._parts = parts
         self._tasks = tasks
-        self._managing = Managing(parts, installs, calls, people)
+        self._managing = managing
 
     async def commanded(self, command: Commanded, parsed: Command) -> None:
         """Begin to carry a command out; what comes of it is told to whoever gave it."""

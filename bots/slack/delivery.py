@@ -11,15 +11,17 @@ from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.fields import items, mapping
 from bots.slack.fields import text as string
+from bots.slack.installed import Installed
 from bots.slack.installs import Installs
 from bots.slack.people import People, stricter
+from bots.slack.privately import Privately, Somebody
 from bots.slack.reference import decode
 from bots.slack.showing import Showing
 from bots.slack.surroundings import Around, own_posts
 from core import logs
 from core.channels.access import Audience
 from core.conversation.values import Notice, Question
-from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotAttached, PlaceGone
+from core.errors import DeliveryError, DeliveryFailed, NotAttached, PlaceGone
 from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
 log = logs.get(__name__)
@@ -34,11 +36,12 @@ _LOOKED_AT = 200  # posts of a thread, when one of ours is looked for
 class SlackDelivery:
     """Shows answers in Slack. Raises PlaceGone, NotYet, StoppedThere and DeliveryFailed."""
 
-    def __init__(self, installs: Installs, calls: Calls, people: People, around: Around) -> None:
+    def __init__(self, installs: Installs, calls: Calls, people: People, around: Around, privately: Privately) -> None:
         self._installs = installs
         self._calls = calls
         self._people = people
         self._around = around
+        self._privately = privately
         self._showing = Showing(calls)
 
     @property
@@ -97,34 +100,17 @@ class SlackDelivery:
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         """To the asker alone, in the thread; where that cannot be, in a direct message."""
-        channel = question.thread.channel
-        client = await self._client(question)
+        channel, reference = question.thread.channel, decode(question.reference)
+        somebody = Somebody(
+            Installed(channel.workspace_id, reference.enterprise),
+            question.asker.user_id,
+            channel,
+            # Slack shows what is private only in threads that have replies
+            None if question.thread.thread_id == question.message_id else question.thread.thread_id,
+            reference.command.response_url if reference.command is not None else "",
+        )
         told = {"text": blocks.alternative(notice.text), "blocks": blocks.notice(notice, turn_id)}
-        command = decode(question.reference).command
-        if command is not None and await self._answered(client, command.response_url, told):
-            return
-        try:
-            await self._calls.call(
-                client,
-                channel.workspace,
-                "chat.postEphemeral",
-                caller=turn_id,
-                channel=channel.channel_id,
-                user=question.asker.user_id,
-                # Slack shows what is private only in threads that have replies
-                thread_ts=None if question.thread.thread_id == question.message_id else question.thread.thread_id,
-                **told,
-            )
-        except (PlaceGone, SlackRefused) as error:
-            log.info("told in a direct message", reason=str(error))
-            await self._calls.call(
-                client,
-                channel.workspace,
-                "chat.postMessage",
-                caller=turn_id,
-                channel=question.asker.user_id,
-                **told,
-            )
+        await self._privately.tell(somebody, told, caller=turn_id)
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """Our posts of this turn, by the metadata they carry; a stream that is still open is the one without."""
@@ -243,19 +229,6 @@ class SlackDelivery:
                     raise DeliveryFailed(f"a file: status {response.status}")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DeliveryFailed(f"a file: {type(error).__name__}") from None
-
-    async def _answered(self, client: AsyncWebClient, response_url: str, told: Mapping[str, object]) -> bool:
-        """Whether Slack took the reply to a command: five times, within half an hour."""
-        session = client.session
-        if not response_url or session is None or not self._around.is_slack(response_url):
-            return False
-        try:
-            async with session.post(
-                response_url, json={"response_type": "ephemeral", **told}, allow_redirects=False
-            ) as response:
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise DeliveryUncertain(f"response_url: {type(error).__name__}") from None
 
 
 def _thread_ts(question: Question) -> str | None:

@@ -11,7 +11,7 @@ from bots.pages.token import token_link
 from bots.slack import modals, offers
 from bots.slack.calls import Calls
 from bots.slack.fields import mapping, text
-from bots.slack.forms import About, Forms
+from bots.slack.forms import About, Forms, Opened
 from bots.slack.installs import Installs
 from bots.slack.modals import View
 from bots.slack.parts import Parts
@@ -19,7 +19,6 @@ from bots.slack.people import People
 from bots.slack.privately import Privately, Somebody
 from bots.slack.reference import Reference
 from bots.slack.rights import Doorman, Rights
-from bots.slack.surroundings import Around
 from core import logs
 from core.channels import replies
 from core.channels.choosing import choose
@@ -29,21 +28,18 @@ from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, MappingError, NotMapped, NoTokenNeeded, TokenRefused
 from core.wording import code, sentence
 
-_NOT_OPENED = "Slack did not open the form in time. Please try again."
-
 log = logs.get(__name__)
 
 
 class Managing:
     """What is behind commands, buttons and forms. Raises AskrepoError."""
 
-    def __init__(self, parts: Parts, installs: Installs, calls: Calls, people: People) -> None:
-        around = Around(calls, people, parts.settings.slack_api_url)
+    def __init__(self, parts: Parts, installs: Installs, calls: Calls, people: People, privately: Privately) -> None:
         self._parts = parts
         self._installs = installs
         self._calls = calls
         self.forms = Forms(parts.tickets, installs, calls)
-        self.privately = Privately(installs, calls, around)
+        self.privately = privately
         self.doorman = Doorman(installs, people, parts.preferences, parts.settings.map_policy)
 
     async def told(self, somebody: Somebody, work: Awaitable[None]) -> None:
@@ -58,17 +54,23 @@ class Managing:
 
     async def form(self, somebody: Somebody, trigger_id: str, title: str, build: Callable[[], Awaitable[View]]) -> None:
         """Open a form at once, and fill it in when all is known that it shows."""
-        try:
-            opened = await self.forms.open(somebody, trigger_id, modals.loading(title))
-        except DeliveryError as error:
-            log.info("a form was not opened", reason=str(error))
-            await self.privately.say(somebody, _NOT_OPENED)
+        opened = await self.opened(somebody, trigger_id, modals.loading(title))
+        if opened is None:
             return
         try:
             view = await build()
         except AskrepoError as error:
             view = modals.told(title, sentence(error))
         await self.forms.change(somebody, opened, view)
+
+    async def opened(self, somebody: Somebody, trigger_id: str, view: View) -> Opened | None:
+        """Open a form; None where Slack did not, which they are told."""
+        try:
+            return await self.forms.open(somebody, trigger_id, view)
+        except DeliveryError as error:
+            log.info("a form was not opened", reason=str(error))
+            await self.privately.say(somebody, "Slack did not open the form in time. Please try again.")
+            return None
 
     # mapping
 

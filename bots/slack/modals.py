@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bots.slack.blocks import plain_text
 from bots.slack.interactions import Submitted
 from bots.slack.mrkdwn import section
 from core.channels.preferences import LONGEST_INSTRUCTIONS, ChannelPreferences
@@ -178,11 +179,16 @@ def settings_of(submitted: Submitted) -> Wanted:
 def _modal(
     title: str, blocks: Sequence[_Block], *, submit: str | None = None, form: str | None = None, ticket: str = ""
 ) -> View:
-    shown: dict[str, object] = {"type": "modal", "title": _plain(title), "close": _plain("Close"), "blocks": [*blocks]}
+    shown: dict[str, object] = {
+        "type": "modal",
+        "title": plain_text(title),
+        "close": plain_text("Close"),
+        "blocks": [*blocks],
+    }
     if submit is not None and form is not None:
         shown |= {
-            "submit": _plain(submit),
-            "close": _plain("Cancel"),
+            "submit": plain_text(submit),
+            "close": plain_text("Cancel"),
             "callback_id": form,
             "private_metadata": ticket,
         }
@@ -202,9 +208,9 @@ def _default(default: str) -> _Block:
 def _input(
     name: str, label: str, element: Mapping[str, object], *, hint: str | None = None, optional: bool = False
 ) -> _Block:
-    shown: dict[str, object] = {"type": "input", "block_id": name, "label": _plain(label), "element": element}
+    shown: dict[str, object] = {"type": "input", "block_id": name, "label": plain_text(label), "element": element}
     if hint is not None:
-        shown["hint"] = _plain(hint)
+        shown["hint"] = plain_text(hint)
     return {**shown, "optional": True} if optional else shown
 
 
@@ -217,12 +223,12 @@ def _line(
     if value:
         shown["initial_value"] = value[:most]
     if placeholder is not None:
-        shown["placeholder"] = _plain(placeholder)
+        shown["placeholder"] = plain_text(placeholder)
     return shown
 
 
 def _select(name: str, choices: Mapping[FollowUps, str], chosen: FollowUps) -> Mapping[str, object]:
-    options = {value: {"text": _plain(words), "value": value.value} for value, words in choices.items()}
+    options = {value: {"text": plain_text(words), "value": value.value} for value, words in choices.items()}
     return {
         "type": "static_select",
         "action_id": name,
@@ -232,12 +238,8 @@ def _select(name: str, choices: Mapping[FollowUps, str], chosen: FollowUps) -> M
 
 
 def _box(name: str, label: str, words: str, ticked: bool, *, hint: str | None = None) -> _Block:
-    option = {"text": _plain(words), "value": ALLOWED}
+    option = {"text": plain_text(words), "value": ALLOWED}
     element: dict[str, object] = {"type": "checkboxes", "action_id": name, "options": [option]}
     if ticked:
         element["initial_options"] = [option]
     return _input(name, label, element, hint=hint, optional=True)
-
-
-def _plain(text: str) -> Mapping[str, object]:
-    return {"type": "plain_text", "text": text}

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from bots.slack import blocks
+from bots.slack.blocks import button, plain_text
 from core.channels.choosing import Mapping as Mapped
 from core.conversation.values import Notice
 
@@ -23,7 +24,7 @@ def said(words: str, *buttons: _Block) -> list[_Block]:
 
 def enter_token(repository: str | None) -> _Block:
     """Enter the token of a mapping, or of the workspace (None)."""
-    return _button(TOKEN, "Enter a token", repository or _FOR_WORKSPACE)
+    return button(TOKEN, "Enter a token", repository or _FOR_WORKSPACE)
 
 
 def token_of(value: str) -> str | None:
@@ -33,23 +34,23 @@ def token_of(value: str) -> str | None:
 
 def open_page(url: str) -> _Block:
     """To the page where a token is entered."""
-    return {**_button(LINK, "Enter the token", ""), "url": url}
+    return {**button(LINK, "Enter the token", ""), "url": url}
 
 
 def ask_again(turn_id: str) -> _Block:
     """Have a question answered once more."""
-    return _button(blocks.AGAIN, "Ask again", turn_id)
+    return button(blocks.AGAIN, "Ask again", turn_id)
 
 
 def confirm(mappings: Sequence[Mapped]) -> _Block:
     """Lift the suspension of these mappings."""
-    shown = _button(CONFIRM, "Confirm the mapping", suspension(mappings))
+    shown = button(CONFIRM, "Confirm the mapping", suspension(mappings))
     return shown | {
         "confirm": {
-            "title": _plain("Who reads along?"),
-            "text": _plain("Everybody who can read this channel today will see answers about the repository."),
-            "confirm": _plain("That is fine"),
-            "deny": _plain("Not now"),
+            "title": plain_text("Who reads along?"),
+            "text": plain_text("Everybody who can read this channel today will see answers about the repository."),
+            "confirm": plain_text("That is fine"),
+            "deny": plain_text("Not now"),
         }
     }
 
@@ -62,13 +63,4 @@ def suspension(mappings: Sequence[Mapped]) -> str:
 
 def set_default() -> _Block:
     """Set the workspace's default repository."""
-    return _button(DEFAULT, "Set the default repository", "default")
-
-
-def _button(action: str, label: str, value: str) -> dict[str, object]:
-    shown: dict[str, object] = {"type": "button", "action_id": action, "text": _plain(label)}
-    return {**shown, "value": value} if value else shown
-
-
-def _plain(text: str) -> Mapping[str, object]:
-    return {"type": "plain_text", "text": text}
+    return button(DEFAULT, "Set the default repository", "default")

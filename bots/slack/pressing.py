@@ -28,7 +28,7 @@ from core.channels import replies
 from core.channels.access import Audience, Standing
 from core.conversation.threads import Place, Recent
 from core.conversation.values import ChannelRef, ThreadRef
-from core.errors import AskrepoError, DeliveryError
+from core.errors import AskrepoError
 from core.wording import sentence
 
 ABOUT_MESSAGE = "ask_about_message"  # the shortcut's callback_id in the manifest
@@ -48,6 +48,7 @@ class Pressing:
         installs: Installs,
         calls: Calls,
         people: People,
+        managing: Managing,
         tasks: Tasks,
         asking: Asking,
         stop: Callable[[ThreadRef], Awaitable[int]],
@@ -58,8 +59,8 @@ class Pressing:
         self._people = people
         self._tasks = tasks
         self._stop = stop
-        self._managing = Managing(parts, installs, calls, people)
-        self._submitting = Submitting(parts, self._managing, tasks, asking, self._publish)
+        self._managing = managing
+        self._submitting = Submitting(parts, managing, tasks, asking, self._publish)
         self._thanked: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def submitted(self, submitted: Submitted) -> Mapping[str, str] | None:
@@ -80,11 +81,7 @@ class Pressing:
 
     async def _ask_form(self, somebody: Somebody, trigger_id: str, about: About) -> None:
         view = modals.ask_form(await self._managing.forms.ticket(somebody, modals.ASK_FORM, about))
-        try:
-            await self._managing.forms.open(somebody, trigger_id, view)
-        except DeliveryError as error:
-            log.info("a form was not opened", reason=str(error))
-            await self._managing.privately.say(somebody, "Slack did not open the form in time. Please try again.")
+        await self._managing.opened(somebody, trigger_id, view)
 
     async def home_opened(self, opened: HomeOpened) -> None:
         """Somebody looks at the app: begin to show them the Home tab."""

@@ -18,6 +18,7 @@ from bots.slack.surroundings import Around
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import DeliveryUncertain, PlaceGone
+from core.relay.delivery import patiently
 
 log = logs.get(__name__)
 
@@ -53,18 +54,26 @@ class Privately:
     async def say(self, somebody: Somebody, words: str, *buttons: Mapping[str, object], instead: bool = False) -> None:
         """Say it; `instead` of the private message whose button was pressed, where there is one."""
         shown = {"text": blocks.alternative(words), "blocks": offers.said(words, *buttons)}
+        caller = uuid4().hex
+        await patiently(lambda: self.tell(somebody, shown, caller=caller, instead=instead))
+
+    async def tell(
+        self, somebody: Somebody, shown: Mapping[str, object], *, caller: str, instead: bool = False
+    ) -> None:
+        """Show it, or raise NotYet; `caller` is as Calls has it."""
         client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
         reply = {"response_type": "ephemeral", "replace_original": instead and somebody.original, **shown}
         if somebody.thread_ts is not None:
             reply["thread_ts"] = somebody.thread_ts
         if not await self._replied(client, somebody.response_url, reply):
-            await self._posted(client, somebody, shown)
+            await self._posted(client, somebody, shown, caller)
 
-    async def _posted(self, client: AsyncWebClient, somebody: Somebody, shown: Mapping[str, object]) -> None:
-        caller = uuid4().hex
+    async def _posted(
+        self, client: AsyncWebClient, somebody: Somebody, shown: Mapping[str, object], caller: str
+    ) -> None:
         if somebody.channel is not None:
             try:
-                await self._calls.patiently(
+                await self._calls.call(
                     client,
                     somebody.workspace,
                     "chat.postEphemeral",
@@ -77,7 +86,7 @@ class Privately:
                 return
             except (PlaceGone, SlackRefused) as error:
                 log.info("told in a direct message", reason=str(error))
-        await self._calls.patiently(
+        await self._calls.call(
             client, somebody.workspace, "chat.postMessage", caller=caller, channel=somebody.user_id, **shown
         )
 

@@ -20,6 +20,7 @@ from bots.slack.dispatch import Dispatch, dispatched
 from bots.slack.guard import Guard
 from bots.slack.install import install_routes
 from bots.slack.installs import Installs
+from bots.slack.managing import Managing
 from bots.slack.parts import Parts
 from bots.slack.payload import Payload
 from bots.slack.people import People
@@ -106,13 +107,15 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
     calls = Calls(parts.allowances)
     people = People(calls)
     around = Around(calls, people, settings.slack_api_url)
-    replying = Replying(Privately(installs, calls, around), tasks, stop)
+    privately = Privately(installs, calls, around)
+    managing = Managing(parts, installs, calls, people, privately)
+    replying = Replying(privately, tasks, stop)
     asking = Asking(parts, replying)
     bolt = app(
         Handling(
             asking,
-            Commanding(parts, installs, calls, people, tasks),
-            Pressing(parts, installs, calls, people, tasks, asking, stop),
+            Commanding(parts, managing, tasks),
+            Pressing(parts, installs, calls, people, managing, tasks, asking, stop),
             Changes(parts, installs, people),
         )
     )
@@ -126,7 +129,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         routes += install_routes(
             slack, installs, parts.tickets, oauth, public_url=settings.public_url, api_url=settings.slack_api_url
         )
-    delivery = SlackDelivery(installs, calls, people, around)
+    delivery = SlackDelivery(installs, calls, people, around, privately)
     try:
         yield SlackService(settings, delivery, routes, partial(dispatched, bolt), tasks)
     finally:

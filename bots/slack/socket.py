@@ -15,20 +15,19 @@ from dataclasses import dataclass, field
 
 import aiohttp
 from slack_bolt import BoltResponse
-from slack_sdk.errors import SlackApiError
 
 from bots.slack import payload
 from bots.slack.envelope import Envelope, acknowledgement, envelope
 from bots.slack.guard import Tally
 from bots.slack.hearing import CONNECTIONS, Heard, Silence, Why, due
+from bots.slack.opening import SETTING, asked, switched_off
 from bots.slack.payload import Payload
 from bots.slack.verify import MOST_OCTETS, Form, Reason, Refused
-from bots.slack.web_client import Slack, body, refusal
+from bots.slack.web_client import Slack
 from core import logs
 from core.errors import DeliveryFailed, NotYet, SecretError, SettingsError
 from core.secret import Secret, bearer
 
-_SETTING = "SLACK_APP_TOKEN"
 _IN_FLIGHT = 500
 _HELLO_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 10.0
@@ -38,23 +37,6 @@ _CLOSE_SECONDS = 2.0
 _TICK_SECONDS = 5.0
 _LIFE_SECONDS = 3_600.0  # where hello does not say
 _SHORT_LIFE_SECONDS = 60.0
-_UNKNOWN_RETRY_SECONDS = 30.0
-
-_SWITCHED_OFF = "Socket Mode is switched off in the app's settings at Slack; switch it on, or unset this for HTTP"
-_HOPELESS = {
-    "not_enabled": _SWITCHED_OFF,
-    "socket_mode_not_enabled": _SWITCHED_OFF,
-    "missing_scope": "Slack refuses it: it lacks the scope connections:write",
-    "not_allowed_token_type": "Slack refuses it: it must be an app-level token, which begins with xapp-",
-    **{
-        code: f"Slack refuses it ({code})"
-        for code in (
-            "access_denied", "account_inactive", "forbidden_team", "invalid_auth", "no_permission", "not_authed",
-            "org_login_required", "team_access_not_granted", "team_disabled", "token_expired", "token_revoked",
-            "user_removed_from_team",
-        )
-    },
-}  # fmt: skip
 
 log = logs.get(__name__)
 
@@ -101,7 +83,7 @@ class Socket:
         try:
             self._token = bearer(app_token.reveal())
         except SecretError as error:
-            raise SettingsError(_SETTING, error.problem) from None
+            raise SettingsError(SETTING, error.problem) from None
         self.ready = asyncio.Event()
         self._slack = Slack(api_url)
         self._dispatch = dispatch
@@ -148,7 +130,7 @@ class Socket:
             why = await connection.why
             self._note("slack socket is replaced", why, info=why in {Why.ASKED, Why.OLD, Why.QUIET})
             if why is Why.OFF:
-                raise SettingsError(_SETTING, _SWITCHED_OFF)
+                raise switched_off()
             early = why in {Why.LOST, Why.ASKED} and self._clock() - connection.opened < _SHORT_LIFE_SECONDS
             failures = failures + 1 if early else 0
             before = connection
@@ -170,26 +152,10 @@ class Socket:
         """A fresh address: the ticket in it is as good as a token, and works once."""
         while True:
             try:
-                return await self._asked()
+                return await asked(self._slack, self._token)
             except NotYet as wait:
                 self._note("slack socket cannot be opened", "too many calls")
                 await self._pause(wait.seconds)
-
-    async def _asked(self) -> Secret:
-        client = self._slack.client()
-        try:
-            reply = await self._slack.call(client.apps_connections_open(app_token=self._token.reveal()))
-        except SlackApiError as error:
-            code = refusal(error)
-            if problem := _HOPELESS.get(code):
-                raise SettingsError(_SETTING, problem) from None
-            if code == "ratelimited" or error.response.status_code == 429:
-                raise NotYet(_retry_after(error.response.headers)) from None
-            raise DeliveryFailed(f"apps.connections.open: {code}") from None
-        url = body(reply).get("url")
-        if not isinstance(url, str) or not url.startswith(("wss://", "ws://")):
-            raise DeliveryFailed("apps.connections.open: no address")
-        return Secret(url)
 
     async def _greeted(self, session: aiohttp.ClientSession, address: Secret) -> _Connection:
         timeout = aiohttp.ClientWSTimeout(ws_close=_CLOSE_SECONDS)
@@ -210,7 +176,7 @@ class Socket:
             raise DeliveryFailed(f"no connection: {type(error).__name__}{status}") from None
         self._leave(connection)
         if connection.why.result() is Why.OFF:
-            raise SettingsError(_SETTING, _SWITCHED_OFF)
+            raise switched_off()
         raise DeliveryFailed("no hello")
 
     async def _read(self, connection: _Connection) -> None:
@@ -322,11 +288,6 @@ class Socket:
     def _note(self, event: str, reason: str, *, info: bool = False) -> None:
         if count := self._tally.due(f"{event}: {reason}", self._clock()):
             (log.info if info else log.warning)(event, reason=str(reason), count=count)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return min(max(1.0, float(given)), 600.0) if given.isdecimal() else _UNKNOWN_RETRY_SECONDS
 
 
 async def _ended(tasks: Sequence[asyncio.Task[None]] | set[asyncio.Task[None]]) -> None:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from core.errors import PlatformAway
 from core.secret import Secret
 
+_LONGEST_WAIT_SECONDS = 600.0
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 
 _quiet = logging.getLogger("slack_sdk.askrepo")  # at DEBUG the SDK logs tokens, codes and whole bodies
@@ -99,3 +100,12 @@ def slack_now(reply: AsyncSlackResponse) -> datetime:
     except (StopIteration, ValueError):
         return datetime.now(UTC).replace(microsecond=0)
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def retry_after(headers: Mapping[str, str], *, unknown: float) -> float:
+    """How many seconds Slack asks to wait, from one to 600; `unknown` where it does not say."""
+    given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    try:
+        return min(_LONGEST_WAIT_SECONDS, max(1.0, float(given)))
+    except ValueError:
+        return unknown

@@ -35,4 +35,4 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Open
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A small repository whose contents the tests know."""
-    return repository.make(tmp_path / "work" / "shop", repository.SHOP)
+    return repository.make(tmp_path / "acme" / "shop", repository.SHOP)

@@ -19,7 +19,7 @@ from tests.localchat.repository import make
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one server for all
 
 ASKED = {"messages": conversation("gross price"), "model": "gpt-4o", "stream": False}
-NAME = {"repo_name": "local/work/shop"}
+NAME = {"repo_name": "local/acme/shop"}
 
 
 def error_of(response: httpx.Response) -> Any:
@@ -68,8 +68,8 @@ async def test_what_cannot_be_answered_is_refused_in_the_contracts_form(shop: Pa
     cases: list[tuple[dict[str, Any], int, str | None, str]] = [
         ({"json": ASKED}, 400, "repo_name", "invalid_repo_name"),
         ({"json": ASKED, "params": {"repo_name": ""}}, 400, "repo_name", "invalid_repo_name"),
-        ({"json": ASKED, "params": {"repo_name": ["local/work/shop"] * 2}}, 400, "repo_name", "invalid_repo_name"),
-        ({"json": ASKED, "params": {"repo_name": "local/work/other"}}, 404, "repo_name", "repository_not_found"),
+        ({"json": ASKED, "params": {"repo_name": ["local/acme/shop"] * 2}}, 400, "repo_name", "invalid_repo_name"),
+        ({"json": ASKED, "params": {"repo_name": "local/acme/other"}}, 404, "repo_name", "repository_not_found"),
         ({"json": ASKED, "params": {"repo_name": "example.org/o/n"}}, 404, "repo_name", "repository_not_found"),
         ({"content": b"{", "params": NAME}, 400, None, "invalid_body"),
         ({"content": b"\xff\xfe", "params": NAME}, 400, None, "invalid_body"),
@@ -117,7 +117,7 @@ async def test_names_that_try_paths_reach_no_file_and_no_host(shop: Path, tmp_pa
 
     repositories = Repositories(tmp_path / "cache", clone_url=clone_url, protocols=frozenset({"http"}))
     repositories.add(shop)
-    tricks = ["../x", "local/../../etc", "local/work/../shop", "/etc/passwd", "local/work", "local//work/shop", "a/b"]
+    tricks = ["../x", "local/../../etc", "local/acme/../shop", "/etc/passwd", "local/acme", "local//acme/shop", "a/b"]
     tricks += ["github.com/o/..", "github.com/../../o/n", "localhost/o/n", "127.0.0.1/o/n", "[::1]/o/n", "x.org:80/o/n"]
     tricks += [
         "-oProxy.com/o/n",

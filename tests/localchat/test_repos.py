@@ -20,9 +20,9 @@ def repositories(tmp_path: Path) -> Repositories:
 
 
 def test_any_folder_inside_stands_for_its_repository(shop: Path, repositories: Repositories) -> None:
-    assert repositories.add(shop / "shop" / "jobs") == "local/work/shop"
-    assert repositories.add(shop) == "local/work/shop"
-    checkout = asyncio.run(repositories.checkout("local/work/shop"))
+    assert repositories.add(shop / "shop" / "jobs") == "local/acme/shop"
+    assert repositories.add(shop) == "local/acme/shop"
+    checkout = asyncio.run(repositories.checkout("local/acme/shop"))
     assert checkout.place.folder == shop
     assert checkout.place.commit == git(shop, "rev-parse", "HEAD").decode().strip()
 
@@ -35,14 +35,14 @@ def test_any_folder_inside_stands_for_its_repository(shop: Path, repositories: R
         ("git@github.com:o/n.git", "github.com/o/n"),
         ("ssh://git@gitlab.example.org:2222/group/sub/n.git", "gitlab.example.org/group/sub/n"),
         ("https://github.com/o/.github", "github.com/o/.github"),
-        ("https://git.example.org:8443/o/n", "local/work/shop"),
-        ("http://github.com/o/n", "local/work/shop"),
-        ("/srv/git/n.git", "local/work/shop"),
-        ("../n", "local/work/shop"),
-        ("file:///srv/n.git", "local/work/shop"),
-        ("git@host:n", "local/work/shop"),
-        ("https://[::1/o/n", "local/work/shop"),
-        ("https://github.com/../n", "local/work/shop"),
+        ("https://git.example.org:8443/o/n", "local/acme/shop"),
+        ("http://github.com/o/n", "local/acme/shop"),
+        ("/srv/git/n.git", "local/acme/shop"),
+        ("../n", "local/acme/shop"),
+        ("file:///srv/n.git", "local/acme/shop"),
+        ("git@host:n", "local/acme/shop"),
+        ("https://[::1/o/n", "local/acme/shop"),
+        ("https://github.com/../n", "local/acme/shop"),
     ],
 )
 def test_the_name_is_the_origins_where_it_has_one(
@@ -118,7 +118,7 @@ def test_git_is_not_led_elsewhere_by_the_environment(
     other = make(tmp_path / "other", {"b": "b"})
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert repositories.add(shop) == "local/work/shop"
+    assert repositories.add(shop) == "local/acme/shop"
 
 
 @pytest.mark.parametrize(

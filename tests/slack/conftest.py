@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
 from tests.slack import house
 from tests.slack.house import World
+
+Start = Callable[[], AbstractAsyncContextManager[App]]
 
 
 @pytest.fixture
@@ -39,7 +42,8 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def app(world: World, chat: FakeChat, tmp_path: Path, transport: str) -> AsyncIterator[App]:
+def start(world: World, chat: FakeChat, tmp_path: Path, transport: str) -> Start:
+    """Starts askrepo, which is reached by `transport`; any number of times, on one database."""
     slack = world.slack
     if transport == "socket":
         slack.transport = "socket"
@@ -47,6 +51,11 @@ async def app(world: World, chat: FakeChat, tmp_path: Path, transport: str) -> A
     else:
         way, roles = {"SLACK_SIGNING_SECRET": slack.app.signing_secret}, (Role.WEB, Role.WORKER)
     given = house.settings(slack, world.askrepo, chat, f"sqlite:///{tmp_path}/askrepo.db", **way)
-    async with house.askrepo(slack, given, roles) as parts:
+    return lambda: house.askrepo(slack, given, roles)
+
+
+@pytest.fixture
+async def app(world: World, start: Start) -> AsyncIterator[App]:
+    async with start() as parts:
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         yield parts

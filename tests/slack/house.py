@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from bots.running import Role, running
@@ -56,12 +56,14 @@ def settings(slack: FakeSlack, askrepo: Installation, chat: FakeChat, database_u
 
 @contextlib.asynccontextmanager
 async def askrepo(
-    slack: FakeSlack, given: Settings, roles: Iterable[Role] = (Role.WEB, Role.WORKER)
+    slack: FakeSlack, given: Settings, roles: Collection[Role] = (Role.WEB, Role.WORKER)
 ) -> AsyncIterator[App]:
     """Askrepo running; Slack knows its address from then on."""
     async with bootstrap.opened(given) as parts, running(parts, roles, host="127.0.0.1") as url:
         if url is not None:
             slack.url = f"{url}/slack/events"
+        if Role.SLACK in roles:
+            await slack.until(lambda: slack.sockets.open)
         yield parts
 
 

@@ -19,6 +19,7 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, Reply, refuses, says
 from tests.fakes.slack_values import Channel, Message, User, View
 from tests.slack import house
+from tests.slack.conftest import Start
 from tests.slack.house import World
 
 TOKEN = "channel-token-9876"
@@ -211,16 +212,19 @@ async def test_who_may_not_map_gets_no_form(world: World, people: People, app: A
 
 
 async def test_a_right_that_was_lost_before_the_form_was_sent_is_lost(
-    world: World, people: People, app: App, unmapped: Channel, monkeypatch: pytest.MonkeyPatch
+    world: World, people: People, start: Start
 ) -> None:
-    _, notice = await asked_in_vain(world, people, unmapped, world.alice)
-    await world.slack.clicks(world.alice, notice, "map")
-    form = await people.form(world.alice, "Map a repository")
+    """It is sent to a process that remembers nothing of this person."""
+    unmapped = world.slack.channel(world.team, "random", world.alice, world.bob)
+    async with start():
+        _, notice = await asked_in_vain(world, people, unmapped, world.alice)
+        await world.slack.clicks(world.alice, notice, "map")
+        form = await people.form(world.alice, "Map a repository")
     world.alice.admin = False
-    monkeypatch.setattr("bots.slack.people._REMEMBERED_SECONDS", 0.0)
-    refused = await world.slack.submits(world.alice, form, repository="acme/other")
-    assert "workspace admin or owner" in refused.answer["errors"]["repository"]
-    assert await app.mappings.list(ref(world, unmapped)) == ()
+    async with start() as app:
+        refused = await world.slack.submits(world.alice, form, repository="acme/other")
+        assert "workspace admin or owner" in refused.answer["errors"]["repository"]
+        assert await app.mappings.list(ref(world, unmapped)) == ()
 
 
 async def test_a_form_is_sent_once(world: World, people: People, app: App, chat: FakeChat, unmapped: Channel) -> None:

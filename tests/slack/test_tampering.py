@@ -18,6 +18,7 @@ from bots.slack.calls import Calls
 from bots.slack.forms import About, Forms
 from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Submitted, of_interaction
+from bots.slack.managing import Managing
 from bots.slack.people import People
 from bots.slack.pressing import Pressing
 from bots.slack.privately import Privately, Somebody
@@ -103,8 +104,10 @@ async def rim(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rim
         calls = Calls(app.allowances)
         people = People(calls)
         around = Around(calls, people, given.slack_api_url)
-        asking = Asking(app, Replying(Privately(installs, calls, around), tasks, stop))
-        pressing = Pressing(app, installs, calls, people, tasks, asking, stop)
+        privately = Privately(installs, calls, around)
+        asking = Asking(app, Replying(privately, tasks, stop))
+        managing = Managing(app, installs, calls, people, privately)
+        pressing = Pressing(app, installs, calls, people, managing, tasks, asking, stop)
         made = Rim(world, app, pressing, Forms(app.tickets, installs, calls), tasks, stopped)
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         await app.mappings.suspend(world.place, actor="test")
