@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bots.pages.token import token_routes
+from bots.parts import Parts
 from bots.signals import handled
 from bots.slack import service
-from bots.slack.parts import Parts
 from bots.slack.service import SlackService
 from core import logs
 from core.conversation.values import ThreadRef

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         default="https://slack.com/api", validation_alias="ASKREPO_SLACK_API_URL"
     )
 
+    discord_token: Secret | None = Field(default=None, validation_alias="DISCORD_TOKEN")
+    discord_api_url: Annotated[str, AfterValidator(_origin)] = Field(
+        default="https://discord.com/api/v10", validation_alias="ASKREPO_DISCORD_API_URL"
+    )
+
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
         default=None, validation_alias="ASKREPO_PUBLIC_URL"
     )

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from bots.slack.outgoing import escaped, rendered
 from core.conversation.values import Notice, Offer, Outcome
 from core.relay.delivery import Footer, Post
-from core.wording import duration
 
 Block = Mapping[str, object]
 
@@ -15,7 +14,6 @@ RETRY, STOP, FEEDBACK, MAP, AGAIN = "retry", "stop", "feedback", "map", "again" 
 METADATA = "askrepo_post"  # the type of the metadata by which we find our own posts again
 _THINKING = "Looking through the code…"
 _OFFERS = {Offer.MAP: (MAP, "Map a repository"), Offer.AGAIN: (AGAIN, "Ask again")}
-_OUTCOMES = {Outcome.STOPPED: "stopped", Outcome.FAILED: "not answered", Outcome.REFUSED: "refused"}
 
 
 def answer(text: str, post: Post, footer: Footer | None) -> list[Block]:
@@ -30,18 +28,8 @@ def under(footer: Footer, turn_id: str) -> list[Block]:
     """What stands under a finished answer."""
     retry = _actions(button(RETRY, "Retry", turn_id))
     if footer.outcome is not Outcome.ANSWERED:
-        return [_context(footer_line(footer)), retry]
-    return [_context(footer_line(footer)), _feedback(turn_id), retry]
-
-
-def footer_line(footer: Footer) -> str:
-    """Repository, alias, model where known, time taken; as mrkdwn."""
-    parts = [f"`{escaped(footer.repository)}`" if footer.repository else ""]
-    parts += [f"in:{escaped(footer.alias)}" if footer.alias else ""]
-    parts += [escaped(footer.model) if footer.model else ""]
-    parts += [duration(footer.seconds), _OUTCOMES.get(footer.outcome, "")]
-    parts += ["the whole answer is in the attached file" if footer.attached else ""]
-    return " · ".join(filter(None, parts))
+        return [_context(footer.line(escaped)), retry]
+    return [_context(footer.line(escaped)), _feedback(turn_id), retry]
 
 
 def echo(asker_id: str, question: str) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from bots.parts import Parts
 from bots.slack.installed import PLATFORM
 from bots.slack.installs import Installs
 from bots.slack.lifecycle import (
@@ -19,7 +20,6 @@ from bots.slack.lifecycle import (
     Happened,
     TokensRevoked,
 )
-from bots.slack.parts import Parts
 from bots.slack.people import People
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bots.parts import Parts
 from bots.slack import offers
 from bots.slack.interactions import Commanded
 from bots.slack.managing import Managing
-from bots.slack.parts import Parts
 from bots.slack.privately import Somebody
-from bots.slack.replying import Tasks
 from bots.slack.rights import Rights
+from bots.tasks import Tasks
 from core.channels import replies
 from core.channels.grammar import Command, Default, Help, List, Map, Mistake, Settings, Status, Token, TokenAction
 
@@ -63,7 +63,7 @@ class Commanding:
         actor = held.actor(somebody.user_id, of_workspace=of_workspace)
         words = (await self._parts.commands.run(parsed, command.channel, actor)).text
         if isinstance(parsed, Status):
-            words = "\n".join(filter(None, (words, await self._managing.health(command.channel))))
+            words = "\n".join(filter(None, (words, await self._managing.trials.health(command.channel))))
         await self._managing.privately.say(somebody, words, *await self._offers(command, parsed, held))
 
     async def _offers(self, command: Commanded, parsed: Command, held: Rights) -> list[Mapping[str, object]]:

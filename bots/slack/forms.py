@@ -1,25 +1,22 @@
-"""Forms: opened within the three seconds of a trigger, and what each is about, which never leaves us.
-
-A form carries a ticket. It is good for one hour, for one person, in one workspace, and for one kind of form.
-"""
+"""Forms: opened within the three seconds of a trigger, and what each is about."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from bots.forms import FormTickets
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.fields import mapping, text
+from bots.slack.installed import PLATFORM
 from bots.slack.installs import Installs
 from bots.slack.interactions import Submitted
 from bots.slack.modals import View
 from bots.slack.privately import Somebody
 from core import logs
-from core.conversation.values import ChannelRef
-from core.secret import Secret
+from core.conversation.values import ChannelRef, WorkspaceRef
 from core.tickets import Tickets
-
-_SECONDS = 3_600.0
 
 log = logs.get(__name__)
 
@@ -54,7 +51,7 @@ class Forms:
     """The forms of this installation. Raises DatabaseError, CipherError and DeliveryError."""
 
     def __init__(self, tickets: Tickets, installs: Installs, calls: Calls) -> None:
-        self._tickets = tickets
+        self._tickets = FormTickets(tickets, PLATFORM)
         self._installs = installs
         self._calls = calls
 
@@ -86,31 +83,21 @@ class Forms:
     async def ticket(self, somebody: Somebody, form: str, about: About) -> str:
         """What a form of this kind carries when it is shown to this somebody."""
         channel = None if about.channel is None else about.channel.channel_id
-        kept = {
-            **{name: getattr(about, name) for name in About.__slots__},
-            "channel": channel,
-            "workspace": somebody.workspace.workspace_id,
-            "user": somebody.user_id,
-        }
-        return (await self._tickets.issue(_purpose(form), json.dumps(kept), _SECONDS)).reveal()
+        kept = {name: getattr(about, name) for name in About.__slots__} | {"channel": channel}
+        return await self._tickets.issue(form, somebody.workspace, somebody.user_id, kept)
 
     async def about(self, submitted: Submitted) -> About | None:
         """What a form is about; None where it is not this person's, not of this kind, used, or too old."""
-        kept = await self._tickets.peek(_purpose(submitted.callback_id), Secret(submitted.private_metadata))
-        if kept is None:
-            return None
-        told = dict(json.loads(kept))
-        workspace, user, channel_id = told.pop("workspace"), told.pop("user"), told.pop("channel")
-        if user != submitted.asker.user_id or workspace != submitted.installed.team_id:
-            return None
-        return About(channel=submitted.installed.channel(channel_id), **told)
+        workspace = WorkspaceRef(PLATFORM, submitted.installed.team_id or "")
+        kept = await self._tickets.read(
+            submitted.callback_id, submitted.private_metadata, workspace, submitted.asker.user_id
+        )
+        return None if kept is None else _about(submitted.installed.channel(kept.pop("channel")), kept)
 
     async def use_up(self, submitted: Submitted) -> bool:
         """Whether this form is sent for the first time; it cannot be sent again."""
-        return (
-            await self._tickets.redeem(_purpose(submitted.callback_id), Secret(submitted.private_metadata)) is not None
-        )
+        return await self._tickets.use_up(submitted.callback_id, submitted.private_metadata)
 
 
-def _purpose(form: str) -> str:
-    return f"slack form {form}"
+def _about(channel: ChannelRef | None, kept: Mapping[str, Any]) -> About:
+    return About(channel=channel, **kept)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bots.pages.token import token_link
+from bots.parts import Parts
 from bots.slack import modals, offers
 from bots.slack.calls import Calls
 from bots.slack.fields import mapping, text
 from bots.slack.forms import About, Forms, Opened
 from bots.slack.installs import Installs
 from bots.slack.modals import View
-from bots.slack.parts import Parts
 from bots.slack.people import People
 from bots.slack.privately import Privately, Somebody
 from bots.slack.reference import Reference
@@ -23,9 +23,11 @@ from core import logs
 from core.channels import replies
 from core.channels.choosing import choose
 from core.channels.grammar import Map
-from core.channels.tokens import TokenRule
+from core.channels.mappings import suspension_of
+from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
-from core.errors import AskrepoError, DeliveryError, MappingError, NotMapped, NoTokenNeeded, TokenRefused
+from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded
+from core.relay.steering import Steering
 from core.wording import code, sentence
 
 log = logs.get(__name__)
@@ -34,10 +36,14 @@ log = logs.get(__name__)
 class Managing:
     """What is behind commands, buttons and forms. Raises AskrepoError."""
 
-    def __init__(self, parts: Parts, installs: Installs, calls: Calls, people: People, privately: Privately) -> None:
+    def __init__(
+        self, parts: Parts, installs: Installs, calls: Calls, people: People, privately: Privately, steering: Steering
+    ) -> None:
         self._parts = parts
         self._installs = installs
         self._calls = calls
+        self._steering = steering
+        self.trials = Trials(parts.mappings, parts.tokens, parts.preferences, parts.check)
         self.forms = Forms(parts.tickets, installs, calls)
         self.privately = privately
         self.doorman = Doorman(installs, people, parts.preferences, parts.settings.map_policy)
@@ -86,39 +92,16 @@ class Managing:
             await self.privately.say(somebody, said, instead=True)
         except DeliveryError as error:
             log.warning("not said", reason=str(error))  # the question that waits must not wait for this
-        needed, problem = await self._tried(channel, wanted.repository)
+        needed, problem = await self.trials.tried(channel, wanted.repository)
         if needed and problem is not None:
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [offers.ask_again(turn_id)] if turn_id else []
             await self.privately.say(somebody, words, offers.enter_token(wanted.repository), *again)
             return
         if turn_id:
-            await self.again(channel, turn_id)
+            await self._steering.again(channel, turn_id)
         if problem is not None:
             await self.privately.say(somebody, f"I tried it out. {sentence(problem, repository=wanted.repository)}")
-
-    async def _tried(self, channel: ChannelRef, repository: str) -> tuple[bool, AskrepoError | None]:
-        """Whether a token is missing, and what the service has against the repository as it is mapped now."""
-        workspace = channel.workspace
-        here = await self._parts.mappings.list(channel)
-        token_id = next((each.token_id for each in here if each.repository == repository), None)
-        try:
-            token = await self._parts.tokens.choose(workspace, token_id)
-        except MappingError as error:
-            return False, error
-        model = (await self._parts.preferences.of(channel)).model
-        problem = await self._parts.check(repository, token.secret, model=model)
-        if isinstance(problem, TokenRefused) and token.token_id is not None:
-            await self._parts.tokens.mark_refused(workspace, token.token_id)
-        return token.rule is TokenRule.NONE, problem
-
-    async def again(self, channel: ChannelRef, turn_id: str) -> bool:
-        """Have a question of this channel answered once more; False where there is none, or it is being answered."""
-        revisions, workspace = self._parts.revisions, channel.workspace
-        place = await self._parts.threads.of_turn(workspace, turn_id)
-        if place is None or place.thread.channel != channel:
-            return False
-        return await revisions.again(workspace, await revisions.leading(workspace, turn_id))
 
     async def map_form(self, somebody: Somebody, trigger_id: str, reference: Reference, about: About) -> None:
         """Ask for a repository."""
@@ -134,25 +117,10 @@ class Managing:
     async def confirm(self, somebody: Somebody, channel: ChannelRef, suspension: str) -> str:
         """Lift the suspension the button was about; what came of it."""
         here = await self._parts.mappings.list(channel)
-        if not suspension or offers.suspension(here) != suspension:
+        if not suspension or suspension_of(here) != suspension:
             return "That has changed meanwhile. `/askrepo list` shows what is mapped here now."
         await self._parts.mappings.confirm(channel, actor=somebody.user_id)
         return "Confirmed. Questions are answered here again, and everybody who can read this channel sees the answers."
-
-    # health
-
-    async def health(self, channel: ChannelRef) -> str:
-        """What a real call says about the repository and the token of questions here; "" where none is chosen."""
-        try:
-            repository = choose(await self._parts.mappings.facts(channel), "").repository
-        except MappingError:
-            return ""
-        needed, problem = await self._tried(channel, repository)
-        if problem is None:
-            return f"Service: it answers, knows {code(repository)} and takes {'no token' if needed else 'the token'}."
-        if needed:
-            return "Service: it does not answer without a token, and there is none yet; `/askrepo token set` takes one."
-        return f"Service: {sentence(problem, repository=repository)}"
 
     # tokens
 

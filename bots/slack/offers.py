@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 from bots.slack import blocks
 from bots.slack.blocks import button, plain_text
 from core.channels.choosing import Mapping as Mapped
+from core.channels.mappings import suspension_of
 from core.conversation.values import Notice
 
 TOKEN, CONFIRM, LINK, DEFAULT = "enter_token", "confirm", "token_link", "set_default"  # action ids
@@ -44,7 +44,7 @@ def ask_again(turn_id: str) -> _Block:
 
 def confirm(mappings: Sequence[Mapped]) -> _Block:
     """Lift the suspension of these mappings."""
-    shown = button(CONFIRM, "Confirm the mapping", suspension(mappings))
+    shown = button(CONFIRM, "Confirm the mapping", suspension_of(mappings))
     return shown | {
         "confirm": {
             "title": plain_text("Who reads along?"),
@@ -53,12 +53,6 @@ def confirm(mappings: Sequence[Mapped]) -> _Block:
             "deny": plain_text("Not now"),
         }
     }
-
-
-def suspension(mappings: Sequence[Mapped]) -> str:
-    """Which suspension a button is about: a later one needs a button of its own. "" where nothing is suspended."""
-    marks = sorted(f"{each.repository} {each.suspended_at.isoformat()}" for each in mappings if each.suspended_at)
-    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:32] if marks else ""
 
 
 def set_default() -> _Block:

@@ -7,8 +7,9 @@ else's, or made up.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
+from bots.parts import Parts
 from bots.slack import blocks, home, modals, offers
 from bots.slack.asking import Asking
 from bots.slack.calls import Calls
@@ -17,24 +18,22 @@ from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Shortcut, Submitted
 from bots.slack.lifecycle import HomeOpened
 from bots.slack.managing import Managing
-from bots.slack.parts import Parts
 from bots.slack.people import People
 from bots.slack.privately import Somebody
 from bots.slack.reference import Reference
-from bots.slack.replying import Tasks
 from bots.slack.submitting import Submitting
+from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
 from core.channels.access import Audience, Standing
-from core.conversation.threads import Place, Recent
-from core.conversation.values import ChannelRef, ThreadRef
+from core.conversation.threads import Recent
+from core.conversation.values import ChannelRef
 from core.errors import AskrepoError
+from core.relay.steering import NOT_HERE, Steering
 from core.wording import sentence
 
 ABOUT_MESSAGE = "ask_about_message"  # the shortcut's callback_id in the manifest
 _THANKED = 10_000
-_NOT_HERE = "That is not here any more."
-_NOT_AGAIN = "It is being answered already, or its question was deleted."
 
 log = logs.get(__name__)
 
@@ -51,14 +50,14 @@ class Pressing:
         managing: Managing,
         tasks: Tasks,
         asking: Asking,
-        stop: Callable[[ThreadRef], Awaitable[int]],
+        steering: Steering,
     ) -> None:
         self._parts = parts
         self._installs = installs
         self._calls = calls
         self._people = people
         self._tasks = tasks
-        self._stop = stop
+        self._steering = steering
         self._managing = managing
         self._submitting = Submitting(parts, managing, tasks, asking, self._publish)
         self._thanked: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -127,30 +126,18 @@ class Pressing:
 
     async def _again(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
         refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
-        if refusal is not None:
-            await self._managing.privately.say(somebody, sentence(refusal))
-        elif await self._place(channel, clicked.value) is None:
-            await self._managing.privately.say(somebody, _NOT_HERE)
-        elif not await self._managing.again(channel, clicked.value):
-            await self._managing.privately.say(somebody, _NOT_AGAIN)
-
-    async def _place(self, channel: ChannelRef, turn_id: str) -> Place | None:
-        """Where a turn stands, if it belongs to the channel where its button was pressed."""
-        if not turn_id.isalnum():
-            return None
-        place = await self._parts.threads.of_turn(channel.workspace, turn_id)
-        return place if place is not None and place.thread.channel == channel else None
+        said = sentence(refusal) if refusal is not None else await self._steering.again(channel, clicked.value)
+        if said:
+            await self._managing.privately.say(somebody, said)
 
     async def _stopped(self, somebody: Somebody, channel: ChannelRef, turn_id: str) -> None:
-        place = await self._place(channel, turn_id)
-        if place is None or not place.is_open:
-            await self._managing.privately.say(somebody, "Nothing is being answered here.")
-            return
-        await self._stop(place.thread)
+        said = await self._steering.stop_turn(channel, turn_id)
+        if said:
+            await self._managing.privately.say(somebody, said)
 
     async def _rated(self, somebody: Somebody, channel: ChannelRef, value: str) -> None:
         word, turn_id = value[:1], value[1:]
-        if word not in {"+", "-"} or await self._place(channel, turn_id) is None:
+        if word not in {"+", "-"} or await self._steering.place(channel, turn_id) is None:
             return
         await self._parts.feedback.give(channel.workspace, turn_id, somebody.user_id, helpful=word == "+")
         key = (turn_id, somebody.user_id)
@@ -162,8 +149,8 @@ class Pressing:
         await self._managing.privately.say(somebody, "Thank you. You can change your mind by pressing the other one.")
 
     async def _map(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
-        if await self._place(channel, clicked.value) is None:
-            await self._managing.privately.say(somebody, _NOT_HERE)
+        if await self._steering.place(channel, clicked.value) is None:
+            await self._managing.privately.say(somebody, NOT_HERE)
             return
         about = About(
             channel,

@@ -10,6 +10,7 @@ from functools import partial
 from slack_bolt import BoltResponse
 from starlette.routing import BaseRoute, Route
 
+from bots.parts import Parts
 from bots.slack.app import Handling, app
 from bots.slack.asking import Asking
 from bots.slack.calls import Calls
@@ -21,27 +22,25 @@ from bots.slack.guard import Guard
 from bots.slack.install import install_routes
 from bots.slack.installs import Installs
 from bots.slack.managing import Managing
-from bots.slack.parts import Parts
 from bots.slack.payload import Payload
 from bots.slack.people import People
 from bots.slack.pressing import Pressing
 from bots.slack.privately import Privately
-from bots.slack.replying import Replying, Tasks
+from bots.slack.replying import Replying
 from bots.slack.socket import Socket
 from bots.slack.surroundings import Around
 from bots.slack.verify import signing_secrets
 from bots.slack.web_client import Credentials, Slack
+from bots.tasks import Tasks
 from core import logs
-from core.conversation.values import ThreadRef
 from core.errors import DeliveryFailed, SettingsError
+from core.relay.steering import Steering, Stop
 from core.secret import Secret
 from core.settings import Settings
 
 log = logs.get(__name__)
 
 _LAST_WORDS_SECONDS = 2.0  # for what is still to be said at the end
-
-Stop = Callable[[ThreadRef], Awaitable[int]]
 
 
 def configured(settings: Settings) -> bool:
@@ -108,14 +107,14 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
     people = People(calls)
     around = Around(calls, people, settings.slack_api_url)
     privately = Privately(installs, calls, around)
-    managing = Managing(parts, installs, calls, people, privately)
-    replying = Replying(privately, tasks, stop)
-    asking = Asking(parts, replying)
+    steering = Steering(parts.threads, parts.history, parts.revisions, stop)
+    managing = Managing(parts, installs, calls, people, privately, steering)
+    asking = Asking(parts, Replying(privately, tasks), steering)
     bolt = app(
         Handling(
             asking,
             Commanding(parts, managing, tasks),
-            Pressing(parts, installs, calls, people, managing, tasks, asking, stop),
+            Pressing(parts, installs, calls, people, managing, tasks, asking, steering),
             Changes(parts, installs, people),
         )
     )

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
+from bots.parts import Parts
 from bots.slack import modals
 from bots.slack.asking import Asking
 from bots.slack.forms import About
 from bots.slack.interactions import Submitted
 from bots.slack.managing import Managing
-from bots.slack.parts import Parts
 from bots.slack.privately import Somebody
 from bots.slack.reference import Reference
-from bots.slack.replying import Tasks
 from bots.slack.rights import Rights
+from bots.tasks import Tasks
 from core.channels import aliases, replies
 from core.channels.grammar import Map
 from core.channels.repositories import parse

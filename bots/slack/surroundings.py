@@ -16,18 +16,23 @@ from bots.slack.fields import text as string
 from bots.slack.people import People
 from bots.slack.reference import File, Reference
 from core import logs, wording
+from core.conversation.around import (
+    FILE_CHARACTERS,
+    LARGEST_FILE,
+    THREAD_CHARACTERS,
+    as_text,
+    attached_text,
+    may_be_text,
+    quoted,
+)
 from core.conversation.values import Question
 from core.errors import DeliveryFailed, PlaceGone
 from core.relay.delivery import patiently
 
 log = logs.get(__name__)
 
-_THREAD = 12_000  # characters of earlier posts
-_FILES = 24_000  # characters of attached texts, all together
-_LARGEST_FILE = 200_000  # octets of one file that is looked into
 _PAGES = 5  # of a thread, of up to 200 posts each
 _NAMES = 10  # people of a thread whose names are asked for
-_TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-yaml", "application/javascript")
 
 
 class Around:
@@ -61,7 +66,7 @@ class Around:
         except (SlackRefused, PlaceGone) as error:
             log.info("the thread cannot be read", reason=str(error))
             return "", True
-        said, left, names = [], _THREAD, dict[str, str]()
+        said, left, names = [], THREAD_CHARACTERS, dict[str, str]()
         for post in reversed(posts):
             line = await self._line(client, question, post, names)
             left -= len(line)
@@ -107,20 +112,19 @@ class Around:
 
     async def _files(self, client: AsyncWebClient, reference: Reference) -> tuple[list[str], list[str]]:
         """The texts of the files that came with the question, and the names of those that were skipped."""
-        texts, skipped, left = [], [""] * reference.left_out, _FILES
+        texts, skipped, left = [], [""] * reference.left_out, FILE_CHARACTERS
         for file in reference.files:
             content = await self._content(client, file)
             if content is None or len(content) > left:
                 skipped.append(file.name)
                 continue
             left -= len(content)
-            fence = "`" * max(3, _longest_run(content) + 1)
-            texts.append(f"Attached file {wording.code(file.name)}:\n\n{fence}\n{content}\n{fence}")
+            texts.append(attached_text(file.name, content))
         return texts, skipped
 
     async def _content(self, client: AsyncWebClient, file: File) -> str | None:
         """The text of a file, if it is one. Our token goes to Slack's own hosts alone."""
-        if file.size > _LARGEST_FILE or not self.is_slack(file.url) or not _may_be_text(file):
+        if file.size > LARGEST_FILE or not self.is_slack(file.url) or not may_be_text(file.mimetype):
             return None
         session = client.session
         if session is None:
@@ -134,12 +138,7 @@ class Around:
                 octets = b"".join([piece async for piece in _bounded(response.content)])
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DeliveryFailed(f"a file: {type(error).__name__}") from None
-        if len(octets) > _LARGEST_FILE or b"\0" in octets:
-            return None
-        try:
-            return octets.decode()
-        except UnicodeDecodeError:
-            return None
+        return as_text(octets)
 
     def is_slack(self, url: str) -> bool:
         """Whether it leads to Slack itself: nobody else gets our token or our words."""
@@ -151,30 +150,12 @@ class Around:
 
 async def _bounded(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """The pieces of a body, up to just over the largest file that is looked into."""
-    left = _LARGEST_FILE + 1
+    left = LARGEST_FILE + 1
     async for piece in content.iter_any():
         yield piece[:left]
         left -= len(piece)
         if left <= 0:
             return
-
-
-def quoted(words: str) -> str:
-    """Words of somebody else, as a quote."""
-    return "\n".join(f"> {line}" for line in words.splitlines())
-
-
-def _may_be_text(file: File) -> bool:
-    return not file.mimetype or file.mimetype.startswith(_TEXT_TYPES) or file.mimetype == "application/octet-stream"
-
-
-def _longest_run(content: str) -> int:
-    """The longest run of backticks."""
-    longest = run = 0
-    for character in content:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest
 
 
 def own_posts(messages: Sequence[object], turn_id: str, bot_user_id: str) -> tuple[dict[int, str], list[str]]:

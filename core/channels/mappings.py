@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -167,6 +169,12 @@ class Mappings:
                 workspace_default=await _default(connection, channel.workspace),
                 process_repository=self._process_repository,
             )
+
+
+def suspension_of(mappings: Sequence[Mapping]) -> str:
+    """Which suspension a button to confirm is about: a later one needs a button of its own. "" where there is none."""
+    marks = sorted(f"{each.repository} {each.suspended_at.isoformat()}" for each in mappings if each.suspended_at)
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:32] if marks else ""
 
 
 def _meant(here: tuple[Mapping, ...], name: str | None) -> Mapping:

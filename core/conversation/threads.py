@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Select, and_, exists, func, inspect, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.followup import FollowUps, ThreadFacts
+from core.conversation import followup
+from core.conversation.followup import FollowUps, Reply, ThreadFacts
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.scope import in_channel, in_thread, in_workspace, of_turn
@@ -80,6 +81,13 @@ class Threads:
             crowded=bool(row.crowded),
             asked_before=row.asked_before,
         )
+
+    async def is_for_us(self, thread: ThreadRef, user_id: str, *, mentions_others: bool) -> bool:
+        """Whether this person's unmentioned reply is for us; one between others is remembered as such."""
+        reply = followup.decide(await self.standing(thread, user_id), mentions_others=mentions_others, direct=False)
+        if reply is Reply.IGNORE_AND_CROWD:
+            await self.crowd(thread)
+        return reply is Reply.ANSWER
 
     async def of_turn(self, workspace: WorkspaceRef, turn_id: str) -> Place | None:
         """Where a turn of this workspace stands; None where there is none of this id."""

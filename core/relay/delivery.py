@@ -10,13 +10,14 @@ from typing import Protocol, TypeVar
 from core import logs
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question
-from core.errors import (
-    NotYet,
-)
+from core.errors import NotYet
+from core.wording import duration
 
 log = logs.get(__name__)
 
 Done = TypeVar("Done")
+
+_OUTCOMES = {Outcome.STOPPED: "stopped", Outcome.FAILED: "not answered", Outcome.REFUSED: "refused"}
 
 ECHO = -1  # the number of the post that shows a question which came without one
 
@@ -56,6 +57,15 @@ class Footer:
     seconds: float  # from asked to answered
     alias: str | None = None
     attached: bool = False  # the posts hold only the beginning, a file the whole
+
+    def line(self, escaped: Callable[[str], str]) -> str:
+        """Repository, alias, model where known, time taken; `escaped` makes names be shown literally."""
+        parts = [f"`{escaped(self.repository)}`" if self.repository else ""]
+        parts += [f"in:{escaped(self.alias)}" if self.alias else ""]
+        parts += [escaped(self.model) if self.model else ""]
+        parts += [duration(self.seconds), _OUTCOMES.get(self.outcome, "")]
+        parts += ["the whole answer is in the attached file" if self.attached else ""]
+        return " · ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from bots.slack.modals import View
 from bots.slack.mrkdwn import mrkdwn
 from bots.slack.reference import Reference
 from core.channels.choosing import Mapping as Mapped
+from core.channels.mappings import suspension_of
 from core.channels.preferences import LONGEST_INSTRUCTIONS, ChannelPreferences
 from core.conversation.followup import FollowUps
 from core.conversation.values import Asker
@@ -159,8 +160,8 @@ def test_each_suspension_has_a_button_of_its_own() -> None:
     first = Mapped("github.com/acme/other", None, True, None, "U1", AT, suspended_at=AT)
     later = Mapped("github.com/acme/other", None, True, None, "U1", AT, suspended_at=AT.replace(hour=13))
     free = Mapped("github.com/acme/other", None, True, None, "U1", AT)
-    assert len({offers.suspension([each]) for each in (first, later, free)}) == 3
-    assert offers.suspension([free]) == ""
+    assert len({suspension_of([each]) for each in (first, later, free)}) == 3
+    assert suspension_of([free]) == ""
 
 
 def as_json(view: object) -> Any:

@@ -22,12 +22,15 @@ from bots.slack.managing import Managing
 from bots.slack.people import People
 from bots.slack.pressing import Pressing
 from bots.slack.privately import Privately, Somebody
-from bots.slack.replying import Replying, Tasks
+from bots.slack.replying import Replying
 from bots.slack.surroundings import Around
 from bots.slack.web_client import Slack
+from bots.tasks import Tasks
 from core import bootstrap
 from core.bootstrap import App
+from core.channels.mappings import suspension_of
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
+from core.relay.steering import Steering
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack_values import Channel, User
 from tests.fakes.slack_views import trigger
@@ -105,13 +108,14 @@ async def rim(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rim
         people = People(calls)
         around = Around(calls, people, given.slack_api_url)
         privately = Privately(installs, calls, around)
-        asking = Asking(app, Replying(privately, tasks, stop))
-        managing = Managing(app, installs, calls, people, privately)
-        pressing = Pressing(app, installs, calls, people, managing, tasks, asking, stop)
+        steering = Steering(app.threads, app.history, app.revisions, stop)
+        asking = Asking(app, Replying(privately, tasks), steering)
+        managing = Managing(app, installs, calls, people, privately, steering)
+        pressing = Pressing(app, installs, calls, people, managing, tasks, asking, steering)
         made = Rim(world, app, pressing, Forms(app.tickets, installs, calls), tasks, stopped)
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         await app.mappings.suspend(world.place, actor="test")
-        made.suspension = offers.suspension(await app.mappings.list(world.place))
+        made.suspension = suspension_of(await app.mappings.list(world.place))
         other = world.slack.channel(world.team, "other", world.alice, world.bob)
         await made.ask(world.team.id, world.general.id, world.alice)
         await made.ask(world.team.id, other.id, world.alice)

@@ -1,4 +1,4 @@
-"""What of the core Slack needs. `core.bootstrap.App` has it all, but only the command may know that module."""
+"""What of the core a platform needs. `core.bootstrap.App` has it all, but only the command may know that module."""
 
 from __future__ import annotations
 

@@ -1,0 +1,41 @@
+"""Work that outlives the delivery which began it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from core import logs
+from core.errors import AskrepoError
+
+log = logs.get(__name__)
+
+
+class Tasks:
+    """Work that goes on by itself: awaited at the end, and never lost to the garbage collector."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin it now; what fails is logged."""
+        task = asyncio.create_task(self._guarded(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except AskrepoError as error:
+            log.warning("not done", reason=str(error), kind=type(error).__name__)
+        except Exception:
+            log.exception("not done")
+
+    async def finished(self, seconds: float) -> None:
+        """Wait for what runs, so long at most; then end it."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)

@@ -1,0 +1,60 @@
+"""Trying what is mapped by a real call: whether the service knows the repository, and takes the token."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from core.channels.choosing import choose
+from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
+from core.channels.tokens import TokenRule, Tokens
+from core.conversation.values import ChannelRef
+from core.errors import AskrepoError, MappingError, TokenRefused
+from core.secret import Secret
+from core.wording import code, sentence
+
+
+class Check(Protocol):
+    """Tries a repository and a token by a real call: what the service has against them, None for nothing."""
+
+    async def __call__(self, repository: str, token: Secret | None, *, model: str | None = None) -> AskrepoError | None:
+        """The contract of `core.chat.check`, with the service it is about."""
+        ...
+
+
+class Trials:
+    """Tries repositories and tokens of channels. Every method raises DatabaseError and CipherError."""
+
+    def __init__(self, mappings: Mappings, tokens: Tokens, preferences: Preferences, check: Check) -> None:
+        self._mappings = mappings
+        self._tokens = tokens
+        self._preferences = preferences
+        self._check = check
+
+    async def tried(self, channel: ChannelRef, repository: str) -> tuple[bool, AskrepoError | None]:
+        """Whether a token is missing, and what the service has against the repository as it is mapped now."""
+        workspace = channel.workspace
+        here = await self._mappings.list(channel)
+        token_id = next((each.token_id for each in here if each.repository == repository), None)
+        try:
+            token = await self._tokens.choose(workspace, token_id)
+        except MappingError as error:
+            return False, error
+        model = (await self._preferences.of(channel)).model
+        problem = await self._check(repository, token.secret, model=model)
+        if isinstance(problem, TokenRefused) and token.token_id is not None:
+            await self._tokens.mark_refused(workspace, token.token_id)
+        return token.rule is TokenRule.NONE, problem
+
+    async def health(self, channel: ChannelRef) -> str:
+        """What a real call says about the repository and the token of questions here; "" where none is chosen."""
+        try:
+            repository = choose(await self._mappings.facts(channel), "").repository
+        except MappingError:
+            return ""
+        needed, problem = await self.tried(channel, repository)
+        if problem is None:
+            return f"Service: it answers, knows {code(repository)} and takes {'no token' if needed else 'the token'}."
+        if needed:
+            return "Service: it does not answer without a token, and there is none yet; `/askrepo token set` takes one."
+        return f"Service: {sentence(problem, repository=repository)}"

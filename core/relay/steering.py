@@ -1,0 +1,88 @@
+"""Steers threads and turns by what people say and press: stop, retry, new, mute, unmute."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from core.channels.grammar import ThreadWord
+from core.conversation.history import History
+from core.conversation.threads import Place, Threads
+from core.conversation.values import ChannelRef, ThreadRef
+from core.relay.revisions import Revisions
+
+NOTHING_RUNS = "Nothing is being answered here."
+NOT_HERE = "That is not here any more."
+NOT_AGAIN = "It is being answered already, or its question was deleted."
+_STILL = "I am still answering here. Say `retry` again once I have finished."
+_RECORDED_WITHIN = (0.05, 0.1, 0.2, 0.4)  # seconds: an answer can be seen a moment before it is recorded as ended
+_MOST_OPEN = 1_000
+
+Stop = Callable[[ThreadRef], Awaitable[int]]  # stops what is answered in a thread; how many turns that were
+
+
+class Steering:
+    """Carries out what steers a thread. Every method raises DatabaseError: then it was not."""
+
+    def __init__(self, threads: Threads, history: History, revisions: Revisions, stop: Stop) -> None:
+        self._threads = threads
+        self._history = history
+        self._revisions = revisions
+        self._stop = stop
+
+    async def steered(self, thread: ThreadRef, word: ThreadWord, order: int) -> str:
+        """Do it; what is to be said about it, "" for nothing. `order` is that of the message that said the word."""
+        match word:
+            case ThreadWord.STOP:
+                return "" if await self._stop(thread) else NOTHING_RUNS
+            case ThreadWord.RETRY:
+                return await self._retried(thread)
+            case ThreadWord.NEW:
+                await self._history.start_anew(thread, order)
+                await self._threads.uncrowd(thread)
+                return "I start anew: what was said here before does not count any more."
+            case ThreadWord.MUTE:
+                await self._threads.mute(thread)
+                return "I answer only when I am mentioned here. `unmute` changes that."
+            case ThreadWord.UNMUTE:
+                await self._threads.unmute(thread)
+                return "I answer replies in this thread again."
+
+    async def _retried(self, thread: ThreadRef) -> str:
+        """Have the thread's newest answer given anew: not an older one, while the newest is under way."""
+        for seconds in (*_RECORDED_WITHIN, None):
+            if thread not in await self._threads.unfinished(thread.channel, most=_MOST_OPEN):
+                break
+            if seconds is None:
+                return _STILL
+            await asyncio.sleep(seconds)
+        turn_id = await self._revisions.newest_ended(thread)
+        again = turn_id is not None and await self._revisions.again(thread.channel.workspace, turn_id)
+        return "" if again else "There is nothing here to answer again."
+
+    async def stop(self, thread: ThreadRef) -> int:
+        """Stop what is answered in a thread; how many turns that were."""
+        return await self._stop(thread)
+
+    async def stop_turn(self, channel: ChannelRef, turn_id: str) -> str:
+        """Stop the answer to a turn of this channel; what is to be said about it, "" for nothing."""
+        place = await self.place(channel, turn_id)
+        if place is None or not place.is_open:
+            return NOTHING_RUNS
+        await self._stop(place.thread)
+        return ""
+
+    async def place(self, channel: ChannelRef, turn_id: str) -> Place | None:
+        """Where a turn stands, if it belongs to this channel: what a button names may be old, or made up."""
+        if not turn_id.isalnum():
+            return None
+        place = await self._threads.of_turn(channel.workspace, turn_id)
+        return place if place is not None and place.thread.channel == channel else None
+
+    async def again(self, channel: ChannelRef, turn_id: str) -> str:
+        """Have a question of this channel answered once more; what is to be said about it, "" for nothing."""
+        if await self.place(channel, turn_id) is None:
+            return NOT_HERE
+        workspace = channel.workspace
+        leading = await self._revisions.leading(workspace, turn_id)
+        return "" if await self._revisions.again(workspace, leading) else NOT_AGAIN
