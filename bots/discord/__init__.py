@@ -1,0 +1,1 @@
+"""askrepo in Discord."""
