@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 _ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,63}")
 _STAMP = re.compile(r"[0-9]{1,10}\.[0-9]{6}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 100_000  # characters; Slack cuts a message after 40,000, some of which it writes as several
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -26,8 +27,8 @@ def items(value: object) -> Sequence[object]:
 
 
 def text(value: object) -> str | None:
-    """The value if it is a string; what could not be encoded in it becomes U+FFFD."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else None
+    """The value if it is a string, as far as 100,000 characters; what could not be encoded in it becomes U+FFFD."""
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value[:_LONGEST]) if isinstance(value, str) else None
 
 
 def identifier(value: object) -> str | None:

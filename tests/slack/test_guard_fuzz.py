@@ -6,6 +6,7 @@ ASKREPO_FUZZ_SEED and ASKREPO_FUZZ_REQUESTS.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import time
@@ -42,6 +43,7 @@ from tests.slack.signing import (
 
 SHORT = 20_000
 LONG = 2_000_000
+LONGEST_SECONDS = 0.05  # of processor time, for one request
 REFUSED = {400, 401, 405, 408, 413}
 _TEXTS = (
     "how?",
@@ -64,6 +66,11 @@ _HUGE = (
     b'"\\' * 500_000,
     b'{"a":["' + b'","' * 99_000 + b'"]}',
     b'{"a":[' + b"[]," * 14_000 + b"1]}",
+    b'{"a":"' + b"\\ud83d\\n" * 131_000 + b'"}',
+    b'{"a":[' + b"12345678901234567890," * 29_000 + b"1]}",
+    b"payload=%7B%22a%22%3A%22" + b"%5Cud83d%5Cude00" * 59_000 + b"%22%7D",
+    b"text=" + b"%41" * 119_000,
+    b"text=" + b"%" * 1_040_000,
     b"\xff" * (1 << 20),
     b"x" * ((1 << 20) + 1),
 )
@@ -134,7 +141,7 @@ class Fuzz:
             (as_form({"ssl_check": "1", "token": text}), FORM),
             (b'{"a":' * deep + as_json(text) + b"}" * deep, JSON),
             (b"[" * deep + b"]" * deep, JSON),
-            (b'{"a":' + b"7" * self.random.choice((10, 40, 41, 5_000)) + b"}", JSON),
+            (b'{"a":' + b"7" * self.random.choice((10, 20, 21, 5_000)) + b"}", JSON),
             (as_json(self.random.choice(_JUNK)), JSON),
             (b"&".join(b"a%d=" % number for number in range(self.random.choice((1, 199, 202, 1_000)))), FORM),
             (text.encode(), self._media()),
@@ -204,7 +211,8 @@ def _proof(header: tuple[bytes, bytes]) -> bool:
     return header[0] in {b"x-slack-request-timestamp", b"x-slack-signature"}
 
 
-async def _fuzzed(requests: int) -> None:
+async def _fuzzed(requests: int) -> float:
+    """The processor time of the slowest request, in seconds."""
     seed = int(os.environ.get("ASKREPO_FUZZ_SEED", "0")) or time.time_ns() % 10**9
     requests = int(os.environ.get("ASKREPO_FUZZ_REQUESTS", "0")) or requests
     print(f"\nseed {seed}, {requests:,} requests")
@@ -224,6 +232,7 @@ async def _fuzzed(requests: int) -> None:
         if not attempt.signed:
             slowest_unsigned = max(slowest_unsigned, took)
         statuses[attempt.signed, response.status] += 1
+        await asyncio.sleep(0)  # a server's loop comes round and clears up; else this one's timers would only grow
         complaint = _complaint(attempt, response)
         assert not complaint, f"seed {seed}, request {number}: {complaint}: {attempt} {response}"
         if attempt.signed and response.status == 200:
@@ -233,6 +242,7 @@ async def _fuzzed(requests: int) -> None:
         print(f"{'signed' if was_signed else 'not signed':10} {status} {count:9,}")
     print(f"slowest {slowest * 1e3:.1f} ms, slowest not signed {slowest_unsigned * 1e3:.1f} ms (processor time)")
     assert statuses[True, 200] > requests / 100
+    return slowest
 
 
 def _complaint(attempt: Attempt, response: Response) -> str:
@@ -251,5 +261,5 @@ async def test_nothing_forged_comes_in_and_nothing_fails() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3_600)
-async def test_nothing_forged_comes_in_and_nothing_fails_at_length() -> None:
-    await _fuzzed(LONG)
+async def test_nothing_forged_comes_in_and_nothing_fails_or_hangs_at_length() -> None:
+    assert await _fuzzed(LONG) < LONGEST_SECONDS

@@ -314,3 +314,9 @@ def test_ten_thousand_edits_of_other_things_ask_nothing() -> None:
         before: Json = dice.choice([{}, {"thread_ts": TS}])
         found = of_event(edited(message={**SAME, **changes}, before=before))
         assert isinstance(found, Ignored), f"seed {seed}: {changes}"
+
+
+def test_a_text_longer_than_slack_takes_is_read_as_far_as_a_message_can_go() -> None:
+    """Reading takes time by the character, and the loop has other things to do."""
+    assert len(asked(event("message_im", text="x" * 40_000)).question.text) == 40_000
+    assert len(asked(event("message_im", text="x" * 1_000_000)).question.text) == 100_000
