@@ -336,8 +336,26 @@ class DeliveryError(AskrepoError):
     """A platform did not show what it was given."""
 
 
+class Gone(StrEnum):
+    """Why a place cannot be written to, where the platform says it."""
+
+    LEFT = "left"  # or anything else
+    DELETED = "deleted"
+    LOCKED = "locked"
+    FULL = "full"  # it takes no more threads
+    PERMISSION = "permission"
+
+
 class PlaceGone(DeliveryError):
-    """The place cannot be written to any more (left, archived, deleted, closed)."""
+    """The place cannot be written to any more (left, archived, deleted, closed).
+
+    `permission` is the platform's name for what we would need there, "" where that is not known.
+    """
+
+    def __init__(self, detail: str = "", *, gone: Gone = Gone.LEFT, permission: str = "") -> None:
+        super().__init__(detail)
+        self.gone = gone
+        self.permission = permission
 
 
 class NotYet(DeliveryError):
