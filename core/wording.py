@@ -7,6 +7,7 @@ channels/replies.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from core import errors
 from core.errors import AskrepoError, ChatError, DatabaseError, Deadline
 
+_COMMAND = re.compile("`/askrepo (?=(?:default|help|list|map|settings|status|token|unmap|why)\\b)")
 _SHOWN = 120  # characters of one value
 _AGAIN = "Please try again."
 _LATER = "Please try again in a few minutes."
@@ -41,6 +43,14 @@ def duration(seconds: float) -> str:
     else:
         number, unit = -int(-seconds // 3600), "hour"
     return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def typed(words: str, command: str) -> str:
+    """Words of ours with commands as they are typed where they are read: `command` is what stands before their names.
+
+    "/askrepo " is what all words are written with; a platform whose commands have no words after them has "/askrepo-".
+    """
+    return _COMMAND.sub(f"`{command}", words)
 
 
 @dataclass(frozen=True, slots=True)

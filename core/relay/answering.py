@@ -32,7 +32,7 @@ from core.errors import (
     SettingsError,
     TokenRefused,
 )
-from core.relay.claims import Ending
+from core.relay.claims import Claim, Ending
 from core.relay.delivery import Delivery, Footer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
 from core.relay.pages import closed
@@ -198,7 +198,7 @@ class Answering:
         if hold.claim.attempt > 1:
             await writer.clear()
         offer = Offer.MAP if isinstance(error, NotMapped) else None
-        await writer.tell(Notice(wording.sentence(error), offer))
+        await writer.tell(Notice(self._words(hold.claim, wording.sentence(error)), offer))
         return Ending(Outcome.REFUSED, told=True)
 
     async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:
@@ -210,7 +210,8 @@ class Answering:
             log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
             if isinstance(error, TokenRefused) and plan.token.token_id is not None:
                 await self._tokens.mark_refused(hold.claim.thread.channel.workspace, plan.token.token_id)
-            words = wording.sentence(error, repository=plan.choice.repository, model=plan.model or self._model)
+            asked = {"repository": plan.choice.repository, "model": plan.model or self._model}
+            words = self._words(hold.claim, wording.sentence(error, **asked))
             return Said(Outcome.FAILED, error.partial, (*remarks, words))
         if finished is None:
             return Said(Outcome.STOPPED, writer.text, (*remarks, wording.stopped()))
@@ -231,6 +232,10 @@ class Answering:
                     case Finished():
                         return step
         return None
+
+    def _words(self, claim: Claim, words: str) -> str:
+        """Words of ours, as people of that platform type commands."""
+        return wording.typed(words, self._deliveries[claim.workspace.platform].limits.command)
 
     def _delivery(self, question: Question) -> Delivery:
         return self._deliveries[question.thread.channel.platform]

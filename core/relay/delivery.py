@@ -26,12 +26,14 @@ ECHO = -1  # the number of the post that shows a question which came without one
 class Limits:
     """What a platform takes: characters of one post, and seconds from one change of an answer to the next.
 
-    An answer of more than `posts` posts is shown as far as that, and attached as a file.
+    An answer of more than `posts` posts is shown as far as that, and attached as a file. `command` is what is typed
+    before the name of a command.
     """
 
     characters: int
     seconds_between: float
     posts: int | None = None
+    command: str = "/askrepo "
 
 
 @dataclass(frozen=True, slots=True)
