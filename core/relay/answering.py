@@ -185,8 +185,15 @@ class Answering:
         finally:
             await writer.abandon()
         sealed = await self._history.seal(hold.claim.workspace, hold.claim.turn_id, "answer", said.text)
-        covers = plan.covers if said.outcome is not Outcome.FAILED else ()
-        return Ending(said.outcome, sealed if said.text else None, plan.choice.repository, said.model, covers)
+        # one that was stopped before it said anything ends nobody else's question with it
+        covered = said.outcome is Outcome.ANSWERED or (said.outcome is Outcome.STOPPED and said.text)
+        return Ending(
+            said.outcome,
+            sealed if said.text else None,
+            plan.choice.repository,
+            said.model,
+            plan.covers if covered else (),
+        )
 
     async def _move(self, hold: Hold, thread: ThreadRef) -> None:
         await self._leases.move(hold.claim, thread)
@@ -210,9 +217,8 @@ class Answering:
             log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
             if isinstance(error, TokenRefused) and plan.token.token_id is not None:
                 await self._tokens.mark_refused(hold.claim.thread.channel.workspace, plan.token.token_id)
-            asked = {"repository": plan.choice.repository, "model": plan.model or self._model}
-            words = self._words(hold.claim, wording.sentence(error, **asked))
-            return Said(Outcome.FAILED, error.partial, (*remarks, words))
+            words = wording.sentence(error, repository=plan.choice.repository, model=plan.model or self._model)
+            return Said(Outcome.FAILED, error.partial, (*remarks, self._words(hold.claim, words)))
         if finished is None:
             return Said(Outcome.STOPPED, writer.text, (*remarks, wording.stopped()))
         early = wording.ended_early(finished.finish_reason)
@@ -248,6 +254,9 @@ def _age(question: Question) -> float:
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Finished | None]) -> Finished | None:
     """What `work` returns, or None once `stop` is set; by then it has ended, its connection closed."""
+    if stop.is_set():
+        work.close()
+        return None
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
