@@ -1,0 +1,113 @@
+"""Pure: whether a change of roles or overwrites lets anybody read a channel who could not before.
+
+Who holds which roles is not known without a privileged intent, and may change at any time. So every combination of
+roles counts as somebody: what any of them may see after a change and not before it, is more readers.
+https://docs.discord.com/developers/topics/permissions#permission-overwrites
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+from types import MappingProxyType
+
+from bots.discord.permissions import ADMINISTRATOR, VIEW_CHANNEL
+
+
+@dataclass(frozen=True, slots=True)
+class Overwrite:
+    """What a channel allows and denies to a role, or to one member."""
+
+    target_id: str
+    allow: int
+    deny: int
+    member: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What decides who can see a channel. `everyone` is the id of @everyone, which is the guild's own.
+
+    `roles` are the permissions of each role of the guild, @everyone among them, by id.
+    """
+
+    everyone: str
+    roles: Mapping[str, int] = field(default=MappingProxyType({}))
+    overwrites: tuple[Overwrite, ...] = ()
+
+
+class _Held(IntFlag):
+    """What the roles of somebody bring along, taken together."""
+
+    SEES_ALL = 1
+    SEES = 2
+    DENIED = 4
+    ALLOWED = 8
+
+
+_BITS = 4  # of _Held
+
+
+def widened(before: Doors, after: Doors) -> bool:
+    """Whether somebody can see the channel after a change who could not before it."""
+    members = {each.target_id for each in (*before.overwrites, *after.overwrites) if each.member}
+    combinations = _combinations(before, after)
+    return any(_more(before, after, each, combinations) for each in (None, *members))
+
+
+def _more(before: Doors, after: Doors, member: str | None, combinations: Iterable[tuple[_Held, _Held]]) -> bool:
+    """Whether a member, or anybody without an overwrite, sees more with any of these combinations of roles."""
+    was, now = (_held(doors, doors.everyone) for doors in (before, after))
+    own_before, own_after = (_own(doors, member) for doors in (before, after))
+    return any(_sees(now, later, own_after) and not _sees(was, earlier, own_before) for earlier, later in combinations)
+
+
+def _combinations(before: Doors, after: Doors) -> frozenset[tuple[_Held, _Held]]:
+    """What roles can bring along together, before and after: 256 pairs at most, however many roles there are."""
+    roles = ({*before.roles, *after.roles} | _named(before) | _named(after)) - {before.everyone}
+    found = {0}
+    for bits in {int(_held(before, role)) | int(_held(after, role)) << _BITS for role in roles}:
+        found |= {each | bits for each in found}
+    mask = (1 << _BITS) - 1
+    return frozenset((_Held(each & mask), _Held(each >> _BITS)) for each in found)
+
+
+def _named(doors: Doors) -> set[str]:
+    return {each.target_id for each in doors.overwrites if not each.member}
+
+
+def _held(doors: Doors, role: str) -> _Held:
+    """What one role brings along; one that the guild does not have brings nothing."""
+    if role not in doors.roles:
+        return _Held(0)
+    permissions = doors.roles[role]
+    held = _Held(0)
+    held |= _Held.SEES_ALL if permissions & ADMINISTRATOR else held
+    held |= _Held.SEES if permissions & VIEW_CHANNEL else held
+    for each in doors.overwrites:
+        if each.target_id == role and not each.member:
+            held |= _Held.DENIED if each.deny & VIEW_CHANNEL else held
+            held |= _Held.ALLOWED if each.allow & VIEW_CHANNEL else held
+    return held
+
+
+def _own(doors: Doors, member: str | None) -> bool | None:
+    """What the channel says about one member: allowed, denied, nothing."""
+    for each in doors.overwrites:
+        if each.member and each.target_id == member and (each.allow | each.deny) & VIEW_CHANNEL:
+            return bool(each.allow & VIEW_CHANNEL)
+    return None
+
+
+def _sees(everyone: _Held, roles: _Held, own: bool | None) -> bool:
+    """Discord's order: permissions of roles, overwrites for everybody, for roles (allowing wins), for a member."""
+    if (everyone | roles) & _Held.SEES_ALL:
+        return True
+    sees = bool((everyone | roles) & _Held.SEES)
+    for said in (everyone, roles):
+        if said & _Held.ALLOWED:
+            sees = True
+        elif said & _Held.DENIED:
+            sees = False
+    return sees if own is None else own
