@@ -49,6 +49,7 @@ class Barred(PlaceGone):
 
     def __init__(self, route: str, code: int) -> None:
         super().__init__(f"{route}: code {code}", gone=_GONE[code])
+        self.route = route
         self.code = code
 
 
