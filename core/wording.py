@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import errors
-from core.errors import AskrepoError, ChatError, DatabaseError, Deadline
+from core.errors import AskrepoError, ChatError, DatabaseError, Deadline, Gone
 
 _COMMAND = re.compile("`/askrepo (?=(?:default|help|list|map|settings|status|token|unmap|why)\\b)")
 _SHOWN = 120  # characters of one value
@@ -135,6 +135,20 @@ def _gone(error: errors.MappingGone, _: _Asked) -> str:
     )
 
 
+def _place_gone(error: errors.PlaceGone, _: _Asked) -> str:
+    match error.gone:
+        case Gone.LOCKED:
+            return "The thread is locked, so I cannot write in it. Ask in another one, or have it unlocked."
+        case Gone.DELETED:
+            return "Where I was to answer is gone, so I could not. Ask somewhere else if you still need it."
+        case Gone.FULL:
+            return "There are as many threads here as there can be, so I could not open another. Ask inside a thread."
+        case Gone.PERMISSION:
+            needed = f"the permission {code(error.permission)}" if error.permission else "a permission I do not have"
+            return f"I cannot write there: I need {needed}. Whoever manages the place can grant it; then ask again."
+    return "I cannot write there. Invite me with `/invite @askrepo`, or ask somewhere else."
+
+
 def _elsewhere(error: errors.TokenForElsewhere, _: _Asked) -> str:
     token = f"The token {code(error.label)}" if error.label else "The token of this channel"
     return (
@@ -234,7 +248,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.UnusableAnswer: f"The service sent something that is no answer. {_AGAIN}",
     errors.BrokenOff: f"The connection to the service ended too early. {_AGAIN}",
     errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
-    errors.PlaceGone: "I cannot write there. Invite me with `/invite @askrepo`, or ask somewhere else.",
+    errors.PlaceGone: _place_gone,
     errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
     errors.PostGone: f"My message was deleted. {_AGAIN}",
     errors.NotAttached: f"I may not attach files here. {_AGAIN}",
