@@ -101,7 +101,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
 
     The schema is brought up to date. Raises SettingsError, DatabaseError, CipherError, ServerError.
     """
-    process_repository = _process_repository(settings)
+    repository = process_repository(settings)
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.database_address())
         stack.push_async_callback(database.close)
@@ -112,11 +112,11 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         if url is None:
             token = Secret(secrets.token_urlsafe(32))
             url = await stack.enter_async_context(serving(repositories, token=token))
-        client = ChatClient(_service(settings, url))
+        client = ChatClient(service(settings, url))
         stack.push_async_callback(client.aclose)
         workspaces = Workspaces(database, keyring)
         preferences = Preferences(database, workspaces)
-        mappings = Mappings(database, workspaces, process_repository=process_repository)
+        mappings = Mappings(database, workspaces, process_repository=repository)
         tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url, process_token=token)
         installations = Installations(database, workspaces)
         stack.push_async_callback(installations.drain)
@@ -160,7 +160,8 @@ async def upgrade(settings: Settings) -> bool:
         await database.close()
 
 
-def _process_repository(settings: Settings) -> str | None:
+def process_repository(settings: Settings) -> str | None:
+    """ASKREPO_REPO as it is asked for. Raises SettingsError."""
     if settings.repo is None:
         return None
     try:
@@ -169,7 +170,8 @@ def _process_repository(settings: Settings) -> str | None:
         raise SettingsError("ASKREPO_REPO", f"{error.problem}; write it like {error.example}") from None
 
 
-def _service(settings: Settings, url: str) -> Service:
+def service(settings: Settings, url: str) -> Service:
+    """The /chat service at `url`, asked as the settings say."""
     return Service(
         base_url=url,
         path=settings.chat_path if settings.chat_url is not None else "/chat",

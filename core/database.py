@@ -38,6 +38,7 @@ _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _CHANNEL = "askrepo_turns"
+_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
 _AWAY = (
     "locked",
     "busy",
@@ -74,11 +75,15 @@ def _now_sqlite(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
 
 
 class Database:
-    """One process's connections. Raises DatabaseUnavailable or DatabaseUnreadable, and no foreign exception."""
+    """One process's connections. Raises DatabaseUnavailable or DatabaseUnreadable, and no foreign exception.
 
-    def __init__(self, url: Secret, *, busy_seconds: float = _BUSY_SECONDS) -> None:
+    `read_only`: it is only looked into; a file that is not there is DatabaseUnreadable, and none is made.
+    """
+
+    def __init__(self, url: Secret, *, busy_seconds: float = _BUSY_SECONDS, read_only: bool = False) -> None:
         self._url = parse_url(url)
         self._busy_seconds = busy_seconds
+        self._read_only = read_only
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._reader = self._engine(pool_size=_READERS if self.is_sqlite else _POOL)
         self._writer = self._engine(pool_size=1, immediate=True) if self.is_sqlite else self._reader
@@ -227,7 +232,10 @@ class Database:
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
-        _set_up_sqlite(engine, busy_seconds=self._busy_seconds, immediate=immediate, foreign_keys=foreign_keys)
+        pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
+        pragmas += ["query_only = ON"] if self._read_only else _DURABLE
+        pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
+        _set_up_sqlite(engine, pragmas, immediate=immediate)
         return engine
 
     def _prepare_file(self) -> None:
@@ -235,8 +243,9 @@ class Database:
         path = Path(str(self._url.database))
         problem = ""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if not self._read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | (0 if self._read_only else os.O_CREAT), 0o600))
         except OSError as error:
             problem = (error.strerror or "cannot be opened").lower()
         if problem:
@@ -265,20 +274,14 @@ async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:
     return result
 
 
-def _set_up_sqlite(engine: AsyncEngine, *, busy_seconds: float, immediate: bool, foreign_keys: bool) -> None:
-    """WAL, full durability, and transactions that we begin: the driver's own begin late and upgrade badly."""
+def _set_up_sqlite(engine: AsyncEngine, pragmas: Sequence[str], *, immediate: bool) -> None:
+    """Transactions are begun by us: the driver's own begin late and upgrade badly."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {int(busy_seconds * 1000)}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "secure_delete = ON",
-            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
-        ):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -25,6 +25,8 @@ def parse_url(url: Secret) -> URL:
             raise SettingsError(
                 "DATABASE_URL", "it names no database; write it like postgresql://user:password@host/name"
             )
+        if "@" in f"{parsed.host}{parsed.database}":  # a piece of the password would be shown as a name
+            raise SettingsError("DATABASE_URL", "its user name or password holds / or @; write them as %2F and %40")
         return _without_libpq_names(parsed.set(drivername="postgresql+asyncpg"))
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from sqlalchemy import select
 
-from core.cipher import Keyring, new_key
+from core.cipher import Cell, Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
 from core.errors import KeyringError, UnknownKey
@@ -19,55 +22,91 @@ from core.workspaces import data_key_cell
 _OTHERS = 0o077
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Something stored that a key ring has to open."""
+
+    sealed: bytes = field(repr=False)
+    cell: Cell
+
+
 async def keyring(database: Database, given: Secret | None) -> Keyring:
     """The key ring, proven on what is stored. Raises KeyringError, and Tampered for a damaged data key.
 
     Without ASKREPO_SECRET_KEYS, SQLite's first run makes a key; PostgreSQL, shared by machines, has to be given one.
     """
+    stored = await sample(database)
+    ring = present(given, database.file, stored)
+    if ring is None and database.file is not None:
+        _create(key_file(database.file))
+        ring = present(given, database.file, stored)
+    if ring is None:
+        raise KeyringError("the file with the key that was made a moment ago is gone")
+    return ring
+
+
+async def sample(database: Database) -> Sample | None:
+    """One of the data keys that are stored, if there are any."""
     async with database.reading() as connection:
-        stored = (
+        row = (
             await connection.execute(
                 select(WorkspaceRow.platform, WorkspaceRow.workspace_id, WorkspaceRow.data_key).limit(1)
             )
         ).one_or_none()
+    return row and Sample(row.data_key, data_key_cell(WorkspaceRef(row.platform, row.workspace_id)))
+
+
+def key_file(file: Path) -> Path:
+    """Where the keys of a SQLite database lie, unless they are given."""
+    return file.with_suffix(".keys")
+
+
+def present(given: Secret | None, file: Path | None, stored: Sample | None) -> Keyring | None:
+    """The key ring as it is given or lies beside SQLite's `file`, proven on what is stored; None before it is made.
+
+    Nothing is changed. Raises KeyringError and Tampered.
+    """
+    ring: Keyring | None
     if given is not None:
         ring = Keyring.parse(given.reveal())
-    elif database.file is None:
+    elif file is None:
         raise KeyringError("a PostgreSQL database needs ASKREPO_SECRET_KEYS; `askrepo keys new` prints a key for it")
     else:
-        ring = _from_file(database.file.with_suffix(".keys"), may_create=stored is None)
-    if stored is not None:
+        ring = _read(key_file(file), needed=stored is not None)
+    if ring is not None and stored is not None:
         try:
-            ring.open(stored.data_key, data_key_cell(WorkspaceRef(stored.platform, stored.workspace_id)))
+            ring.open(stored.sealed, stored.cell)
         except UnknownKey as error:
             problem = f"what is stored was encrypted under key {error.key_id}, which it does not hold"
             raise KeyringError(problem) from None
     return ring
 
 
-def _from_file(path: Path, *, may_create: bool) -> Keyring:
-    problem = ""
-    try:
-        if not path.exists() and may_create:
-            _create(path)
+def _read(path: Path, *, needed: bool) -> Keyring | None:
+    with _translated(path):
+        if not needed and not path.exists():
+            return None
         if path.stat().st_mode & _OTHERS:
-            problem = f"{path} can be read by other users; run: chmod 600 {path}"
-        else:
-            return Keyring.parse(path.read_text("ascii", errors="replace"))
-    except FileNotFoundError:
-        problem = f"{path} is missing, and what is stored cannot be read without it; restore it from a backup"
-    except OSError as error:
-        problem = f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}"
-    raise KeyringError(problem)
+            raise KeyringError(f"{path} can be read by other users; run: chmod 600 {path}")
+        return Keyring.parse(path.read_text("ascii", errors="replace"))
 
 
 def _create(path: Path) -> None:
     """Whole or not at all, and never over an existing one: of two first runs, one makes the key."""
-    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="ascii") as file:  # mode 0600
-        file.write(new_key().text() + "\n")
+    with _translated(path), NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="ascii") as file:
+        file.write(new_key().text() + "\n")  # mode 0600
         file.flush()
         os.fsync(file.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(file.name, path)
-        except FileExistsError:
-            return
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        problem = f"{path} is missing, and what is stored cannot be read without it; restore it from a backup"
+        raise KeyringError(problem) from None
+    except OSError as error:
+        raise KeyringError(f"{path} cannot be used: {(error.strerror or 'unknown reason').lower()}") from None

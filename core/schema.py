@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from pathlib import Path
 
 from alembic.config import Config
@@ -18,6 +19,14 @@ _LOCK = 0x61736B72  # any number that nobody else locks in the same database
 _HERE = Path(__file__).resolve().parent
 _BESIDE = _HERE / "migrations"  # in an installed wheel
 _CHECKOUT = _HERE.parent / "alembic"
+
+
+class State(Enum):
+    """How far a database's schema is."""
+
+    EMPTY = auto()
+    BEHIND = auto()
+    CURRENT = auto()
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -45,6 +54,12 @@ async def upgrade(database: Database) -> bool:
         await engine.dispose()
 
 
+async def state(database: Database) -> State:
+    """How far the schema is. Nothing is changed; raises what `upgrade` raises."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_state, database.where)
+
+
 async def _take_lock(database: Database, connection: AsyncConnection) -> None:
     """Held until the transaction ends. SQLite's BEGIN IMMEDIATE has taken it already."""
     if not database.is_sqlite:
@@ -52,14 +67,19 @@ async def _take_lock(database: Database, connection: AsyncConnection) -> None:
 
 
 def _upgrade(connection: Connection, where: str) -> bool:
-    settings = config(connection)
-    revisions = ScriptDirectory.from_config(settings)
+    if _state(connection, where) is State.CURRENT:
+        return False
+    command.upgrade(config(connection), "head")
+    return True
+
+
+def _state(connection: Connection, where: str) -> State:
+    revisions = ScriptDirectory.from_config(config())
     current = MigrationContext.configure(connection).get_current_revision()
     if current == revisions.get_current_head():
-        return False
+        return State.CURRENT
     if current is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
         raise DatabaseUnreadable(where, "it holds tables, but none of askrepo's making")
     if current is not None and current not in {each.revision for each in revisions.walk_revisions()}:
         raise DatabaseTooNew(where, "it was written by a newer askrepo")
-    command.upgrade(settings, "head")
-    return True
+    return State.EMPTY if current is None else State.BEHIND

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SecretError, SettingsError
@@ -105,12 +106,31 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings of this process. Raises SettingsError, naming the variable and never its value."""
+    loaded, problems = load_despite()
+    if problems:
+        raise problems[0]
+    return loaded
+
+
+def load_despite() -> tuple[Settings, tuple[SettingsError, ...]]:
+    """The settings with those that cannot work at their defaults, and what is wrong with each of those.
+
+    Raises SettingsError for a `.env` that cannot be read.
+    """
     try:
-        return Settings()
+        return Settings(), ()
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise SettingsError(name, first["msg"].removeprefix("Value error, ")) from None
+        problems = tuple(map(_problem, error.errors(include_input=False, include_url=False, include_context=False)))
+    except UnicodeDecodeError:
+        raise SettingsError(".env", "it is not text in UTF-8") from None
+    wrong = {problem.name for problem in problems}
+    fields = {str(field.validation_alias): field for field in Settings.model_fields.values()}
+    return Settings(**{name: field.default for name, field in fields.items() if name in wrong}), problems
+
+
+def _problem(error: ErrorDetails) -> SettingsError:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    return SettingsError(name, error["msg"].removeprefix("Value error, "))
 
 
 def data_folder() -> Path:
