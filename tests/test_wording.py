@@ -77,6 +77,8 @@ SAMPLES: list[AskrepoError] = [
     *(errors.ChatTimeout(deadline, 30.0, partial=partial) for deadline in Deadline for partial in ("", "Half")),
     errors.DeliveryError(DETAIL),
     errors.PlaceGone(DETAIL),
+    *(errors.PlaceGone(DETAIL, gone=gone) for gone in errors.Gone),
+    errors.PlaceGone(DETAIL, gone=errors.Gone.PERMISSION, permission="Send Messages in Threads"),
     errors.NotYet(30.0),
     errors.PostGone(DETAIL),
     errors.NotAttached(DETAIL),

@@ -60,9 +60,12 @@ class Footer:
     alias: str | None = None
     attached: bool = False  # the posts hold only the beginning, a file the whole
 
-    def line(self, escaped: Callable[[str], str]) -> str:
-        """Repository, alias, model where known, time taken; `escaped` makes names be shown literally."""
-        parts = [f"`{escaped(self.repository)}`" if self.repository else ""]
+    def line(self, escaped: Callable[[str], str], in_code: Callable[[str], str] | None = None) -> str:
+        """Repository, alias, model where known, time taken; `escaped` makes names be shown literally.
+
+        `in_code` does so between backticks, where that is another matter.
+        """
+        parts = [f"`{(in_code or escaped)(self.repository)}`" if self.repository else ""]
         parts += [f"in:{escaped(self.alias)}" if self.alias else ""]
         parts += [escaped(self.model) if self.model else ""]
         parts += [duration(self.seconds), _OUTCOMES.get(self.outcome, "")]
