@@ -112,6 +112,15 @@ class Installations:
         )
         await self._database.write(lambda connection: connection.execute(revoked))
 
+    async def revoked(self, platform: str, *, before: datetime) -> tuple[WorkspaceRef, ...]:
+        """The workspaces of a platform whose installation was ended before that, and not made anew."""
+        found = select(InstallationRow.workspace_id).where(
+            InstallationRow.platform == platform, ~_LIVING, InstallationRow.revoked_at < before
+        )
+        async with self._database.reading() as connection:
+            ids = sorted((await connection.execute(found)).scalars())
+        return tuple(WorkspaceRef(platform, workspace_id) for workspace_id in ids)
+
     async def of(self, workspace: WorkspaceRef) -> Installation | None:
         """The living installation; one read by primary key, and the opening of the data key on first sight."""
         async with self._database.reading() as connection:

@@ -102,6 +102,18 @@ async def test_a_revoked_payload_is_forgotten(
     assert len(after.sealed) == len(before.sealed) - len("gone")
 
 
+async def test_those_that_ended_long_ago_and_were_not_made_anew(installations: Installations) -> None:
+    assert await installations.revoked("slack", before=at(100)) == ()
+    await installations.revoke(HERE, before=at(10))
+    await installations.revoke(THERE, before=at(20))
+    await installations.revoke(WorkspaceRef("discord", "T1"), before=at(10))
+    assert await installations.revoked("slack", before=at(10)) == ()
+    assert await installations.revoked("slack", before=at(20)) == (HERE,)
+    assert await installations.revoked("slack", before=at(21)) == (HERE, THERE)
+    await installations.save(HERE, Secret("again"), installed_at=at(30))
+    assert await installations.revoked("slack", before=at(100)) == (THERE,)
+
+
 async def test_an_end_in_the_second_of_the_installation_is_its_end(installations: Installations) -> None:
     await installations.save(HERE, Secret("x"), installed_at=NOON)
     await installations.revoke(HERE, before=NOON)

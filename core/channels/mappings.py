@@ -120,6 +120,32 @@ class Mappings:
         async with self._database.reading() as connection:
             return await mappings_of(connection, channel)
 
+    async def channels(self, workspace: WorkspaceRef) -> tuple[ChannelRef, ...]:
+        """The channels of a workspace that are mapped."""
+        found = select(MappingRow.channel_id).where(in_workspace(MappingRow, workspace)).distinct()
+        async with self._database.reading() as connection:
+            ids = sorted((await connection.execute(found)).scalars())
+        return tuple(ChannelRef(workspace.platform, workspace.workspace_id, channel_id) for channel_id in ids)
+
+    async def mapped(self, platform: str) -> tuple[WorkspaceRef, ...]:
+        """The workspaces of a platform that have mappings or a default repository."""
+        mapped = select(MappingRow.workspace_id).where(MappingRow.platform == platform)
+        async with self._database.reading() as connection:
+            ids = set((await connection.execute(mapped.distinct())).scalars())
+        return tuple(
+            WorkspaceRef(platform, workspace_id)
+            for workspace_id in sorted(ids | {each.workspace_id for each in await self.with_default(platform)})
+        )
+
+    async def with_default(self, platform: str) -> tuple[WorkspaceRef, ...]:
+        """The workspaces of a platform that have a default repository."""
+        found = select(WorkspaceRow.workspace_id).where(
+            WorkspaceRow.platform == platform, WorkspaceRow.default_repository.is_not(None)
+        )
+        async with self._database.reading() as connection:
+            ids = sorted((await connection.execute(found)).scalars())
+        return tuple(WorkspaceRef(platform, workspace_id) for workspace_id in ids)
+
     async def suspend(self, channel: ChannelRef, *, actor: str) -> int:
         """Let nothing be chosen here until somebody confirms; how many mappings that newly concerns."""
         return await self._set_suspended(channel, datetime.now(UTC), actor=actor)

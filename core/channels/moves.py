@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, delete, exists, insert, select, update
+from sqlalchemy import and_, delete, exists, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
@@ -22,10 +22,10 @@ from core.channels.mappings import mappings_of
 from core.channels.preferences import instructions_cell, preferences_row
 from core.channels.repositories import same
 from core.cipher import Keyring
-from core.conversation.values import ChannelRef
+from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, now_ms
-from core.scope import in_channel
-from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow
+from core.scope import in_channel, in_workspace
+from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
 
 _TRIES = 3  # a question or thread that arrives at the new id meanwhile makes the unit fail, and is seen by the next
@@ -117,6 +117,30 @@ class Moves:
                     detail=detail,
                     channel_id=channel.channel_id,
                 )
+            return names
+
+        return await self._database.write(unit)
+
+    async def forget_workspace(self, workspace: WorkspaceRef, *, actor: str) -> tuple[str, ...]:
+        """We were removed there for good: remove all mappings, tokens and settings, and its default; what was mapped.
+
+        Threads and turns stay, as of a channel that is deleted.
+        """
+
+        async def unit(connection: AsyncConnection) -> tuple[str, ...]:
+            await lock(connection, workspace)
+            mappings = delete(MappingRow).where(in_workspace(MappingRow, workspace)).returning(MappingRow.repository)
+            names = tuple(sorted(set((await connection.execute(mappings)).scalars())))
+            tokens = await tokenrows.drop(connection, workspace, true(), actor=actor)
+            settings = await connection.execute(delete(ChannelRow).where(in_workspace(ChannelRow, workspace)))
+            default = await connection.execute(
+                update(WorkspaceRow)
+                .where(in_workspace(WorkspaceRow, workspace), WorkspaceRow.default_repository.is_not(None))
+                .values(default_repository=None, default_set_by=None, default_set_at=None)
+            )
+            if names or tokens or settings.rowcount or default.rowcount:
+                detail = ", ".join(names) or "settings"
+                await audit.record(connection, workspace, actor=actor, action="forget workspace", detail=detail)
             return names
 
         return await self._database.write(unit)

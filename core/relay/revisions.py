@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -92,6 +93,12 @@ class Revisions:
             return ThreadRef(channel, row.thread_id)
 
         return await self._database.write(unit)
+
+    async def known(self, channel: ChannelRef, message_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of these messages that are questions of ours, in one look-up."""
+        found = select(TurnRow.message_id).where(in_channel(TurnRow, channel), TurnRow.message_id.in_(message_ids))
+        async with self._database.reading() as connection:
+            return tuple(sorted((await connection.execute(found)).scalars()))
 
     async def again(self, workspace: WorkspaceRef, turn_id: str) -> bool:
         """Put a turn that has ended back in the queue, with the turns its answer covered; False if it has not ended.

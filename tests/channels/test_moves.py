@@ -312,3 +312,32 @@ async def test_a_deleted_channel_is_forgotten_but_for_its_conversations(house: H
     before = await house.snapshot()
     assert await house.moves.forget_channel(CHANNEL, actor="slack") == ()
     assert await house.snapshot() == before
+
+
+async def test_a_workspace_that_is_left_for_good_keeps_no_mapping_token_setting_or_default(
+    house: House, database: Database
+) -> None:
+    await house.furnish()
+    await house.furnish(NEW)
+    other = ChannelRef("slack", "T2", CHANNEL.channel_id)
+    await house.furnish(other)
+    await house.tokens.save_for_workspace(WORKSPACE, Secret("token-abcdefghij"), label="all", actor="U1")
+    await house.mappings.set_default(WORKSPACE, "acme/web", actor="U1")
+    assert await house.mappings.mapped("slack") == (WORKSPACE, other.workspace)
+    assert await house.mappings.with_default("slack") == (WORKSPACE,)
+    assert await house.mappings.channels(WORKSPACE) == (CHANNEL, NEW)
+    names = await house.moves.forget_workspace(WORKSPACE, actor="discord")
+    assert names == ("github.com/acme/api", "github.com/acme/web")
+    assert await house.mappings.mapped("slack") == (other.workspace,)
+    assert await house.mappings.channels(WORKSPACE) == ()
+    assert {row.workspace_id for table in TABLES[:2] for row in await rows(database, table)} == {"T2"}
+    assert {row.workspace_id for row in await rows(database, TokenRow)} == {"T2"}
+    assert await house.belonging(CHANNEL) == 2  # the thread and its turn stay
+    assert (await audited(database, channel_id=None))[-1] == (
+        "discord",
+        "forget workspace",
+        "github.com/acme/api, github.com/acme/web",
+    )
+    before = await house.snapshot()
+    assert await house.moves.forget_workspace(WORKSPACE, actor="discord") == ()
+    assert await house.snapshot() == before

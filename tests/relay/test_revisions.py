@@ -103,6 +103,15 @@ async def test_a_deleted_question_is_stopped_and_nothing_of_it_is_kept(
     assert not await process.revisions.again(HERE.channel.workspace, accepted.turn_id)
 
 
+async def test_of_many_messages_only_questions_are_known(process: Process) -> None:
+    asked = question("Old?", within=HERE)
+    await process.intake.accept(asked)
+    many = [*map(str, range(1, 100)), asked.message_id]
+    assert await process.revisions.known(HERE.channel, many) == (asked.message_id,)
+    assert await process.revisions.known(replace(HERE.channel, workspace_id="other"), many) == ()
+    assert await process.revisions.known(HERE.channel, []) == ()
+
+
 async def test_a_deleted_question_leaves_the_conversation(process: Process, chat: FakeChat) -> None:
     chat.will(says("One."), says("Two."))
     await process.ask(question("First?", at=1, within=HERE))
