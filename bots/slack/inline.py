@@ -7,9 +7,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from html import unescape
 
-from bots.slack.links import BARE, TARGET, reach, same, shown
+from bots.slack.links import TARGET, shown
 from bots.slack.pings import BREAK
 from core.invisible import without_unseen
+from core.links import BARE, reach, same
 
 _SPECIAL = re.compile(
     r"(?P<escape>\\[!-/:-@\[-`{-~])|(?P<ticks>`+)|(?P<open>!?\[)|(?P<close>\])"
