@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.memory import Memory
 from bots.slack.calls import Answer, Calls, SlackRefused
 from bots.slack.fields import mapping, text
 from bots.slack.reference import Reference
 from core.channels.access import Audience, Standing
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import PlaceGone
-
-_REMEMBERED_SECONDS = 60.0  # a guest who was let in, or a channel that became shared, is seen within this time
-_REMEMBERED = 10_000
-_AT_ONCE = 64
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +34,8 @@ class People:
 
     def __init__(self, calls: Calls, clock: Callable[[], float] = time.monotonic) -> None:
         self._calls = calls
-        self._people = _Memory[tuple[WorkspaceRef, str], Person](clock)
-        self._audiences = _Memory[ChannelRef, Audience](clock)
+        self._people = Memory[tuple[WorkspaceRef, str], Person](clock)
+        self._audiences = Memory[ChannelRef, Audience](clock)
 
     async def person(self, client: AsyncWebClient, workspace: WorkspaceRef, user_id: str) -> Person:
         """Who this is, by the workspace's own word; unknown where Slack does not say."""
@@ -115,41 +106,3 @@ def readers(answer: Mapping[str, object]) -> Audience:
     if channel.get("is_private") is True or channel.get("is_mpim") is True:
         return Audience.PRIVATE
     return Audience.PUBLIC if channel.get("is_private") is False else Audience.UNKNOWN
-
-
-class _Memory(Generic[Key, Value]):
-    """Answers of Slack, for a minute, the latest used of them; none that was under way when it was to be forgotten."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._kept: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
-        self._under_way: set[Key] = set()
-        self._asking = [asyncio.Lock() for _ in range(_AT_ONCE)]
-
-    async def get(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
-        async with self._asking[hash(key) % len(self._asking)]:  # who asks the same meanwhile waits for the answer
-            kept = self._kept.get(key)
-            if kept is not None and self._clock() - kept[0] < _REMEMBERED_SECONDS:
-                self._kept.move_to_end(key)
-                return kept[1]
-            asked_at, value = await self._fresh(key, ask)
-            self._kept[key] = (asked_at, value)
-            if len(self._kept) > _REMEMBERED:
-                self._kept.popitem(last=False)
-            return value
-
-    async def _fresh(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> tuple[float, Value]:
-        """When it was asked and what Slack said; asked again where something changed meanwhile."""
-        while True:
-            self._under_way.add(key)
-            asked_at = self._clock()
-            try:
-                value = await ask()
-                if key in self._under_way:
-                    return asked_at, value
-            finally:
-                self._under_way.discard(key)
-
-    def forget(self, key: Key) -> None:
-        self._kept.pop(key, None)
-        self._under_way.discard(key)
