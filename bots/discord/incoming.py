@@ -37,24 +37,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """The bot was called and nothing was said, though files may have come along."""
+    """The bot was called and nothing was said, though files may have come along: `question` has no text."""
 
-    thread: ThreadRef
-    message_id: str
-    asker: Asker
-    reference: Reference
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """A word that steers a thread. In a channel it followed a mention: it steers the thread of the post it answers."""
+    """A word that steers a thread. In a channel it followed a mention: it steers the thread of the post it answers.
+
+    `question` is the post that said it.
+    """
 
     word: ThreadWord
     thread: ThreadRef
-    message_id: str
-    order: int
-    asker: Asker
-    reference: Reference
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +76,14 @@ def of_post(post: Post, bot_id: str) -> Incoming:
     question = _question(post, bot_id)
     if not question.text and not (called or spot.direct):
         return Ignored(Reason.NOT_FOR_US)
-    thread, message_id, asker = question.thread, question.message_id, question.asker
     if not question.text:
-        return Bare(thread, message_id, asker, _reference(post, bot_id))
+        return Bare(question)
     word = thread_word(question.text) if called or spot.direct else None
     if word:
+        thread = question.thread
         if post.answers and not spot.within:
             thread = ThreadRef(thread.channel, post.answers.message_id)
-        return Worded(word, thread, message_id, question.order, asker, _reference(post, bot_id))
+        return Worded(word, thread, question)
     return Asked(question, called, spot.direct, _calls_others(post, bot_id))
 
 

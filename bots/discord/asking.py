@@ -1,0 +1,96 @@
+"""What people say in Discord, carried out: questions, words that steer a thread, edits, deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bots.discord.fields import moment
+from bots.discord.incoming import Asked, Bare, Edited, Worded
+from bots.discord.native import HELP
+from bots.discord.reference import Reference
+from bots.heard import Heard
+from bots.parts import Parts
+from bots.tasks import Tasks
+from core.conversation.values import Asker, ChannelRef, Notice, Offer, Question, ThreadRef
+from core.relay.revisions import Revised
+from core.relay.steering import Steering
+
+_LATE = timedelta(hours=1)  # after that, nobody who adds a mention to a post waits for an answer there
+
+Tell = Callable[[Question, str, Notice], Coroutine[Any, Any, None]]  # shows a notice about a question, of this turn
+
+
+class Asking:
+    """Carries out what was said. Raises DatabaseError: then it was not, and may be tried again.
+
+    `tell` says something about a question to whoever asked; it goes on by itself, since nothing depends on it.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        steering: Steering,
+        tell: Tell,
+        tasks: Tasks,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._parts = parts
+        self._steering = steering
+        self._tell = tell
+        self._tasks = tasks
+        self._now = now
+        self._heard = Heard()
+
+    async def asked(self, asked: Asked) -> None:
+        """Accept a question; a post that nobody addressed to us only where the thread's rule says that it is for us."""
+        question = asked.question
+        if not asked.mentioned and not asked.direct:
+            user_id, others = question.asker.user_id, asked.mentions_others
+            if not await self._parts.threads.is_for_us(question.thread, user_id, mentions_others=others):
+                return
+        await self._parts.intake.accept(question)
+
+    async def unsaid(
+        self, thread: ThreadRef, message_id: str, order: int, asker: Asker, text: str, reference: Reference
+    ) -> None:
+        """Accept a question that has no post of its own; `order` is the id of the interaction it came by."""
+        at = moment(str(order))
+        await self._parts.intake.accept(Question(thread, message_id, order, asker, text, at, reference.encode()))
+
+    async def bare(self, bare: Bare) -> None:
+        """Somebody called and said nothing: help is better than silence."""
+        self.said(bare.question, HELP)
+
+    def said(self, question: Question, words: str) -> None:
+        """Say something about a post, once."""
+        with self._heard.first(question.thread.channel, question.message_id) as first:
+            if first:
+                self._tasks.start(self._tell(question, "", Notice(words)))
+
+    async def worded(self, worded: Worded) -> None:
+        """Steer the thread, once for each post."""
+        question = worded.question
+        with self._heard.first(question.thread.channel, question.message_id) as first:
+            if first:
+                said = await self._steering.steered(worded.thread, worded.word, question.order)
+                if said:
+                    self._tasks.start(self._tell(question, "", Notice(said)))
+
+    async def edited(self, edited: Edited) -> None:
+        """A question was edited: it is answered as it is now, or can be asked again. A mention that was added asks."""
+        question = edited.question
+        if not question.text:
+            return
+        revised, turn_id = await self._parts.revisions.revise(question)
+        if revised is Revised.ANSWERED:
+            offer = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
+            self._tasks.start(self._tell(question, turn_id, offer))
+        elif revised is Revised.UNKNOWN and edited.mentioned and self._now() - question.asked_at < _LATE:
+            await self._parts.intake.accept(question)
+
+    async def deleted(self, channel: ChannelRef, message_ids: Sequence[str]) -> None:
+        """Posts were deleted: those that are questions are not answered any more, and their text is forgotten."""
+        for message_id in await self._parts.revisions.known(channel, message_ids):
+            await self._parts.revisions.erase(channel, message_id)

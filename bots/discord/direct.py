@@ -1,0 +1,85 @@
+"""Which guild a direct message is for: the one with a default repository that its author is a member of.
+
+A direct message belongs to no guild, and whose code may be shown there is not to be guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bots.discord.failures import Barred, DiscordRefused
+from bots.discord.rest import Rest
+from core.channels.mappings import Mappings
+from core.conversation.values import WorkspaceRef
+
+_REMEMBERED_SECONDS = 60.0
+_REMEMBERED = 10_000
+_MOST_GUILDS = 50  # that are asked about one person; Discord has no way to ask for them at once
+_AT_ONCE = 8
+
+NO_GUILD = (
+    "I can answer here once a server that you and I are in has a default repository: somebody who may manage that "
+    "server sets it with `/askrepo-default`. Until then, ask me in a channel."
+)
+SEVERAL_GUILDS = (
+    "You are in several servers whose code I know, so I cannot tell which one you mean. Ask me in a channel of the "
+    "right server."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NoGuild:
+    """No one guild is meant, and what to say about it."""
+
+    words: str
+
+
+class Direct:
+    """Asks GET /guilds/{id}/members/{id}, remembered for a minute. Raises DatabaseError and what Rest raises."""
+
+    def __init__(self, rest: Rest, mappings: Mappings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rest = rest
+        self._mappings = mappings
+        self._clock = clock
+        self._found: OrderedDict[str, tuple[float, WorkspaceRef | NoGuild]] = OrderedDict()
+
+    async def guild(self, user_id: str) -> WorkspaceRef | NoGuild:
+        """The guild that this person's direct messages are for."""
+        found = self._found.get(user_id)
+        if found is not None and self._clock() - found[0] < _REMEMBERED_SECONDS:
+            return found[1]
+        guild = await self._asked(user_id)
+        self._found[user_id] = (self._clock(), guild)
+        self._found.move_to_end(user_id)
+        if len(self._found) > _REMEMBERED:
+            self._found.popitem(last=False)
+        return guild
+
+    async def _asked(self, user_id: str) -> WorkspaceRef | NoGuild:
+        guilds = await self._mappings.with_default("discord")
+        if len(guilds) > _MOST_GUILDS:
+            return NoGuild(SEVERAL_GUILDS)
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def member(guild: WorkspaceRef) -> bool:
+            async with room:
+                return await self._is_member(guild, user_id)
+
+        answers = await asyncio.gather(*map(member, guilds))
+        theirs = [guild for guild, is_member in zip(guilds, answers, strict=True) if is_member]
+        if len(theirs) == 1:
+            return theirs[0]
+        return NoGuild(SEVERAL_GUILDS if theirs else NO_GUILD)
+
+    async def _is_member(self, guild: WorkspaceRef, user_id: str) -> bool:
+        try:
+            await self._rest.patiently(
+                "GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild.workspace_id, user_id=user_id
+            )
+        except (Barred, DiscordRefused):  # not a member, or we are not in that guild any more
+            return False
+        return True
