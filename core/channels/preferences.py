@@ -20,7 +20,7 @@ from core.tables import ChannelRow
 from core.workspaces import Workspaces, lock
 
 LONGEST_INSTRUCTIONS = 2_000  # characters
-_LONGEST_MODEL = 100  # characters
+LONGEST_MODEL = 100  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,8 @@ class Preferences:
 
 def _model(text: str | None) -> str | None:
     text = (text or "").strip()
-    if len(text) > _LONGEST_MODEL:
-        raise BadPreference("model", f"is longer than {_LONGEST_MODEL} characters")
+    if len(text) > LONGEST_MODEL:
+        raise BadPreference("model", f"is longer than {LONGEST_MODEL} characters")
     if not text.isprintable():
         raise BadPreference("model", "holds characters that cannot be shown")
     return text or None

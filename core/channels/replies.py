@@ -173,13 +173,19 @@ def no_token(*, of_workspace: bool) -> str:
     return f"This {'workspace' if of_workspace else 'channel'} has no token of its own."
 
 
-def settings(preferences: ChannelPreferences, default: WorkspaceDefault | None) -> str:
-    """What an admin set for this channel; of the instructions only that there are some."""
+def settings(preferences: ChannelPreferences, default: WorkspaceDefault | None, *, people: bool = True) -> str:
+    """What an admin set for this channel; of the instructions only that there are some.
+
+    `people`: whether the platform tells guests, and people of other organisations, from members.
+    """
     characters = len(preferences.instructions or "")
-    lines = (
-        f"Follow-ups: {_FOLLOW_UPS[preferences.follow_ups]}",
+    others = (
         f"Guests: {_may_ask(allowed=preferences.guests)}",
         f"People of other organisations: {_may_ask(allowed=preferences.outsiders)}",
+    )
+    lines = (
+        f"Follow-ups: {_FOLLOW_UPS[preferences.follow_ups]}",
+        *(others if people else ()),
         f"Model: {'the default one' if preferences.model is None else code(preferences.model)}",
         f"Instructions: {f'{characters:,} characters' if characters else 'none'}",
         f"The workspace's default repository: {'none' if default is None else code(default.repository)}",

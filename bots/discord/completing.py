@@ -1,0 +1,57 @@
+"""Pure: what is offered while somebody types the name of a repository into a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bots.discord.interactions import Completing
+from bots.discord.manifest import DEFAULT, MAP, REPOSITORY, UNMAP
+from core.channels.choosing import Facts
+from core.channels.repositories import parse
+from core.errors import RepositoryNameError
+
+_MOST = 25  # choices: https://docs.discord.com/developers/interactions/application-commands
+_LONGEST = 100  # characters of what a choice is called, and of what it stands for
+
+Choice = Mapping[str, str]
+
+
+def choices(completing: Completing, facts: Facts) -> list[Choice]:
+    """The repositories that fit what was typed so far: as Discord takes them, and as the command reads them."""
+    offers = {MAP: _mappable, UNMAP: _mapped, DEFAULT: _usual}.get(completing.name)
+    if offers is None or completing.option != REPOSITORY:
+        return []
+    typed = completing.typed.strip().lower()
+    found = {value: name for value, name in offers(facts, completing.typed) if typed in name.lower() or typed == value}
+    fitting = [(value, name) for value, name in found.items() if len(value) <= _LONGEST]
+    return [{"name": name[:_LONGEST], "value": value} for value, name in fitting[:_MOST]]
+
+
+def _mapped(facts: Facts, _: str) -> Iterator[tuple[str, str]]:
+    """What is mapped here; an alias is shown beside its repository."""
+    for each in facts.mappings:
+        yield each.repository, f"{each.repository} ({each.alias})" if each.alias else each.repository
+
+
+def _mappable(facts: Facts, typed: str) -> Iterator[tuple[str, str]]:
+    """What is typed, if it names a repository; what is mapped here; and the defaults."""
+    yield from _named(typed)
+    yield from _mapped(facts, typed)
+    if facts.workspace_default is not None:
+        yield facts.workspace_default.repository, facts.workspace_default.repository
+    if facts.process_repository is not None:
+        yield facts.process_repository, facts.process_repository
+
+
+def _usual(facts: Facts, typed: str) -> Iterator[tuple[str, str]]:
+    """The same, and none."""
+    yield from _mappable(facts, typed)
+    yield "none", "none"
+
+
+def _named(typed: str) -> Iterator[tuple[str, str]]:
+    try:
+        name = parse(typed)
+    except RepositoryNameError:
+        return
+    yield name, name

@@ -1,0 +1,35 @@
+"""Pure: sentences of the core in the words of Discord, where each command has a name of its own."""
+
+from __future__ import annotations
+
+import re
+
+from core import wording
+
+COMMAND = "/askrepo-"  # what is typed before the name of a command
+
+_CODE = re.compile(r"(`[^`]*`)")
+_WORKSPACE = re.compile(r"\bworkspace\b")
+
+HELP = """\
+Ask about this channel's code: mention me, or use `/askrepo`. I answer in a thread. Follow-ups there need no mention.
+
+- `/askrepo-map` maps this channel to a repository; an alias names it among several, and mapping it again makes it the \
+default
+- `/askrepo-unmap` removes a mapping
+- `/askrepo-list` shows what is mapped here
+- `/askrepo-why` shows how the repository of a question is chosen
+- `/askrepo-status` shows whether repository and token are in order
+- `/askrepo-token` shows, sets or removes the token of this channel, or of the whole server
+- `/askrepo-settings` shows which replies in a thread are answered, and more
+- `/askrepo-default` sets the repository of direct messages and of channels without a mapping
+
+Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here. In a thread, \
+`stop`, `retry`, `new`, `mute` and `unmute` work as words of their own, after a mention. To ask about a message, open \
+its menu, then “Apps”."""
+
+
+def native(words: str) -> str:
+    """The words with the names that Discord's commands have, and a workspace called a server."""
+    pieces = _CODE.split(wording.typed(words, COMMAND))
+    return "".join(each if at % 2 else _WORKSPACE.sub("server", each) for at, each in enumerate(pieces))

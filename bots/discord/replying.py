@@ -1,0 +1,168 @@
+"""How somebody who did something is answered: at once, then by the interaction's token, then in ordinary messages.
+
+Discord waits three seconds for the first answer, and takes others for fifteen minutes. All of it is for them alone:
+whether an answer is private is settled by the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from bots.discord import outgoing
+from bots.discord.components import row
+from bots.discord.failures import DiscordRefused
+from bots.discord.fields import mapping, snowflake
+from bots.discord.harmless import EPHEMERAL
+from bots.discord.interactions import Handle
+from bots.discord.native import native
+from bots.discord.rest import Rest
+from core import logs
+from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotYet, PlaceGone, PostGone
+from core.relay.delivery import patiently
+from core.relay.pages import pages
+
+_MESSAGE, _THINKING, _UPDATING, _CHOICES, _FORM = 4, 5, 6, 8, 9  # types of first answers
+_AT_ONCE_SECONDS = 2.5  # of Discord's three
+_PAUSE_SECONDS = 0.2  # between two tries of a first answer
+_TOKEN_LIVES = timedelta(minutes=14)  # of its fifteen
+_ALREADY = 40060  # the code for an interaction that was answered before
+
+Button = dict[str, object]
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Where somebody is told what their interaction does not take any more: directly, else where they did it."""
+
+    rest: Rest
+    user_id: str
+    place_id: str
+
+    async def say(self, message: Mapping[str, object]) -> None:
+        """Show it. Raises DeliveryError."""
+        try:
+            opened = await self.rest.patiently("POST", "/users/@me/channels", body={"recipient_id": self.user_id})
+            await self._post(snowflake(mapping(opened).get("id")) or "", message)
+        except (DiscordRefused, PlaceGone) as error:
+            log.info("no direct message", reason=str(error))
+            await self._post(self.place_id, {"content": f"<@{self.user_id}> {message['content']}"})
+
+    async def _post(self, channel_id: str, message: Mapping[str, object]) -> None:
+        route = "/channels/{channel_id}/messages"
+        await self.rest.patiently("POST", route, body=message, channel_id=channel_id)
+
+
+class Reply:
+    """The answers to one interaction, one after another; what it does not take any more goes `aside`.
+
+    Every method raises DeliveryError. A first answer that Discord did not take ends it: its sender is told so by
+    Discord. Those that only acknowledge do nothing where one was given.
+    """
+
+    def __init__(
+        self,
+        rest: Rest,
+        handle: Handle,
+        aside: Aside | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._rest = rest
+        self._handle = handle
+        self._aside = aside
+        self._now = now
+        self._answered = False
+        self._pending = False  # what is said next takes the place of what is shown now
+
+    async def think(self) -> None:
+        """Show that something is being done, until something is said."""
+        if self._answered:
+            return
+        await self._first(_THINKING, {"flags": EPHEMERAL})
+        self._pending = True
+
+    async def begin(self, words: str) -> None:
+        """Say something that stays until something else is said in its place."""
+        if self._answered:
+            return
+        await self._first(_MESSAGE, {**_message(words), "flags": EPHEMERAL})
+        self._pending = True
+
+    async def update(self) -> None:
+        """Acknowledge a press: the message whose button it was stays as it is."""
+        if self._answered:
+            return
+        await self._first(_UPDATING)
+
+    async def form(self, modal: Mapping[str, object]) -> None:
+        """Open a form; nothing else can be said to this interaction."""
+        await self._first(_FORM, modal)
+
+    async def choose(self, choices: Sequence[Mapping[str, str]]) -> None:
+        """Offer what could be typed."""
+        await self._first(_CHOICES, {"choices": list(choices)})
+
+    async def say(self, words: str, *buttons: Button, instead: bool = False) -> None:
+        """Say it; `instead` of the message whose button was pressed, which has to be one for this person alone."""
+        *earlier, last = [page.text for page in pages(native(words), outgoing.PAGE)] or [""]
+        for text in earlier:
+            await self._show(_message(text), instead=instead)
+            instead = False
+        await self._show(_message(last, *buttons), instead=instead)
+
+    async def _show(self, message: Mapping[str, object], *, instead: bool) -> None:
+        if not self._answered:
+            await self._first(_MESSAGE, {**message, "flags": EPHEMERAL})
+            return
+        edits, self._pending = self._pending or instead, False
+        if self._now() < self._handle.at + _TOKEN_LIVES:
+            for way in (self._edit, self._follow_up) if edits else (self._follow_up,):
+                try:
+                    await patiently(partial(way, message))
+                    return
+                except (DiscordRefused, PlaceGone, PostGone) as error:
+                    log.info("an interaction takes no answer", reason=str(error))
+        if self._aside is not None:
+            await self._aside.say(message)
+
+    async def _edit(self, message: Mapping[str, object]) -> None:
+        await self._rest.edit_original(self._handle.application_id, self._handle.token, message)
+
+    async def _follow_up(self, message: Mapping[str, object]) -> None:
+        await self._rest.follow_up(self._handle.application_id, self._handle.token, {**message, "flags": EPHEMERAL})
+
+    async def _first(self, kind: int, data: Mapping[str, object] | None = None) -> None:
+        """Answer within Discord's three seconds, trying again while there is time.
+
+        What is lost on the way may have arrived: then Discord says of the next that it has an answer already.
+        """
+        body = {"type": kind} if data is None else {"type": kind, "data": data}
+        ends, perhaps = asyncio.get_running_loop().time() + _AT_ONCE_SECONDS, False
+        problem: DeliveryError
+        while True:
+            pause = _PAUSE_SECONDS
+            try:
+                await self._rest.respond(self._handle.interaction_id, self._handle.token, body)
+                break
+            except DiscordRefused as error:
+                if perhaps and error.code == _ALREADY:
+                    break
+                raise
+            except NotYet as error:
+                problem, pause = error, error.seconds
+            except DeliveryFailed as error:
+                problem, perhaps = error, perhaps or isinstance(error, DeliveryUncertain)
+            if asyncio.get_running_loop().time() + pause > ends:
+                raise problem
+            await asyncio.sleep(pause)
+        self._answered = True
+
+
+def _message(words: str, *buttons: Button) -> Mapping[str, object]:
+    """What a message shows; what stood under the one it replaces is gone."""
+    return {"content": outgoing.rendered(words), "components": row(*buttons)}
