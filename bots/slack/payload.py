@@ -10,7 +10,6 @@ import math
 import re
 from itertools import accumulate
 from typing import TypeAlias
-from urllib.parse import parse_qsl
 
 from bots.slack.verify import Form, Reason, Refused
 
@@ -21,7 +20,6 @@ _MOST_PARTS = 30_000  # containers and their members
 _MOST_QUOTES = 300_000
 _MOST_DIGITS = 20
 _MOST_FIELDS = 200
-_MOST_ESCAPES = 120_000  # percent signs of a form: decoding takes longer by each than all else by an octet
 
 # To the end if it does not close, and without a second try: else open quotes would cost the square of their number.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -40,17 +38,26 @@ def read(body: bytes, form: Form) -> Payload:
 
 
 def _fields(body: bytes) -> Payload:
-    if body.count(b"%") > _MOST_ESCAPES:
+    pairs = body.decode("ascii").split("&", _MOST_FIELDS)
+    if len(pairs) > _MOST_FIELDS:
         raise ValueError
-    pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
-    fields: Payload = dict(pairs)
-    if len(fields) != len(pairs):
+    found = [(_decoded(name), _decoded(value)) for name, _, value in (pair.partition("=") for pair in pairs if pair)]
+    fields: Payload = dict(found)
+    if len(fields) != len(found):
         raise ValueError
     # The field of that name, not the word: it may stand in the text of a command.
     payload = fields.get("payload")
     if not isinstance(payload, str):
         return fields
     return _object(payload.encode())
+
+
+def _decoded(escaped: str) -> str:
+    """A name or a value of a form. The JSON parser reads its escapes, since urllib takes long over each."""
+    if '"' in escaped or "\\" in escaped:
+        raise ValueError
+    octets = json.loads('"' + escaped.replace("+", " ").replace("%", "\\u00") + '"')
+    return str(octets).encode("latin-1").decode()
 
 
 def _object(body: bytes) -> Payload:

@@ -60,6 +60,13 @@ def test_the_text_of_a_command_may_be_anything(text: str) -> None:
     assert read(as_form(command(text)), Form.FIELDS) == command(text)
 
 
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=5, unique_by=lambda pair: pair[0]))
+def test_any_form_is_read_as_it_was_written(pairs: list[tuple[str, str]]) -> None:
+    fields = {name: value for name, value in pairs if name != "payload"}
+    assert read(as_form(fields), Form.FIELDS) == fields
+    assert read(as_form(fields).replace(b"+", b"%20"), Form.FIELDS) == fields
+
+
 def test_a_long_text_in_any_script_is_taken() -> None:
     text = "ж" * 40_000  # as much as Slack lets somebody write, once as text and once in blocks
     assert read(as_payload({"text": text, "blocks": [text]}), Form.FIELDS)["text"] == text
@@ -129,8 +136,16 @@ def test_a_body_that_is_no_object_or_too_much_of_one_is_refused(body: bytes) -> 
         b"payload=",
         b"a=&" * 1_000_000,
         b"&" * 1_000_000,
-        b"text=" + b"%41" * 120_001,
+        b"text=%4",
+        b"text=%",
+        b"text=%zz",
+        b"text=%+1",
+        b"text=%u0416",
         b"text=" + b"%" * 1_000_000,
+        "text=ж".encode(),
+        rb"text=\n",
+        b'text="',
+        b"text=a\nb",
     ],
 )
 def test_a_form_that_is_none_of_slacks_is_refused(body: bytes) -> None:
