@@ -1,4 +1,7 @@
-"""Whatever Slack does to a call of an answer: the asker sees one outcome, the text whole and once, or the reason."""
+"""Whatever Slack does to a call of an answer: the asker sees one outcome, the text whole and once, or the reason.
+
+The ordinary run meets every call, fault and error; every combination is a long run: `pytest -m long -n 2 <this file>`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack_faults import Fault
 from tests.fakes.slack_values import Message, Stream
+from tests.sampling import sampled
 from tests.slack.house import World
 from tests.slack.outcomes import Seen, answers, ended, in_two, lines, outcome
 
@@ -48,8 +52,7 @@ async def ask(world: World, chat: FakeChat, said: str = SAID) -> Message:
     return root
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize(("method", "streaming"), CALLS)
+@pytest.mark.parametrize(("method", "streaming", "fault"), sampled(CALLS, list(FAULTS), one_in=4))
 async def test_one_failed_call(
     world: World, app: App, chat: FakeChat, method: str, streaming: bool, fault: str
 ) -> None:
@@ -88,8 +91,7 @@ _STREAM_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("error", _STREAM_ERRORS)
-@pytest.mark.parametrize("method", _STREAMED)
+@pytest.mark.parametrize(("method", "error"), sampled(_STREAMED, _STREAM_ERRORS, one_in=3))
 async def test_a_stream_that_slack_refuses_goes_on_as_a_post(
     world: World, app: App, chat: FakeChat, method: str, error: str
 ) -> None:
@@ -114,8 +116,7 @@ _EDIT_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("times", [1, -1])
-@pytest.mark.parametrize("error", _EDIT_ERRORS)
+@pytest.mark.parametrize(("error", "times"), sampled(_EDIT_ERRORS, [1, -1], one_in=2))
 async def test_a_post_that_cannot_be_edited_is_replaced(
     world: World, app: App, chat: FakeChat, error: str, times: int
 ) -> None:
@@ -129,8 +130,14 @@ async def test_a_post_that_cannot_be_edited_is_replaced(
         assert world.slack.called("chat.delete") == []  # ended, it can be edited
 
 
-@pytest.mark.parametrize("fault", ["500", "429, 1 s", "lost before", "lost after"])
-@pytest.mark.parametrize("method", ["chat.delete", "chat.postMessage", "conversations.replies"])
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    sampled(
+        ["chat.delete", "chat.postMessage", "conversations.replies"],
+        ["500", "429, 1 s", "lost before", "lost after"],
+        one_in=2,
+    ),
+)
 async def test_replacing_a_post_fails_in_turn(world: World, app: App, chat: FakeChat, method: str, fault: str) -> None:
     world.slack.native_streaming = False
     world.slack.fail("chat.update", error="edit_window_closed", times=-1)
@@ -157,8 +164,7 @@ _POST_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize("error", _POST_ERRORS)
+@pytest.mark.parametrize(("error", "streaming"), sampled(_POST_ERRORS, [True, False], one_in=2))
 async def test_a_thread_that_takes_no_reply(
     world: World, app: App, chat: FakeChat, error: str, streaming: bool
 ) -> None:
@@ -171,8 +177,10 @@ async def test_a_thread_that_takes_no_reply(
     assert chat.requests == []
 
 
-@pytest.mark.parametrize(("method", "streaming"), [("chat.startStream", True), ("chat.postMessage", False)])
-@pytest.mark.parametrize("fault", ["lost before", "lost after"])
+@pytest.mark.parametrize(
+    ("method", "streaming", "fault"),
+    sampled([("chat.startStream", True), ("chat.postMessage", False)], ["lost after", "lost before"], one_in=2),
+)
 async def test_what_never_works_is_told_once(
     world: World, app: App, chat: FakeChat, method: str, streaming: bool, fault: str
 ) -> None:
