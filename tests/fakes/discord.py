@@ -17,13 +17,13 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.fakes.discord_interactions import Interactions
 from tests.fakes.discord_rest import PREFIX, Rest
-from tests.fakes.discord_talk import Talk
 
 _BODY = 30 << 20
 
 
-class FakeDiscord(Talk):
+class FakeDiscord(Interactions):
     """One Discord with one application. See the module's text."""
 
     def __init__(self) -> None:

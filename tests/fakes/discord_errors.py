@@ -24,6 +24,7 @@ _MESSAGES = {
     40005: (413, "Request entity too large"),
     40060: (400, "Interaction has already been acknowledged."),
     40067: (400, "A tag is required to create a forum post in this channel"),
+    40094: (400, "This interaction has reached the maximum number of follow-up messages"),
     50001: (403, "Missing Access"),
     50003: (403, "Cannot execute action on a DM channel"),
     50005: (403, "Cannot edit a message authored by another user"),
@@ -42,7 +43,7 @@ _MESSAGES = {
     160006: (400, "Maximum number of active threads reached"),
 }
 _MISTAKES = frozenset({
-    10062, 40005, 40060, 40067, 50003, 50005, 50006, 50008, 50024, 50027, 50035, 50109, 30032, 30034
+    10062, 40005, 40060, 40067, 40094, 50003, 50005, 50006, 50008, 50024, 50027, 50035, 50109, 30032, 30034
 })  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from tests.fakes.discord_bodies import Body, check_message
+from tests.fakes.discord_bodies import Body, Kind, check_message
 from tests.fakes.discord_errors import DiscordError, bad
 from tests.fakes.discord_events import Events
 from tests.fakes.discord_permissions import may, need
@@ -15,6 +15,7 @@ from tests.fakes.discord_routes import NOTHING, Asked, route
 from tests.fakes.discord_values import (
     CATEGORY,
     FORUM,
+    LOADING,
     MEDIA,
     REPLY,
     SILENT,
@@ -27,12 +28,6 @@ from tests.fakes.discord_values import (
     Message,
     User,
 )
-
-_CREATE = (
-    "content", "nonce", "enforce_nonce", "tts", "embeds", "allowed_mentions", "message_reference", "components",
-    "attachments", "flags", "sticker_ids", "poll",
-)  # fmt: skip
-_EDIT = ("content", "tts", "embeds", "flags", "allowed_mentions", "components", "attachments")
 
 
 def add(world: Events, message: Message) -> Message:
@@ -74,7 +69,7 @@ def unarchive(world: Events, channel: Channel) -> None:
 
 @route("POST", "/channels/{channel_id}/messages")
 def create(asked: Asked) -> Json:
-    world, body = asked.world, asked.fields(*_CREATE)
+    world, body = asked.world, asked.json
     channel = world.find_channel(asked.ids["channel_id"])
     if channel.type in {CATEGORY, FORUM, MEDIA}:
         raise DiscordError(50008)
@@ -84,7 +79,7 @@ def create(asked: Asked) -> Json:
     need(channel, world.bot, *wanted)
     if channel.guild is None and not all(each.dms_open for each in channel.recipients):
         raise DiscordError(50007)
-    checked = check_message(body, asked.files)
+    checked = check_message(body, asked.files, "create")
     if existing := _repeated(world, body):
         return world.shown(existing)
     unarchive(world, channel)
@@ -120,7 +115,9 @@ def _repeated(world: Events, body: Json) -> Message | None:
 def _refer(world: Events, message: Message, reference: Any) -> None:
     if reference is None:
         return
-    channel, target = message.channel, message.channel.messages.get(str(reference.get("message_id")))
+    channel, target = message.channel, message.channel.messages.get(str(reference["message_id"]))
+    if str(reference.get("channel_id") or channel.id) != channel.id:
+        raise bad("message_reference", "Cannot reply to a message in a different channel")
     if not may(channel, world.bot, "READ_MESSAGE_HISTORY"):
         raise DiscordError(160002)
     if target is None or target.type in {THREAD_CREATED, STARTER}:
@@ -133,7 +130,6 @@ def _refer(world: Events, message: Message, reference: Any) -> None:
 @route("PATCH", "/channels/{channel_id}/messages/{message_id}")
 def edit(asked: Asked) -> Json:
     world = asked.world
-    asked.fields(*_EDIT)
     channel = world.find_channel(asked.ids["channel_id"])
     message = world.find_message(channel, asked.ids["message_id"])
     if message.author is not world.bot or message.ephemeral_to:
@@ -148,11 +144,11 @@ def edit(asked: Asked) -> Json:
     return world.shown(message)
 
 
-def change(asked: Asked, message: Message) -> None:
+def change(asked: Asked, message: Message, kind: Kind = "edit") -> None:
     """Apply an edit to a message and tell the gateway."""
     world, body = asked.world, asked.json
     kept = {each.id for each in message.attachments}
-    checked = check_message(body, asked.files, edits=message)
+    checked = check_message(body, asked.files, kind, old=message)
     if "content" in body:
         message.content = checked.content
     if "embeds" in body:
@@ -165,6 +161,7 @@ def change(asked: Asked, message: Message) -> None:
         kept &= {str(each.get("id")) for each in body["attachments"] or []}
     message.attachments = [each for each in message.attachments if each.id in kept] + attach(world, asked, body)
     message.edited_at = world.now()
+    message.flags &= ~LOADING
     message.mentions, message.mention_roles, message.mention_everyone = mentioned(world, message)
     look_for_pings(world, message, body)
     world.message_happened("MESSAGE_UPDATE", message)

@@ -8,7 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
+import tests.fakes.discord_commands
 import tests.fakes.discord_reading
+import tests.fakes.discord_responses
 import tests.fakes.discord_threads  # noqa: F401  each registers its routes
 from tests.fakes.discord_errors import DiscordError, NotFound
 from tests.fakes.discord_events import Events

@@ -62,6 +62,14 @@ def check_thread(body: Json) -> None:
         raise bad("auto_archive_duration", f"Value must be one of {sorted(_DURATIONS)}.")
 
 
+def check_room(world: Events, parent: Channel) -> None:
+    """160006 where the guild has as many active threads as it may have."""
+    assert parent.guild
+    active = [each for each in world.threads(parent.guild) if each.thread and not each.thread.archived]
+    if len(active) >= world.active_threads:
+        raise DiscordError(160006)
+
+
 @route("POST", "/channels/{channel_id}/messages/{message_id}/threads", status=201)
 def from_message(asked: Asked) -> Json:
     world, body = asked.world, asked.fields("name", "auto_archive_duration", "rate_limit_per_user")
@@ -73,8 +81,7 @@ def from_message(asked: Asked) -> Json:
     check_thread(body)
     if message.id in world.channels or message.thread:
         raise DiscordError(160004)
-    if sum(1 for each in world.threads(channel.guild) if not each.thread.archived) >= world.active_threads:
-        raise DiscordError(160006)
+    check_room(world, channel)
     thread = open_from(world, message, world.bot, body["name"])
     assert thread.thread
     thread.thread.auto_archive_duration = body.get("auto_archive_duration") or 1440

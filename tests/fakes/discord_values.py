@@ -202,3 +202,88 @@ class Call:
     def name(self) -> str:
         """The method and route, like POST /channels/{channel_id}/messages."""
         return f"{self.method} {self.route}"
+
+
+@dataclass(eq=False)
+class Interaction:
+    """Something a person did with the app's commands, buttons or forms, and how the app answered.
+
+    `answered` is the type of the first answer (0: none yet), `answered_after` the seconds it took on the fake's clock.
+    """
+
+    id: str
+    token: str
+    type: int
+    user: User
+    channel: Channel
+    data: Json
+    at: float
+    owners: Json
+    message: Message | None = None  # the one with the component, also of a form that a component opened
+    answered: int = 0
+    answered_after: float = 0.0
+    ephemeral: bool = False
+    original: Message | None = None
+    follow_ups: list[Message] = field(default_factory=list)
+    choices: list[Json] = field(default_factory=list)
+
+    @property
+    def user_install_only(self) -> bool:
+        """Whether the app is not in the place where it was used."""
+        return "0" not in self.owners
+
+    @property
+    def shown(self) -> str:
+        """The content of the original answer as it is now; "" where there is none or it is still to come."""
+        return self.original.content if self.original and not self.original.deleted else ""
+
+    def messages(self) -> list[Message]:
+        """What was answered: the original and the follow-ups."""
+        return [*([self.original] if self.original else []), *self.follow_ups]
+
+    def metadata(self) -> Json:
+        """The interaction_metadata of its messages."""
+        person: Json = {"id": self.user.id, "username": self.user.name, "discriminator": "0", "avatar": None}
+        person |= {"global_name": self.user.display, "public_flags": 0}
+        shown: Json = {
+            "id": self.id,
+            "type": self.type,
+            "user": person,
+            "authorizing_integration_owners": self.owners,
+        }
+        if self.type == 3 and self.message:
+            shown["interacted_message_id"] = self.message.id
+        if self.type == 2:
+            shown |= {"name": self.data["name"], "command_type": self.data["type"]}
+        return shown
+
+
+@dataclass(eq=False)
+class Modal:
+    """A form that is open before somebody's eyes."""
+
+    interaction: Interaction
+    custom_id: str
+    title: str
+    components: list[Json]
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """The inputs by custom_id."""
+        found = {}
+        for each in self.components:
+            inner = each["components"][0] if each["type"] == 1 else each.get("component")
+            if inner:
+                found[inner["custom_id"]] = inner
+        return found
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What stands above each input, by its custom_id."""
+        found = {}
+        for each in self.components:
+            if each["type"] == 1:
+                found[each["components"][0]["custom_id"]] = each["components"][0]["label"]
+            elif each["type"] == 18:
+                found[each["component"]["custom_id"]] = each["label"]
+        return found

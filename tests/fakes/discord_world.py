@@ -21,9 +21,11 @@ from tests.fakes.discord_values import (
     Call,
     Channel,
     Guild,
+    Interaction,
     Json,
     Member,
     Message,
+    Modal,
     Overwrite,
     Role,
     User,
@@ -50,6 +52,10 @@ class World:
         self.active_threads = 1_000  # of a guild
         self.nonces: dict[str, tuple[float, Message]] = {}
         self.may_ping: set[str] = set()
+        self.commands: dict[str, list[Json]] = {}  # by guild id; "" for the global ones
+        self.command_creates: dict[str, list[float]] = {}
+        self.interactions: dict[str, Interaction] = {}  # by token
+        self.modals: dict[str, Modal] = {}  # by user id
         self._broken: list[Violation] = []
         self._allowed: set[int | str] = set()
         self._ahead = 0.0
@@ -236,6 +242,14 @@ class World:
     def answers(self, channel: Channel) -> list[Message]:
         """What the bot said in a channel or thread, in order."""
         return [each for each in self.posts(channel) if each.author is self.bot]
+
+    def ephemerals(self, channel: Channel, user: User) -> list[Message]:
+        """What only this person sees in the channel, in order."""
+        return [each for each in channel.ephemerals if each.ephemeral_to is user]
+
+    def modal(self, user: User) -> Modal | None:
+        """The form that is open before this person."""
+        return self.modals.get(user.id)
 
     def called(self, method: str, route: str) -> list[Call]:
         """The requests of one route in order; the route is a template: "/channels/{channel_id}/messages"."""
