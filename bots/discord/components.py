@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
+
+from bots.discord.fields import items, mapping, text
+from bots.discord.native import native
+from bots.discord.outgoing import GROWTH, escaped, rendered
+from core.conversation.values import Notice, Offer, Outcome
+from core.relay.delivery import Footer, Post
+
+Button = dict[str, object]
+Message = dict[str, object]
 
 RETRY, STOP, GOOD, BAD = "retry", "stop", "good", "bad"  # under answers
 MAP, AGAIN, TOKEN, CONFIRM, DEFAULT = "map", "again", "token", "confirm", "default"  # under notices
 ACTIONS = frozenset({RETRY, STOP, GOOD, BAD, MAP, AGAIN, TOKEN, CONFIRM, DEFAULT})
 LONGEST_ID = 100  # characters of a custom_id
+
+_OF_ANSWERS = frozenset({RETRY, STOP, GOOD, BAD})
+_OFFERS = {Offer.MAP: (MAP, "Map a repository"), Offer.AGAIN: (AGAIN, "Ask again")}
+_SIGN = "-# Looking through the code…"
+_LONGEST_NAME = 60  # characters of a name in a footer
+_MOST = 2_000  # characters that Discord takes in a message
 
 
 class Style(IntEnum):
@@ -34,18 +50,85 @@ def parse(given: str) -> tuple[str, str, int] | None:
     return action, subject, int(number)
 
 
-def button(
-    action: str, label: str, subject: str = "", number: int = 0, *, style: Style = Style.SECONDARY
-) -> dict[str, object]:
+def button(action: str, label: str, subject: str = "", number: int = 0, *, style: Style = Style.SECONDARY) -> Button:
     """A button; `action`, `subject` and `number` come back when it is pressed."""
     return {"type": 2, "style": int(style), "label": label, "custom_id": custom_id(action, subject, number)}
 
 
-def link(label: str, url: str) -> dict[str, object]:
+def link(label: str, url: str) -> Button:
     """A button that opens a page."""
     return {"type": 2, "style": int(Style.LINK), "label": label, "url": url}
 
 
-def row(*buttons: dict[str, object]) -> list[dict[str, object]]:
+def row(*buttons: Button) -> list[Message]:
     """Up to five buttons beside each other; none at all take a row away."""
     return [{"type": 1, "components": list(buttons)}] if buttons else []
+
+
+def answer(text: str, post: Post, footer: Footer | None) -> Message:
+    """A post of an answer. Without text yet, a sign that work has begun; while it grows, a button that stops it."""
+    content = rendered(text) if text.strip() else _SIGN
+    if footer is None:
+        return _message(content, *([] if post.full else [button(STOP, "Stop", post.turn_id, post.number)]))
+    line = footer.line(lambda name: escaped(_short(name)), _short)
+    return _message(f"{content}\n-# {line}", *_under(footer, post))
+
+
+def echo(asker_id: str, question: str) -> Message:
+    """A question that came by a command, as everybody sees it."""
+    asks = f"-# <@{asker_id}> asks\n"
+    content = asks + rendered(question)
+    if len(content) > _MOST:
+        content = f"{asks}{rendered(question[: _MOST - GROWTH - len(asks) - 1])}…"
+    return _message(content)
+
+
+def notice(told: Notice, turn_id: str) -> Message:
+    """A sentence of ours, and what it offers to do next."""
+    return said(told.text, *offered(told, turn_id))
+
+
+def offered(told: Notice, turn_id: str) -> list[Button]:
+    """The buttons of what a notice offers."""
+    if told.offer is None:
+        return []
+    action, label = _OFFERS[told.offer]
+    return [button(action, label, turn_id, style=Style.PRIMARY)]
+
+
+def said(words: str, *buttons: Button) -> Message:
+    """A sentence of ours, and buttons under it."""
+    return _message(rendered(native(words)), *buttons)
+
+
+def shows(message: Mapping[str, object], turn_id: str) -> int | None:
+    """Which post of this turn's answer a message is, by its buttons."""
+    for pressed in _buttons(message):
+        found = parse(text(pressed.get("custom_id")) or "")
+        if found is not None and found[0] in _OF_ANSWERS and found[1] == turn_id:
+            return found[2]
+    return None
+
+
+def _under(footer: Footer, post: Post) -> list[Button]:
+    """What stands under a finished answer."""
+    retry = button(RETRY, "Retry", post.turn_id, post.number)
+    if footer.outcome is not Outcome.ANSWERED:
+        return [retry]
+    good, bad = button(GOOD, "👍", post.turn_id, post.number), button(BAD, "👎", post.turn_id, post.number)
+    return [good, bad, retry]
+
+
+def _short(name: str) -> str:
+    """A name of a footer, which has some 150 characters to itself."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
+def _message(content: str, *buttons: Button) -> Message:
+    """What it is to show, all of it: in an edit, what stood there before goes away."""
+    return {"content": content, "components": row(*buttons)}
+
+
+def _buttons(message: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    for line in items(message.get("components")):
+        yield from map(mapping, items(mapping(line).get("components")))

@@ -67,6 +67,11 @@ class Rest:
         self._token_refused = False
         self._opened: aiohttp.ClientSession | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits in line: then nothing is sent that is not needed."""
+        return self._lines.waited_in
+
     async def call(
         self,
         method: str,

@@ -36,6 +36,11 @@ class Lines:
         self._clock = clock
         self._slots: dict[tuple[WorkspaceRef, str, str], float] = {}
 
+    @property
+    def waited_in(self) -> bool:
+        """Whether somebody stands in one of them."""
+        return bool(self._slots)
+
     async def stand(self, workspace: WorkspaceRef, name: str, pace: Pace, caller: str) -> None:
         """Return once this caller's turn has come. `caller` holds one place at a time; a turn's id, mostly."""
         key = (workspace, name, caller)

@@ -1,0 +1,155 @@
+"""Who somebody is in a guild, who can read a channel, and what we may do there: asked of Discord, kept for a minute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from bots.discord.bot import Ourselves
+from bots.discord.failures import UNKNOWN_MEMBER, UNKNOWN_USER, DiscordRefused
+from bots.discord.fields import items, mapping, text
+from bots.discord.permissions import ADMINISTRATOR, NAMES, VIEW_CHANNEL, has
+from bots.discord.rest import Rest
+from bots.memory import Memory
+from core.channels.access import Audience, Standing
+from core.conversation.values import ChannelRef, WorkspaceRef
+from core.errors import DeliveryError, PlaceGone
+
+_EVERYTHING = ~0
+
+Json = Mapping[str, object]
+
+
+class People:
+    """Asks about members, channels and roles. Raises NotYet, PlaceGone, DeliveryFailed, DatabaseError."""
+
+    def __init__(self, rest: Rest, ourselves: Ourselves, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rest = rest
+        self._ourselves = ourselves
+        self._members = Memory[tuple[str, str], Json | None](clock)
+        self._channels = Memory[str, Json](clock)
+        self._roles = Memory[str, Sequence[Json]](clock)
+
+    async def standing(self, workspace: WorkspaceRef, user_id: str) -> Standing:
+        """How this person stands to the guild; unknown where Discord does not say."""
+        try:
+            member = await self._member(workspace.workspace_id, user_id)
+        except (DiscordRefused, PlaceGone):
+            return Standing.UNKNOWN
+        return described(member, user_id)
+
+    async def audience(self, channel: ChannelRef, direct: bool) -> Audience:
+        """Who can read along: everybody in the guild, or some of it. A thread is read by its channel's people at most.
+
+        Raises PlaceGone for a channel that we cannot see.
+        """
+        if direct:
+            return Audience.DIRECT
+        guild_id = channel.workspace_id
+        return readers(await self._channel(channel.channel_id), await self._guild_roles(guild_id), guild_id)
+
+    async def lacking(self, channel: ChannelRef, needed: Sequence[int]) -> str:
+        """Discord's name of the first of these permissions that we have not there now; "" where nobody can tell."""
+        guild_id = channel.workspace_id
+        try:
+            user_id = (await self._ourselves.bot()).user_id
+            self.forget_channel(channel)
+            self._members.forget((guild_id, user_id))
+            member = await self._member(guild_id, user_id)
+            place, roles = await self._channel(channel.channel_id), await self._guild_roles(guild_id)
+        except PlaceGone:
+            return NAMES[VIEW_CHANNEL]  # a channel that we do not see, we cannot ask about
+        except DeliveryError:
+            return ""
+        held = permissions(member or {}, place, roles, guild_id)
+        return next((NAMES[each] for each in needed if not has(held, each)), "")
+
+    def forget_channel(self, channel: ChannelRef) -> None:
+        """Something about it, or about the guild's roles, changed."""
+        self._channels.forget(channel.channel_id)
+        self._roles.forget(channel.workspace_id)
+
+    async def _member(self, guild_id: str, user_id: str) -> Json | None:
+        """None for somebody who is not in the guild."""
+
+        async def ask() -> Json | None:
+            try:
+                return mapping(
+                    await self._rest.call(
+                        "GET",
+                        "/guilds/{guild_id}/members/{user_id}",
+                        caller=f"member {user_id}",
+                        guild_id=guild_id,
+                        user_id=user_id,
+                    )
+                )
+            except DiscordRefused as error:
+                if error.code in {UNKNOWN_MEMBER, UNKNOWN_USER}:
+                    return None
+                raise
+
+        return await self._members.get((guild_id, user_id), ask)
+
+    async def _channel(self, channel_id: str) -> Json:
+        async def ask() -> Json:
+            return mapping(
+                await self._rest.call(
+                    "GET", "/channels/{channel_id}", caller=f"channel {channel_id}", channel_id=channel_id
+                )
+            )
+
+        return await self._channels.get(channel_id, ask)
+
+    async def _guild_roles(self, guild_id: str) -> Sequence[Json]:
+        async def ask() -> Sequence[Json]:
+            told = await self._rest.call(
+                "GET", "/guilds/{guild_id}/roles", caller=f"roles {guild_id}", guild_id=guild_id
+            )
+            return tuple(map(mapping, items(told)))
+
+        return await self._roles.get(guild_id, ask)
+
+
+def described(member: Json | None, user_id: str) -> Standing:
+    """What a guild says about one of its members; None is for somebody who is none."""
+    if member is None:
+        return Standing.OUTSIDER
+    user = mapping(member.get("user"))
+    if user.get("id") != user_id:
+        return Standing.UNKNOWN
+    return Standing.BOT if user.get("bot") is True or user.get("system") is True else Standing.MEMBER
+
+
+def readers(channel: Json, roles: Sequence[Json], guild_id: str) -> Audience:
+    """Who can read a channel: everybody in the guild where @everyone can, whose role has the guild's id."""
+    everyone = next((role for role in roles if role.get("id") == guild_id), None)
+    if everyone is None or channel.get("guild_id") != guild_id:
+        return Audience.UNKNOWN
+    return Audience.PUBLIC if has(permissions({}, channel, roles, guild_id), VIEW_CHANNEL) else Audience.PRIVATE
+
+
+def permissions(member: Json, channel: Json, roles: Sequence[Json], guild_id: str) -> int:
+    """What a member may do in a channel; without roles of their own, what everybody may.
+
+    https://docs.discord.com/developers/topics/permissions#permission-overwrites
+    """
+    own = {each for each in items(member.get("roles")) if isinstance(each, str)}
+    held = 0
+    for role in roles:
+        if role.get("id") == guild_id or role.get("id") in own:
+            held |= bits(role.get("permissions"))
+    if held & ADMINISTRATOR:
+        return _EVERYTHING
+    overwrites = [mapping(each) for each in items(channel.get("permission_overwrites"))]
+    for targets in ({guild_id}, own, {text(mapping(member.get("user")).get("id")) or "nobody"}):
+        theirs = [each for each in overwrites if each.get("id") in targets]
+        for each in theirs:
+            held &= ~bits(each.get("deny"))
+        for each in theirs:
+            held |= bits(each.get("allow"))
+    return held
+
+
+def bits(value: object) -> int:
+    """Permissions as Discord writes them: a number, in a string."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else 0

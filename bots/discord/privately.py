@@ -1,0 +1,108 @@
+"""Telling one person something: in reply to what they did, else under what they wrote, else in a direct message.
+
+Discord shows to one person alone only what answers an interaction of theirs, for 15 minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+from bots.discord import components
+from bots.discord.components import Button, Message
+from bots.discord.failures import NO_REPLY, DiscordRefused
+from bots.discord.fields import mapping, snowflake
+from bots.discord.harmless import EPHEMERAL
+from bots.discord.posting import Posting
+from bots.discord.reference import Invocation, decode
+from bots.discord.rest import Rest
+from bots.discord.threads import begins, is_here
+from core import logs
+from core.conversation.values import Question
+from core.errors import DeliveryUncertain, PlaceGone
+from core.relay.delivery import patiently
+
+log = logs.get(__name__)
+
+_TOKEN_SECONDS = 14 * 60  # of the 15 minutes that an interaction's token lives
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """Somebody who did something. `channel_id` may be a thread's; `message_id` is what they wrote, "" for nothing."""
+
+    user_id: str
+    channel_id: str
+    message_id: str = ""
+    command: Invocation | None = None
+
+
+class Privately:
+    """Says things to one person. Raises what Rest raises: PlaceGone where they cannot be reached in any way."""
+
+    def __init__(self, rest: Rest, posting: Posting, now: Callable[[], float] = time.time) -> None:
+        self._rest = rest
+        self._posting = posting
+        self._now = now
+
+    async def say(self, somebody: Somebody, words: str, *buttons: Button) -> None:
+        """Say it as soon as the pace allows."""
+        caller = uuid4().hex
+        message = components.said(words, *buttons)
+        await patiently(lambda: self.tell(somebody, message, caller=caller))
+
+    async def tell(self, somebody: Somebody, message: Message, *, caller: str) -> None:
+        """Show it, or raise NotYet. `caller` is as Rest has it, and the same message of one caller is shown once."""
+        if await self._replied(somebody.command, message):
+            return
+        subject = f"{caller} {hashlib.sha256(json.dumps(message).encode()).hexdigest()}"
+        try:
+            await self._answered(somebody, message, subject, caller)
+        except PlaceGone as error:
+            log.info("told in a direct message", reason=str(error))
+            await self._written(somebody, message, subject, caller)
+
+    async def _replied(self, command: Invocation | None, message: Message) -> bool:
+        """Whether Discord took it as a reply to the command they used."""
+        if command is None or self._now() > command.at + _TOKEN_SECONDS:
+            return False
+        try:
+            await self._rest.follow_up(command.application_id, command.token, {**message, "flags": EPHEMERAL})
+        except (DiscordRefused, PlaceGone) as error:
+            log.info("an interaction takes no answer", reason=str(error))
+            return False
+        return True
+
+    async def _answered(self, somebody: Somebody, message: Message, subject: str, caller: str) -> None:
+        """Post it where they did it, as a reply to what they wrote if that is still there."""
+        to = {"message_id": somebody.message_id, "fail_if_not_exists": False}
+        reply = {**message, "message_reference": to} if somebody.message_id else message
+        try:
+            await self._posting.post(somebody.channel_id, reply, subject=subject, caller=caller)
+        except DiscordRefused as error:
+            if error.code != NO_REPLY:
+                raise
+            await self._posting.post(somebody.channel_id, message, subject=subject, caller=caller)
+
+    async def _written(self, somebody: Somebody, message: Message, subject: str, caller: str) -> None:
+        told = await self._rest.call(
+            "POST", "/users/@me/channels", caller=caller, body={"recipient_id": somebody.user_id}
+        )
+        channel_id = snowflake(mapping(told).get("id"))
+        if channel_id is None:
+            raise DeliveryUncertain("a direct message without a channel")
+        await self._posting.post(channel_id, message, subject=f"{subject} alone", caller=caller)
+
+
+def asker(question: Question) -> Somebody:
+    """Whoever asked this, where they asked it; what was asked by a command stands in the post that shows it."""
+    thread, reference = question.thread, decode(question.reference)
+    written = "" if question.unsaid else question.message_id
+    if begins(question) or not is_here(question):
+        shown = "" if begins(question) else thread.thread_id
+        return Somebody(question.asker.user_id, thread.channel.channel_id, written or shown, reference.command)
+    return Somebody(question.asker.user_id, thread.thread_id, written, reference.command)
