@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bots.discord import manifest, native
+from bots.discord.components import Button
 from bots.discord.interactions import Commanded, Sender
 from bots.discord.managing import Managing, confirm
 from bots.discord.posing import Posing
-from bots.discord.replying import Button, Reply
+from bots.discord.replying import Reply
 from bots.parts import Parts
 from core.channels import aliases, grammar
 from core.channels.grammar import (

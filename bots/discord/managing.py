@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 from bots.discord import components, modals
-from bots.discord.components import CONFIRM, TOKEN, Style, button, link
+from bots.discord.components import CONFIRM, TOKEN, Button, Style, button, link
 from bots.discord.forms import About, Forms
 from bots.discord.interactions import Sender
-from bots.discord.replying import Button, Reply
+from bots.discord.replying import Reply
 from bots.discord.rights import Rights, rights
 from bots.pages.token import token_link
 from bots.parts import Parts

@@ -55,7 +55,7 @@ def commands(policy: Policy) -> list[_Fields]:
         _command(SETTINGS, "Which replies are answered here, and how", needs=channels),
         _command(DEFAULT, "The repository of channels without a mapping", usual, needs=MANAGE_SERVER),
         _command(HELP, "Show what I can do", direct=True),
-        _offered({"type": _ON_MESSAGE, "name": ABOUT_MESSAGE}, direct=True),
+        _offered({"type": _ON_MESSAGE, "name": ABOUT_MESSAGE}),
     ]
 
 

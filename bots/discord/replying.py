@@ -7,31 +7,29 @@ whether an answer is private is settled by the first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from bots.discord import outgoing
-from bots.discord.components import row
+from bots.discord.components import Button, Message, said
 from bots.discord.failures import DiscordRefused
 from bots.discord.fields import mapping, snowflake
 from bots.discord.harmless import EPHEMERAL
 from bots.discord.interactions import Handle
-from bots.discord.native import native
 from bots.discord.rest import Rest
 from core import logs
-from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotYet, PlaceGone, PostGone
+from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotYet, PlaceGone, PlatformAway
 from core.relay.delivery import patiently
 from core.relay.pages import pages
 
 _MESSAGE, _THINKING, _UPDATING, _CHOICES, _FORM = 4, 5, 6, 8, 9  # types of first answers
 _AT_ONCE_SECONDS = 2.5  # of Discord's three
 _PAUSE_SECONDS = 0.2  # between two tries of a first answer
+_PAUSES_SECONDS = (0.5, 2.0, 5.0)  # between the tries of a later one
 _TOKEN_LIVES = timedelta(minutes=14)  # of its fifteen
 _ALREADY = 40060  # the code for an interaction that was answered before
 
-Button = dict[str, object]
 
 log = logs.get(__name__)
 
@@ -44,7 +42,7 @@ class Aside:
     user_id: str
     place_id: str
 
-    async def say(self, message: Mapping[str, object]) -> None:
+    async def say(self, message: Message) -> None:
         """Show it. Raises DeliveryError."""
         try:
             opened = await self.rest.patiently("POST", "/users/@me/channels", body={"recipient_id": self.user_id})
@@ -53,7 +51,7 @@ class Aside:
             log.info("no direct message", reason=str(error))
             await self._post(self.place_id, {"content": f"<@{self.user_id}> {message['content']}"})
 
-    async def _post(self, channel_id: str, message: Mapping[str, object]) -> None:
+    async def _post(self, channel_id: str, message: Message) -> None:
         route = "/channels/{channel_id}/messages"
         await self.rest.patiently("POST", route, body=message, channel_id=channel_id)
 
@@ -90,7 +88,7 @@ class Reply:
         """Say something that stays until something else is said in its place."""
         if self._answered:
             return
-        await self._first(_MESSAGE, {**_message(words), "flags": EPHEMERAL})
+        await self._first(_MESSAGE, {**said(words), "flags": EPHEMERAL})
         self._pending = True
 
     async def update(self) -> None:
@@ -109,13 +107,13 @@ class Reply:
 
     async def say(self, words: str, *buttons: Button, instead: bool = False) -> None:
         """Say it; `instead` of the message whose button was pressed, which has to be one for this person alone."""
-        *earlier, last = [page.text for page in pages(native(words), outgoing.PAGE)] or [""]
+        *earlier, last = [page.text for page in pages(words, outgoing.PAGE)] or [""]
         for text in earlier:
-            await self._show(_message(text), instead=instead)
+            await self._show(said(text), instead=instead)
             instead = False
-        await self._show(_message(last, *buttons), instead=instead)
+        await self._show(said(last, *buttons), instead=instead)
 
-    async def _show(self, message: Mapping[str, object], *, instead: bool) -> None:
+    async def _show(self, message: Message, *, instead: bool) -> None:
         if not self._answered:
             await self._first(_MESSAGE, {**message, "flags": EPHEMERAL})
             return
@@ -123,18 +121,21 @@ class Reply:
         if self._now() < self._handle.at + _TOKEN_LIVES:
             for way in (self._edit, self._follow_up) if edits else (self._follow_up,):
                 try:
-                    await patiently(partial(way, message))
+                    await way(message)
                     return
-                except (DiscordRefused, PlaceGone, PostGone) as error:
+                except (DiscordRefused, PlaceGone) as error:
                     log.info("an interaction takes no answer", reason=str(error))
         if self._aside is not None:
             await self._aside.say(message)
 
-    async def _edit(self, message: Mapping[str, object]) -> None:
-        await self._rest.edit_original(self._handle.application_id, self._handle.token, message)
+    async def _edit(self, message: Message) -> None:
+        """Replace the answer; doing so twice does no harm."""
+        handle = self._handle
+        await _steadily(lambda: self._rest.edit_original(handle.application_id, handle.token, message), DeliveryFailed)
 
-    async def _follow_up(self, message: Mapping[str, object]) -> None:
-        await self._rest.follow_up(self._handle.application_id, self._handle.token, {**message, "flags": EPHEMERAL})
+    async def _follow_up(self, message: Message) -> None:
+        handle, private = self._handle, {**message, "flags": EPHEMERAL}
+        await _steadily(lambda: self._rest.follow_up(handle.application_id, handle.token, private), PlatformAway)
 
     async def _first(self, kind: int, data: Mapping[str, object] | None = None) -> None:
         """Answer within Discord's three seconds, trying again while there is time.
@@ -163,6 +164,14 @@ class Reply:
         self._answered = True
 
 
-def _message(words: str, *buttons: Button) -> Mapping[str, object]:
-    """What a message shows; what stood under the one it replaces is gone."""
-    return {"content": outgoing.rendered(words), "components": row(*buttons)}
+async def _steadily(act: Callable[[], Awaitable[object]], passing: type[DeliveryFailed]) -> None:
+    """Do it as soon as the pace allows, a few times more where it fails in a way that may pass."""
+    for seconds in _PAUSES_SECONDS:
+        try:
+            await patiently(act)
+            return
+        except DiscordRefused:
+            raise
+        except passing:
+            await asyncio.sleep(seconds)
+    await patiently(act)
