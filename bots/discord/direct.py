@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bots.discord.failures import Barred, DiscordRefused
+from bots.discord.incoming import PLATFORM
 from bots.discord.rest import Rest
+from bots.memory import Memory
 from core.channels.mappings import Mappings
 from core.conversation.values import WorkspaceRef
 
-_REMEMBERED_SECONDS = 60.0
-_REMEMBERED = 10_000
 _MOST_GUILDS = 50  # that are asked about one person; Discord has no way to ask for them at once
 _AT_ONCE = 8
 
@@ -39,28 +39,23 @@ class NoGuild:
 
 
 class Direct:
-    """Asks GET /guilds/{id}/members/{id}, remembered for a minute. Raises DatabaseError and what Rest raises."""
+    """Asks GET /guilds/{id}/members/{id}. Raises DatabaseError and what Rest raises."""
 
     def __init__(self, rest: Rest, mappings: Mappings, clock: Callable[[], float] = time.monotonic) -> None:
         self._rest = rest
         self._mappings = mappings
-        self._clock = clock
-        self._found: OrderedDict[str, tuple[float, WorkspaceRef | NoGuild]] = OrderedDict()
+        self._guilds = Memory[str, WorkspaceRef | NoGuild](clock)
 
     async def guild(self, user_id: str) -> WorkspaceRef | NoGuild:
-        """The guild that this person's direct messages are for."""
-        found = self._found.get(user_id)
-        if found is not None and self._clock() - found[0] < _REMEMBERED_SECONDS:
-            return found[1]
-        guild = await self._asked(user_id)
-        self._found[user_id] = (self._clock(), guild)
-        self._found.move_to_end(user_id)
-        if len(self._found) > _REMEMBERED:
-            self._found.popitem(last=False)
-        return guild
+        """The guild that this person's direct messages are for, as it was within the last minute."""
+        return await self._guilds.get(user_id, partial(self._asked, user_id))
+
+    async def possible(self) -> tuple[WorkspaceRef, ...]:
+        """The guilds that direct messages can be for."""
+        return (await self._mappings.with_default(PLATFORM))[:_MOST_GUILDS]
 
     async def _asked(self, user_id: str) -> WorkspaceRef | NoGuild:
-        guilds = await self._mappings.with_default("discord")
+        guilds = await self._mappings.with_default(PLATFORM)
         if len(guilds) > _MOST_GUILDS:
             return NoGuild(SEVERAL_GUILDS)
         room = asyncio.Semaphore(_AT_ONCE)

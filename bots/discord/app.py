@@ -1,0 +1,195 @@
+"""discord.py's client: what Discord delivers becomes a frozen value at once, and is handed on. Nothing is decided here.
+
+It only listens: everything we send goes through rest.py. It keeps no messages and no members; of channels, threads and
+roles it knows what Discord tells with each guild.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import discord
+from discord.abc import GuildChannel
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+from bots.discord import reading
+from bots.discord.happened import ChannelDeleted, GuildJoined, GuildLeft, Happened, ReadersWidened
+from bots.discord.incoming import channel_of
+from bots.discord.posts import Post, Spot
+from bots.discord.readers import widened
+from bots.discord.shards import Shards
+from core import logs
+from core.conversation.values import WorkspaceRef
+
+log = logs.get(__name__)
+
+BeforeIdentify = Callable[[int], Awaitable[None]]  # returns when a session for this shard may be begun
+
+
+class Hearing(Protocol):
+    """What is told of everything that Discord delivers. No method waits or raises."""
+
+    def message(self, post: Post) -> None:
+        """Somebody posted."""
+
+    def edited(self, post: Post) -> None:
+        """A post is not what it was."""
+
+    def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:
+        """Posts are gone."""
+
+    def happened(self, happened: Happened) -> None:
+        """Something else changed."""
+
+    def interaction(self, payload: Mapping[str, object]) -> None:
+        """A command, a click or a form."""
+
+
+class Sessions(Protocol):
+    """What is told of the connections themselves, shard by shard. No method waits or raises."""
+
+    def connected(self, shard: int) -> None:
+        """A session was begun or taken up again."""
+
+    def lost(self, shard: int) -> None:
+        """The connection is gone."""
+
+    def settled(self, shard: int) -> None:
+        """A session was begun, and its guilds are known."""
+
+
+def points_to(api_url: str) -> None:
+    """Where discord.py looks for Discord's API, in this process; there is no argument for it."""
+    Route.BASE = api_url
+
+
+def gateway_at(url: str) -> None:
+    """Where discord.py looks for the gateway, in this process."""
+    DiscordWebSocket.DEFAULT_GATEWAY = URL(url)
+
+
+def intents(*, content: bool) -> discord.Intents:
+    """What is to be delivered; `content`: the text of messages that do not mention us as well."""
+    return discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=content)
+
+
+class Client(discord.AutoShardedClient):
+    """A client for these shards, until it is closed."""
+
+    def __init__(
+        self, hearing: Hearing, sessions: Sessions, before_identify: BeforeIdentify, shards: Shards, *, content: bool
+    ) -> None:
+        super().__init__(
+            intents=intents(content=content),
+            shard_ids=list(shards.ids),
+            shard_count=shards.count,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            allowed_mentions=discord.AllowedMentions.none(),
+        )
+        self._hearing = hearing
+        self._sessions = sessions
+        self._before_identify = before_identify
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """A new session counts, and begins when it may."""
+        await self._before_identify(shard_id or 0)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """What fails is named, without what it was about."""
+        log.warning("not heard", what=event_method, kind=getattr(sys.exc_info()[0], "__name__", ""))
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """READY."""
+        self._sessions.connected(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """RESUMED: what was missed is being delivered."""
+        self._sessions.connected(shard_id)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """The guilds of a new session have arrived."""
+        self._sessions.settled(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """A connection ended."""
+        self._sessions.lost(shard_id)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Everything that is posted, our own posts too."""
+        self._hearing.message(reading.of_message(message))
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Edits of people, and everything else that changes a message."""
+        self._hearing.edited(reading.of_message(payload.message))
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Discord says where, and no more."""
+        self._deleted(payload.guild_id, payload.channel_id, (payload.message_id,))
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Up to a hundred at once."""
+        self._deleted(payload.guild_id, payload.channel_id, payload.message_ids)
+
+    def _deleted(self, guild_id: int | None, channel_id: int, message_ids: Sequence[int] | set[int]) -> None:
+        guild = self.get_guild(guild_id) if guild_id is not None else None
+        spot = reading.spot_by_id(guild, guild_id, channel_id)
+        self._hearing.deleted(spot, tuple(str(each) for each in sorted(message_ids)))
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """A command, a click, a form, or somebody who types into an option."""
+        self._hearing.interaction(reading.interaction(interaction))
+
+    async def on_guild_channel_update(self, before: GuildChannel, after: GuildChannel) -> None:
+        """Overwrites, a move into a category that brings its own, and much else."""
+        if widened(reading.doors(before), reading.doors(after)):
+            self._widened(after.guild, [after])
+
+    async def on_guild_channel_delete(self, channel: GuildChannel) -> None:
+        """A channel is gone, with its threads."""
+        self._hearing.happened(ChannelDeleted(channel_of(reading.spot(channel))))
+
+    async def on_guild_role_create(self, role: discord.Role) -> None:
+        """Somebody may be given it any moment."""
+        self._of_roles(role.guild, before={str(role.id): None})
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        """Its permissions may have grown."""
+        self._of_roles(after.guild, before={str(before.id): before.permissions.value})
+
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """It may have been what kept people out."""
+        self._of_roles(role.guild, before={str(role.id): role.permissions.value})
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """We were added; a guild that comes back from an outage is another event."""
+        self._hearing.happened(GuildJoined(_workspace(guild)))
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """We were removed; a guild that is unavailable is another event, after which nothing follows."""
+        self._hearing.happened(GuildLeft(_workspace(guild)))
+
+    def _of_roles(self, guild: discord.Guild, *, before: Mapping[str, int | None]) -> None:
+        """A role is not what it was; None: there was none."""
+        now = reading.permissions(guild)
+        earlier = {role: bits for role, bits in {**now, **before}.items() if bits is not None}
+        if earlier == now:
+            return
+        self._widened(
+            guild,
+            [each for each in guild.channels if widened(reading.doors(each, earlier), reading.doors(each, now))],
+        )
+
+    def _widened(self, guild: discord.Guild, channels: Sequence[GuildChannel]) -> None:
+        if channels:
+            refs = frozenset(channel_of(reading.spot(each)) for each in channels)
+            self._hearing.happened(ReadersWidened(_workspace(guild), refs))
+
+
+def _workspace(guild: discord.Guild) -> WorkspaceRef:
+    return WorkspaceRef("discord", str(guild.id))

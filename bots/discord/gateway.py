@@ -1,0 +1,216 @@
+"""The connection to Discord's gateway, kept up for as long as the process runs.
+
+discord.py reconnects and resumes by itself while a connection can be had. Around it stands this: a client that has
+ended for whatever reason is replaced, later each time; a new session begins only when it may (identifying.py); what
+can never work ends the process with a sentence.
+https://docs.discord.com/developers/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import discord
+
+from bots.discord.app import Client, Hearing, gateway_at
+from bots.discord.catching import Catching
+from bots.discord.guilds import Guilds
+from bots.discord.identifying import Door, Identifying
+from bots.discord.inbox import Inbox
+from bots.discord.shards import Shards
+from core import logs
+from core.errors import AskrepoError, SettingsError
+from core.secret import Secret
+
+SETTING = "DISCORD_TOKEN"
+_FINISH_SECONDS = 4.0
+_LIFE_SECONDS = 60.0  # a client that lived longer had no trouble in beginning
+_LONGEST_PAUSE_SECONDS = 60.0
+_SILENT_SECONDS = 600.0  # without any connection before it is begun anew: discord.py tries ever more seldom
+_LOOK_SECONDS = 6 * 3_600.0  # between two looks at the guilds we may have been removed from
+_NEVER = {
+    4004: (SETTING, "Discord refuses it; copy it anew from the developer portal, page Bot"),
+    4010: ("--shards", "Discord refuses a shard of this number"),
+    4011: ("--shards", "so many guilds need more shards; leave it out, and Discord says how many"),
+    4012: (SETTING, "Discord does not serve this version of its gateway any more; update askrepo"),
+    4013: (SETTING, "Discord does not know what is to be delivered; update askrepo"),
+    4014: (SETTING, "Discord does not deliver messages to it; look at the intents in the developer portal, page Bot"),
+}
+
+log = logs.get(__name__)
+
+
+class Gateway:
+    """Listens until it is cancelled; then what was heard is carried out first, within seconds.
+
+    `ready` is set while every shard of this process has a session. `content` says whether the developer portal lets us
+    read messages that do not mention us. `shards` None: all, as many as Discord says. `pause` waits.
+    """
+
+    def __init__(
+        self,
+        token: Secret,
+        hearing: Hearing,
+        identifying: Identifying,
+        inbox: Inbox,
+        catching: Catching,
+        guilds: Guilds,
+        shards: Shards | None,
+        *,
+        content: bool,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._token = token
+        self._hearing = hearing
+        self._identifying = identifying
+        self._inbox = inbox
+        self._catching = catching
+        self._guilds = guilds
+        self._shards = shards
+        self._content = content
+        self._clock = clock
+        self._pause = pause
+        self._client: Client | None = None
+        self._connected: set[int] = set()
+        self._begun = 0
+        self._holds: Shards | None = None
+        self._settled: asyncio.Queue[int] = asyncio.Queue()
+
+    def joined(self, guild_id: str) -> bool:
+        """Whether the bot is in a guild of this id, as far as this process is told."""
+        return self._client is not None and self._client.get_guild(int(guild_id)) is not None
+
+    async def run(self) -> None:
+        """Listen for ever. Raises SettingsError where waiting does not help."""
+        logging.getLogger("discord").setLevel(logging.WARNING)  # below that it logs whole messages
+        if not self._content:
+            log.warning("Discord shows us only messages that mention us: the message content intent is off")
+        beside = [asyncio.create_task(self._look()), asyncio.create_task(self._look_again())]
+        failures = 0
+        try:
+            while True:
+                began = self._clock()
+                why = await self._listened()
+                failures = 0 if self._clock() - began >= _LIFE_SECONDS else failures + 1
+                log.warning("the connection to Discord is begun anew", reason=why, failures=failures)
+                longest = min(_LONGEST_PAUSE_SECONDS, 2.0 ** min(failures, 10))
+                await self._pause(longest * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await self._inbox.finished(_FINISH_SECONDS)
+
+    async def _listened(self) -> str:
+        """Listen with one client until it ends; why it did. Raises SettingsError where another would not do better."""
+        try:
+            door = await self._identifying.door()
+            shards = self._shards or Shards.all(door.shards)
+            gateway_at(door.url)
+            await self._with_client(door, shards)
+        except discord.PrivilegedIntentsRequired:
+            self._without_content()
+            return "the message content intent is not granted"
+        except discord.LoginFailure:
+            _never(4004)
+        except discord.ConnectionClosed as error:
+            if error.code in _NEVER:
+                _never(error.code)
+            return f"closed with {error.code}"
+        except SettingsError:
+            raise
+        except AskrepoError as error:
+            return str(error)
+        except Exception as error:  # discord.py fails in many ways when a connection cannot be had
+            return type(error).__name__
+        return "closed"
+
+    async def _with_client(self, door: Door, shards: Shards) -> None:
+        async def before_identify(shard: int) -> None:
+            await self._identifying.wait(shard, shards.count, door)
+
+        client = Client(self._hearing, self, before_identify, shards, content=self._content)
+        self._client, self._holds = client, shards
+        try:
+            async with client:
+                await client.login(self._token.reveal())
+                running = asyncio.create_task(client.connect())
+                try:
+                    await self._watched(running)
+                finally:
+                    running.cancel()
+                    await asyncio.gather(running, return_exceptions=True)
+        finally:
+            self._client = None
+            self._connected.clear()
+            self.ready.clear()
+
+    async def _watched(self, running: asyncio.Task[None]) -> None:
+        """Return when the client has ended. Raises TimeoutError where it has had no connection for too long."""
+        while not running.done():
+            begun = self._begun
+            await asyncio.wait({running}, timeout=_SILENT_SECONDS)
+            if not running.done() and not self._connected and self._begun == begun:
+                raise TimeoutError
+        running.result()
+
+    def connected(self, shard: int) -> None:
+        """A session was begun or taken up again."""
+        self._begun += 1
+        self._connected.add(shard)
+        if self._holds is not None and self._connected.issuperset(self._holds.ids):
+            self.ready.set()
+
+    def lost(self, shard: int) -> None:
+        """The connection is gone."""
+        self._connected.discard(shard)
+        self.ready.clear()
+
+    def settled(self, shard: int) -> None:
+        """A session was begun, and its guilds are known: what was missed before it is to be looked for."""
+        self._settled.put_nowait(shard)
+
+    def _without_content(self) -> None:
+        """The developer portal does not allow to read everything: go on with what mentions us."""
+        if not self._content:
+            _never(4014)
+        self._content = False
+        log.warning("the message content intent is not granted: only what mentions us is heard")
+
+    async def _look(self) -> None:
+        """Look for what was missed at every new session, and now and then for guilds that are gone."""
+        while True:
+            shard = None
+            with contextlib.suppress(TimeoutError):
+                shard = await asyncio.wait_for(self._settled.get(), _LOOK_SECONDS)
+            client, shards = self._client, self._holds
+            if client is None or shards is None:
+                continue
+            try:
+                await self._catching.look([each for each in client.guilds if each.shard_id == shard])
+                if self._settled.empty():
+                    await self._guilds.look({str(each.id) for each in client.guilds}, shards.hold)
+            except AskrepoError as error:
+                log.warning("not looked through", reason=str(error))
+
+    async def _look_again(self) -> None:
+        """Once what was kept is done, look for what found no room."""
+        while True:
+            await self._inbox.missed.wait()
+            await self._inbox.empty()
+            self._inbox.missed.clear()
+            for shard in list(self._connected):
+                self.settled(shard)
+
+
+def _never(code: int) -> NoReturn:
+    name, problem = _NEVER[code]
+    raise SettingsError(name, problem) from None
