@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from bots.discord.reference import File
 
@@ -73,7 +72,7 @@ class Post:
     roles: frozenset[str] = frozenset()
     everyone: bool = False
     our_role: str = ""
-    names: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: tuple[File, ...] = ()
     left_out: int = 0
     answers: Answered | None = None

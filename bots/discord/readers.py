@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
-from types import MappingProxyType
 
 from bots.discord.permissions import ADMINISTRATOR, VIEW_CHANNEL
 
@@ -33,7 +32,7 @@ class Doors:
     """
 
     everyone: str
-    roles: Mapping[str, int] = field(default=MappingProxyType({}))
+    roles: Mapping[str, int] = field(default_factory=dict)
     overwrites: tuple[Overwrite, ...] = ()
 
 
