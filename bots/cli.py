@@ -21,6 +21,9 @@ from bots.console.desk import desk
 from bots.console.journal import journal
 from bots.console.lock import ThreadLocks
 from bots.console.outgoing import harmless
+from bots.discord.service import invitation
+from bots.discord.shards import Shards
+from bots.doctor import examine
 from bots.errors import CommandError
 from bots.operator import Where
 from bots.slack.manifest import manifest
@@ -51,11 +54,13 @@ app = _group("Ask questions about your code where your team already talks.")
 chat = _group("The embedded /chat.")
 database = _group("The database.")
 keys = _group("The keys under which what is stored is encrypted.")
+discord = _group("Discord.")
 slack = _group("Slack.")
 token = _group("The tokens for /chat.")
 app.add_typer(chat, name="chat")
 app.add_typer(database, name="db")
 app.add_typer(keys, name="keys")
+app.add_typer(discord, name="discord")
 app.add_typer(slack, name="slack")
 app.add_typer(token, name="token")
 
@@ -111,9 +116,13 @@ def _drop_unwritten() -> None:
 def _loaded() -> Settings:
     """The settings, with logs on standard error: warnings alone unless a level was asked for."""
     loaded = settings.load()
-    level = loaded.log_level if "log_level" in loaded.model_fields_set else "warning"
-    logs.configure(level, loaded.log_format)
+    _log(loaded, "warning")
     return loaded
+
+
+def _log(loaded: Settings, usual: str) -> None:
+    level = loaded.log_level if "log_level" in loaded.model_fields_set else usual
+    logs.configure(level, loaded.log_format)
 
 
 def _with_app(work: Callable[[App], Awaitable[Result]]) -> Result:
@@ -180,21 +189,31 @@ async def _console(loaded: Settings, options: Options) -> int:
 def run(
     roles: Annotated[list[running.Role] | None, typer.Argument(help="What to do; else all that is configured.")] = None,
     host: Annotated[str, typer.Option(help="The address to listen on, for the role web.")] = "0.0.0.0",  # noqa: S104 - platforms reach us from outside
+    shards: Annotated[str | None, typer.Option(help="Discord's shards of this process, like 0-3/16; else all.")] = None,
 ) -> None:
     """Run the bot, until SIGTERM or Ctrl-C.
 
-    web receives over HTTP and serves the pages, slack is Socket Mode, worker answers. Any number of each may run, on
-    PostgreSQL.
+    web receives over HTTP and serves the pages, slack is Socket Mode, discord the gateway, worker answers. Any number of
+    web and worker may run, on PostgreSQL.
     """
+    given = None if shards is None else Shards.parse(shards)
     loaded = settings.load()
     logs.configure(loaded.log_level, loaded.log_format)
     wanted = running.roles(loaded, roles or ())
 
     async def work() -> None:
         async with bootstrap.opened(loaded) as parts:
-            await running.run(parts, wanted, host=host)
+            await running.run(parts, wanted, host=host, shards=given)
 
     asyncio.run(work())
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, database, keys, Slack, Discord and /chat, and say how to mend what is wrong. Changes nothing."""
+    loaded, problems = settings.load_despite()
+    _log(loaded, "critical")  # what goes wrong is told on standard output
+    asyncio.run(examine(loaded, problems))
 
 
 @chat.command()
@@ -229,6 +248,12 @@ def rotate(
 ) -> None:
     """Encrypt what is stored under the first key of ASKREPO_SECRET_KEYS."""
     print(_with_app(lambda parts: operator.rotate(parts.rotation, dry_run=dry_run)))
+
+
+@discord.command("invite")
+def discord_invite() -> None:
+    """Print the link that adds the bot to a server, with the permissions it needs."""
+    print(_with_app(invitation))
 
 
 @slack.command("manifest")

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import platformdirs
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from core.errors import SecretError, SettingsError
 from core.secret import Secret, bearer
+
+_BEGINNINGS = ("ASKREPO_", "DISCORD_", "SLACK_")
 
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
@@ -124,8 +126,19 @@ def load_despite() -> tuple[Settings, tuple[SettingsError, ...]]:
     except UnicodeDecodeError:
         raise SettingsError(".env", "it is not text in UTF-8") from None
     wrong = {problem.name for problem in problems}
-    fields = {str(field.validation_alias): field for field in Settings.model_fields.values()}
-    return Settings(**{name: field.default for name, field in fields.items() if name in wrong}), problems
+    fields = [field for field in Settings.model_fields.values() if field.validation_alias in wrong]
+    return Settings(**{str(field.validation_alias): field.default for field in fields}), problems
+
+
+def names() -> frozenset[str]:
+    """The variable of every setting."""
+    return frozenset(str(field.validation_alias) for field in Settings.model_fields.values())
+
+
+def strangers() -> list[str]:
+    """Names in the environment and in `.env` that begin like settings, and are none."""
+    given = (*EnvSettingsSource(Settings).env_vars, *DotEnvSettingsSource(Settings).env_vars)
+    return sorted(name for name in {each.upper() for each in given} - names() if name.startswith(_BEGINNINGS))
 
 
 def _problem(error: ErrorDetails) -> SettingsError:

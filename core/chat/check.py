@@ -1,11 +1,12 @@
-"""Trying a repository and a token out, by the cheapest question there is."""
+"""Trying a repository and a token out, by the cheapest question there is; or the service alone, by asking nothing."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from urllib.parse import urlsplit
 
-from core.chat.client import ChatClient, Message
+from core.chat.client import ChatClient, Message, authorities
 from core.chat.progress import Delta, Finished, Reason, Waiting
 from core.errors import ChatError, ChatTimeout, Deadline, RateLimited, RepositoryIndexing, ServiceUnavailable
 from core.secret import Secret
@@ -38,4 +39,23 @@ async def check(
         return error
     except TimeoutError:
         return ChatTimeout(Deadline.FIRST_TOKEN, seconds)
+    return None
+
+
+async def reached(url: str, *, seconds: float = _SECONDS) -> ChatError | None:
+    """What keeps a connection to the service at `url` from standing, TLS included; None: nothing.
+
+    Nothing is asked over it, and it is closed at once.
+    """
+    address = urlsplit(url)
+    tls = authorities() if address.scheme == "https" else None
+    try:
+        async with asyncio.timeout(seconds):
+            port = address.port or (80 if tls is None else 443)
+            _, writer = await asyncio.open_connection(address.hostname, port, ssl=tls)
+    except TimeoutError:
+        return ChatTimeout(Deadline.CONNECT, seconds)
+    except (OSError, UnicodeError) as error:
+        return ServiceUnavailable(type(error).__name__)
+    writer.transport.abort()
     return None

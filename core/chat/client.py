@@ -87,7 +87,7 @@ class ChatClient:
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - every wait stands under a deadline of ours, see deadlines.py
-            verify=_authorities(),
+            verify=authorities(),
             headers={"User-Agent": "askrepo"},
             # A service's cookie would tie one asker's question to another's.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -209,7 +209,8 @@ class _Connecting:
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
+def authorities() -> ssl.SSLContext:
+    """Whose word about a service's certificate is taken."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()  # a company's own authority is in the system's store
     return context

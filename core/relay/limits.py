@@ -147,5 +147,24 @@ class Allowances:
         return [max(0, first + place * kind.interval) / 1000 for place in range(number)]
 
 
+class Uncounted(Allowances):
+    """Every call may be made now, and nothing is written down: for one that must not touch the database."""
+
+    def __init__(self) -> None: ...
+
+    async def reserve(
+        self, workspace: WorkspaceRef, name: str, *, per_minute: float, burst: int, within: float = FURTHEST_SECONDS
+    ) -> float:
+        """Now."""
+        return 0.0
+
+    async def hold_back(self, workspace: WorkspaceRef, name: str, seconds: float) -> None:
+        """Nobody else is told."""
+
+    async def held_back(self, workspace: WorkspaceRef, name: str) -> bool:
+        """Never."""
+        return False
+
+
 def _later(than: ColumnElement[int]) -> ColumnElement[int]:
     return case((AllowanceRow.free_at > than, AllowanceRow.free_at), else_=than)

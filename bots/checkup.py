@@ -1,0 +1,157 @@
+"""Checks of what belongs to no platform: settings, database, keys, and the /chat service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+from bots.findings import Check, Finding, ok, warning, wrong
+from core import checkup, errors
+from core.errors import ChatError, DatabaseError, SettingsError
+from core.localchat.git import GitFailed, GitMissing
+from core.schema import State
+from core.settings import Settings, cache_folder, names, strangers
+from core.wording import code
+
+_CHAT_SECONDS = 8.0  # for one question to /chat, within the check's own deadline
+_ALIKE = 0.85  # from here on a name is taken for a misspelt one
+_DATABASE = ("DATABASE_URL",)
+
+
+def settings(problems: Sequence[SettingsError]) -> list[Finding]:
+    """What is to be said of the settings by themselves."""
+    subject, file = "settings", Path.cwd() / ".env"
+    bad = [wrong(subject, f"{code(each.name)}: {each.problem}", f"Correct {code(each.name)}.") for each in problems]
+    odd = [found for name in strangers() if (found := _stranger(subject, name)) is not None]
+    read = f"from the environment and {file}" if file.exists() else f"from the environment; there is no {file}"
+    return [*bad, *odd] or [ok(subject, read)]
+
+
+def checks(given: Settings) -> list[Check]:
+    """What is to be looked at, whatever the platform."""
+    found = [
+        Check("database", _DATABASE, partial(_database, given)),
+        Check("keys", (*_DATABASE, "ASKREPO_SECRET_KEYS"), partial(_keys, given)),
+    ]
+    if given.repo is not None:
+        found.append(Check("last resort", ("ASKREPO_REPO",), partial(_repository, given)))
+    if given.chat_url is None:
+        return [*found, Check("git", ("ASKREPO_CHAT_URL",), _git), Check("clones", ("ASKREPO_CHAT_URL",), _clones)]
+    return [*found, Check("/chat", ("ASKREPO_CHAT_", "ASKREPO_REPO"), partial(_chat, given, given.chat_url))]
+
+
+def _stranger(subject: str, name: str) -> Finding | None:
+    """Names of Slack's and Discord's may be another program's, unless they look like a slip."""
+    alike = get_close_matches(name, names(), n=1, cutoff=_ALIKE)
+    if alike:
+        return warning(subject, f"{code(name)} is no setting", f"Write {code(alike[0])}, if that is meant.")
+    if name.startswith("ASKREPO_"):
+        return warning(subject, f"{code(name)} is no setting", "Unset it; `.env.example` lists all that there are.")
+    return None
+
+
+async def _database(given: Settings) -> list[Finding]:
+    try:
+        stored = await checkup.database(given)
+    except DatabaseError as error:
+        return [wrong("database", f"{error.where}: {error.problem}", _database_fix(error))]
+    if stored.state is State.BEHIND:
+        fix = "Run `askrepo db upgrade`; else the next start does it."
+        schema = warning("migrations", "the database was last used by an older askrepo", fix)
+    elif stored.state is State.EMPTY:
+        schema = ok("migrations", "the database will be brought up to date on the first run")
+    else:
+        schema = ok("migrations", "the database is up to date")
+    return [ok("database", stored.where), schema]
+
+
+def _database_fix(error: DatabaseError) -> str:
+    match error:
+        case errors.DatabaseUnavailable():
+            return "Start it, or correct `DATABASE_URL`."
+        case errors.DatabaseTooNew():
+            return "Update askrepo."
+    return "Give this user the right to read and write it, or let `DATABASE_URL` name a database for askrepo alone."
+
+
+async def _keys(given: Settings) -> list[Finding]:
+    try:
+        found = await checkup.keys(given)
+    except errors.KeyringError as error:
+        return [wrong("keys", error.problem, _keys_fix(given))]
+    except errors.Tampered:
+        words = "what is stored was changed, or is not the database that these keys belong to"
+        return [wrong("keys", words, "Restore database and keys from the same backup.")]
+    if not found.tried:
+        return [warning("keys", f"{found.where}, not tried on what is stored", "Mend the database first.")]
+    return [ok("keys", found.where if found.made else f"the first run makes one in {found.where}")]
+
+
+def _keys_fix(given: Settings) -> str:
+    if given.secret_keys is None and checkup.is_shared(given):
+        return "Put what `askrepo keys new` prints into `ASKREPO_SECRET_KEYS`, the same for every process."
+    if given.secret_keys is None:
+        return "Mend that file, or put the keys into `ASKREPO_SECRET_KEYS`."
+    return "Let `ASKREPO_SECRET_KEYS` hold the keys that are in use here, comma-separated."
+
+
+async def _repository(given: Settings) -> list[Finding]:
+    return [ok("last resort", f"{code(str(checkup.repository(given)))}, where nothing else names a repository")]
+
+
+async def _git() -> list[Finding]:
+    fix = "Install git: the embedded /chat reads repositories with it."
+    try:
+        return [ok("git", f"{await asyncio.to_thread(checkup.git_version)}, for the embedded /chat")]
+    except GitMissing:
+        return [wrong("git", "it is not installed", fix)]
+    except GitFailed:
+        return [wrong("git", "it is there, and does not work", fix)]
+
+
+async def _clones() -> list[Finding]:
+    folder = cache_folder()
+    if (nearest := checkup.unwritable(folder)) is not None:
+        fix = "Let this user write there, or let `XDG_CACHE_HOME` name another folder."
+        return [wrong("clones", f"{nearest} cannot be written", fix)]
+    return [ok("clones", f"in {folder}")]
+
+
+async def _chat(given: Settings, url: str) -> list[Finding]:
+    try:
+        repository = checkup.repository(given)
+    except SettingsError:
+        repository = None  # has a line of its own
+    error = await checkup.service(given, url, repository, seconds=_CHAT_SECONDS)
+    if error is not None:
+        return [_chat_problem(given, url, repository, error)]
+    if repository is None:
+        return [ok("/chat", f"{url} can be reached; with `ASKREPO_REPO` set it would be asked something")]
+    return [ok("/chat", f"{url} answers about {code(repository)}")]
+
+
+def _chat_problem(given: Settings, url: str, repository: str | None, error: ChatError) -> Finding:
+    about, level, detail = code(str(repository)), wrong, f" ({error.detail})" if error.detail else ""
+    match error:
+        case errors.TokenRefused() if given.chat_token is None:
+            level = warning
+            words, fix = f"{url} wants a token", "Set `ASKREPO_CHAT_TOKEN`, or give each channel a token of its own."
+        case errors.TokenRefused():
+            words, fix = f"{url} refuses the token for {about}", "Set `ASKREPO_CHAT_TOKEN` to one that may read it."
+        case errors.UnknownModel():
+            words, fix = f"{url} does not know {code(given.chat_model)}", "Set `ASKREPO_CHAT_MODEL` to a model it has."
+        case errors.UnknownRepository():
+            words, fix = f"{url} does not know {about}", "Correct `ASKREPO_REPO`, or have the service index it."
+        case errors.RepositoryIndexing():
+            level, words, fix = warning, f"{url} is still indexing {about}", "Wait until it is done."
+        case errors.RateLimited():
+            level, words, fix = warning, f"{url} gets too many questions just now", "Try again in a few minutes."
+        case errors.ServiceUnavailable() | errors.ChatTimeout():
+            words, fix = f"{url} does not answer{detail}", "Start the service, or correct `ASKREPO_CHAT_URL`."
+        case _:
+            words = f"{url} does not answer as a /chat does{detail}"
+            fix = "Correct `ASKREPO_CHAT_URL` and `ASKREPO_CHAT_PATH`."
+    return level("/chat", words, fix)

@@ -1,0 +1,97 @@
+"""Checks of Discord: the bot token, what the developer portal allows, and the way to events. No session is begun."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+from bots.discord.bot import Bot
+from bots.discord.fields import mapping, number, snowflake, text
+from bots.discord.identifying import Door, door
+from bots.discord.manifest import invite_url
+from bots.discord.rest import Rest
+from bots.findings import Check, Finding, ok, warning, wrong
+from core.errors import DeliveryError, SettingsError
+from core.relay.limits import Uncounted
+from core.secret import Secret
+from core.settings import Settings
+from core.wording import duration
+
+_BOT, _INTENT, _COMMANDS = "Discord bot token", "Discord intent", "Discord commands"
+_SERVERS, _GATEWAY = "Discord servers", "Discord sessions"
+_PORTAL = "https://discord.com/developers/applications"
+_AWAY = "See whether this machine reaches Discord, and try again in a few minutes."
+_FEW = 0.1  # of the sessions that Discord allows in a day
+
+
+def checks(settings: Settings) -> list[Check]:
+    """What is to be looked at; nothing where Discord is not set up."""
+    if settings.discord_token is None:
+        return []
+    uses = ("DISCORD_", "ASKREPO_DISCORD_")
+    return [
+        Check(_BOT, uses, partial(_application, settings.discord_token, settings.discord_api_url)),
+        Check(_GATEWAY, uses, partial(_gateway, settings.discord_token, settings.discord_api_url)),
+    ]
+
+
+def application(told: Mapping[str, object]) -> list[Finding]:
+    """What Discord says of our application."""
+    application_id = snowflake(told.get("id")) or ""
+    user, page = mapping(told.get("bot")), f"{_PORTAL}/{application_id}"
+    name = text(user.get("username")) or text(told.get("name"))
+    found = [ok(_BOT, f"{name}, application {application_id}")]
+    if Bot(snowflake(user.get("id")) or "", application_id, number(told.get("flags")) or 0).reads_all:
+        found.append(ok(_INTENT, "Message Content is switched on: follow-ups need no mention"))
+    else:
+        words = "follow-ups without a mention need the Message Content intent"
+        found.append(warning(_INTENT, words, f"Switch it on at {page}/bot, else mention me."))
+    if told.get("interactions_endpoint_url"):
+        words = "Discord sends commands and buttons to another address, not to this bot"
+        found.append(wrong(_COMMANDS, words, f"Empty the Interactions Endpoint URL at {page}/information."))
+    if told.get("approximate_guild_count") == 0:
+        words = "the bot is in no server yet"
+        found.append(warning(_SERVERS, words, f"Invite it with {invite_url(application_id)}"))
+    return found
+
+
+def sessions(found: Door) -> Finding:
+    """Whether Discord lets us begin as many sessions as it takes."""
+    words = f"{found.remaining} of {found.total} may still be begun within {duration(found.resets_in)}"
+    if found.remaining < found.shards:
+        fix = f"Wait; askrepo begins no session before, and takes {found.shards}."
+        return wrong(_GATEWAY, words, fix)
+    if found.remaining < found.total * _FEW:
+        return warning(_GATEWAY, words, "Find out what restarts so often, and restart rarely until then.")
+    return ok(_GATEWAY, words)
+
+
+async def _application(token: Secret, api_url: str) -> list[Finding]:
+    try:
+        async with _open(token, api_url) as rest:
+            return application(mapping(await rest.call("GET", "/applications/@me")))
+    except SettingsError as error:
+        fix = f"Copy the bot's token again, or reset it: {_PORTAL}, Bot."
+        return [wrong(_BOT, error.problem, fix)]
+    except DeliveryError as error:
+        return [wrong(_BOT, str(error), _AWAY)]
+
+
+async def _gateway(token: Secret, api_url: str) -> list[Finding]:
+    try:
+        async with _open(token, api_url) as rest:
+            return [sessions(door(await rest.call("GET", "/gateway/bot")))]
+    except SettingsError:
+        return []  # the token has a line of its own
+    except DeliveryError as error:
+        return [wrong(_GATEWAY, str(error), _AWAY)]
+
+
+@asynccontextmanager
+async def _open(token: Secret, api_url: str) -> AsyncIterator[Rest]:
+    rest = Rest(token, api_url, Uncounted())
+    try:
+        yield rest
+    finally:
+        await rest.close()

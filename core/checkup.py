@@ -1,0 +1,118 @@
+"""What can be said of an installation by looking at it alone: nothing is migrated, made, written or sent from here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import bootstrap, keyfile, schema
+from core.chat.check import check, reached
+from core.chat.client import ChatClient
+from core.database import Database
+from core.database_url import parse_url
+from core.errors import ChatError, DatabaseError, DatabaseUnreadable
+from core.keyfile import Sample
+from core.localchat import git
+from core.schema import State
+from core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The database: named without user name and password, and how far its schema is."""
+
+    where: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The key ring. `made`: it is there already. `tried`: on what is stored, or nothing is stored that needs it."""
+
+    where: str
+    made: bool
+    tried: bool
+
+
+async def database(settings: Settings) -> Stored:
+    """The database; a SQLite file that the first run will make is EMPTY. Raises SettingsError and DatabaseError."""
+    async with _looked_into(settings) as found:
+        if found is not None:
+            return Stored(found.where, await schema.state(found))
+    file = Path(str(_file(settings)))
+    if (folder := unwritable(file)) is not None:
+        raise DatabaseUnreadable(str(file), f"it cannot be made: {folder} cannot be written")
+    return Stored(str(file), State.EMPTY)
+
+
+async def keys(settings: Settings) -> Keys:
+    """The key ring, tried on what is stored if that can be read. Raises SettingsError and CipherError."""
+    stored: Sample | None = None
+    tried = True
+    try:
+        async with _looked_into(settings) as found:
+            if found is not None and await schema.state(found) is not State.EMPTY:
+                stored = await keyfile.sample(found)
+    except DatabaseError:
+        tried = False
+    file = _file(settings) if settings.secret_keys is None else None
+    ring = keyfile.present(settings.secret_keys, file, stored)
+    return Keys("ASKREPO_SECRET_KEYS" if file is None else str(keyfile.key_file(file)), ring is not None, tried)
+
+
+def repository(settings: Settings) -> str | None:
+    """ASKREPO_REPO as it is asked for. Raises SettingsError."""
+    return bootstrap.process_repository(settings)
+
+
+async def service(settings: Settings, url: str, repository: str | None, *, seconds: float) -> ChatError | None:
+    """What the /chat service at `url` has against answering about `repository` with ASKREPO_CHAT_TOKEN; None: nothing.
+
+    Without a repository, only whether a connection to it stands. Raises SettingsError.
+    """
+    if repository is None:
+        return await reached(url, seconds=seconds)
+    client = ChatClient(bootstrap.service(settings, url))
+    try:
+        return await check(client, repository, settings.chat_token, seconds=seconds)
+    finally:
+        await client.aclose()
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether processes on several machines may use the database. Raises SettingsError."""
+    return _file(settings) is None
+
+
+def git_version() -> str:
+    """The git that the embedded /chat would use. Blocking; raises GitMissing and GitFailed."""
+    return git.line(["version"], folder=Path("/"))
+
+
+def unwritable(path: Path) -> Path | None:
+    """The existing folder that keeps `path` from being written, or from being made in it; None where nothing does."""
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    return None if os.access(nearest, os.W_OK | (os.X_OK if nearest.is_dir() else 0)) else nearest
+
+
+@contextlib.asynccontextmanager
+async def _looked_into(settings: Settings) -> AsyncIterator[Database | None]:
+    """The database, to be read alone; None where SQLite's file is not there yet."""
+    file = _file(settings)
+    if file is not None and not file.exists():
+        yield None
+        return
+    found = Database(settings.database_address(), read_only=True)
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+def _file(settings: Settings) -> Path | None:
+    """SQLite's file; None with PostgreSQL."""
+    url = parse_url(settings.database_address())
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
