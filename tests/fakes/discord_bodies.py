@@ -11,7 +11,7 @@ from tests.fakes.discord_errors import DiscordError, bad
 from tests.fakes.discord_fields import Check, anything, flag, items, number, one_of, record, snowflake, text
 from tests.fakes.discord_values import COMPONENTS_V2, EPHEMERAL, SILENT, SUPPRESS_EMBEDS, Json, Message
 
-Kind = Literal["create", "edit", "interaction", "webhook_edit", "update"]
+Kind = Literal["create", "post", "edit", "interaction", "webhook_edit", "update"]
 CONTENT = 2_000
 _FILE = 10 << 20  # bytes, of a server without boosts
 _EMBEDS = 6_000  # characters over all embeds of a message
@@ -70,6 +70,7 @@ def _nonce(value: Any, path: str) -> None:
 _BODIES: dict[Kind, Check] = {
     "create": record({}, {**_ALL, "nonce": _nonce, "enforce_nonce": flag, "message_reference": _REFERENCE,
                           "sticker_ids": items(snowflake, 3)}),
+    "post": record({}, {**_ALL, "sticker_ids": items(snowflake, 3)}),
     "edit": record({}, _ALL),
     "interaction": record({}, _ALL),
     "webhook_edit": record({}, _ALL),
@@ -77,6 +78,7 @@ _BODIES: dict[Kind, Check] = {
 }  # fmt: skip
 _FLAGS: dict[Kind, int] = {
     "create": SUPPRESS_EMBEDS | SILENT | COMPONENTS_V2,
+    "post": SUPPRESS_EMBEDS | SILENT | COMPONENTS_V2,
     "edit": SUPPRESS_EMBEDS | COMPONENTS_V2,
     "interaction": SUPPRESS_EMBEDS | SILENT | COMPONENTS_V2 | EPHEMERAL,
     "webhook_edit": SUPPRESS_EMBEDS | COMPONENTS_V2,

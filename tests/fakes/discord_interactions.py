@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.fakes.discord_components import walk
+from tests.fakes.discord_house import House
 from tests.fakes.discord_payloads import command_data, new_interaction, submitted, target_data
 from tests.fakes.discord_permissions import in_channel, may, sees
 from tests.fakes.discord_responses import PRESSED_COMMAND, PRESSED_COMPONENT, SUBMITTED, TYPED
-from tests.fakes.discord_talk import Talk
 from tests.fakes.discord_values import Channel, Interaction, Json, Message, Modal, User
 
 
-class Interactions(Talk):
+class Interactions(House):
     """Each waits for the app's first answer (`patience` seconds of the real clock) and returns the interaction."""
 
     def __init__(self) -> None:

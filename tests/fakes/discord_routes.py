@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tests.fakes.discord_errors import bad
 from tests.fakes.discord_events import Events
-from tests.fakes.discord_values import Json
+from tests.fakes.discord_values import Files, Json
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Asked:
     ids: dict[str, str]
     query: dict[str, str]
     body: Any
-    files: dict[str, tuple[str, bytes, str]]
+    files: Files
 
     @property
     def json(self) -> Json:

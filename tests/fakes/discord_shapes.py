@@ -239,9 +239,10 @@ def _referred(message: Message, visible: Callable[[Message], bool], depth: int) 
     if message.reference_ids is None:
         return {}
     guild = message.channel.guild
-    ids = {"type": 0, "message_id": message.reference_ids[0], "channel_id": message.reference_ids[1]}
+    ids = {"type": 0, "channel_id": message.reference_ids[1]}
+    ids |= {"message_id": message.reference_ids[0]} if message.reference_ids[0] else {}
     shown: Json = {"message_reference": ids | ({"guild_id": guild.id} if guild else {})}
-    if depth:
+    if depth and message.reference_ids[0]:
         there = message.reference is not None and not message.reference.deleted
         target = message.reference if there else None
         shown["referenced_message"] = target and message_json(target, visible, depth=0)

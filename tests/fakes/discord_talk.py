@@ -1,4 +1,4 @@
-"""What people do in the fake Discord."""
+"""What people write in the fake Discord: messages, threads, posts of forums."""
 
 from __future__ import annotations
 
@@ -8,17 +8,32 @@ from tests.fakes.discord_events import Events
 from tests.fakes.discord_messages import add, authored, remove
 from tests.fakes.discord_permissions import may, sees
 from tests.fakes.discord_pings import mentioned
-from tests.fakes.discord_values import REPLY, Attachment, Channel, Message, User
+from tests.fakes.discord_shapes import channel_json, thread_member_json
+from tests.fakes.discord_threads import announce, check_tags, open_from, open_thread
+from tests.fakes.discord_values import (
+    ANNOUNCEMENT,
+    ANNOUNCEMENT_THREAD,
+    FORUM,
+    MEDIA,
+    PRIVATE_THREAD,
+    PUBLIC_THREAD,
+    REPLY,
+    Attachment,
+    Channel,
+    Json,
+    Message,
+    User,
+)
 
 
 class Talk(Events):
-    """People write, edit, delete; each is told to the gateway before the call returns."""
+    """Everything is told to the gateway before the call returns."""
 
     async def says(
         self,
         user: User,
         place: Channel,
-        text: str = "",
+        words: str = "",
         *,
         reply_to: Message | None = None,
         ping: bool = True,
@@ -32,9 +47,10 @@ class Talk(Events):
         speaks = "SEND_MESSAGES_IN_THREADS" if place.thread else "SEND_MESSAGES"
         assert sees(place, user), f"{user.name} does not see {place.name}"
         assert may(place, user, speaks), f"{user.name} may not write in {place.name}"
-        message = authored(self, user, place, text)
+        self._wake(user, place)
+        message = authored(self, user, place, words)
         message.attachments = list(files)
-        message.mentions, message.mention_roles, message.mention_everyone = mentioned(self, message)
+        self._mention(message)
         if reply_to:
             message.type, message.reference = REPLY, reply_to
             message.reference_ids = (reply_to.id, reply_to.channel.id)
@@ -42,18 +58,126 @@ class Talk(Events):
                 message.mentions.append(reply_to.author)
         if type is not None:
             message.type = type
-        if place.thread and place.thread.archived:
-            assert not place.thread.locked or may(place, user, "MANAGE_THREADS"), "the thread is locked"
-            place.thread.archived, place.thread.archive_at = False, self.now()
-            self.thread_happened("THREAD_UPDATE", place)
+        if place.type == PRIVATE_THREAD:
+            for each in message.mentions:
+                self.adds_to_thread(place, each)
         return add(self, message)
 
-    async def edits(self, message: Message, text: str) -> None:
-        """The author changes the words."""
-        message.content, message.edited_at = text, self.now()
+    def _mention(self, message: Message) -> None:
         message.mentions, message.mention_roles, message.mention_everyone = mentioned(self, message)
+
+    def _wake(self, user: User, place: Channel) -> None:
+        """A message un-archives a thread."""
+        thread = place.thread
+        if thread is None or not (thread.archived or thread.locked):
+            return
+        assert not thread.locked or may(place, user, "MANAGE_THREADS"), "the thread is locked"
+        thread.archived, thread.archive_at = False, self.now()
+        self.thread_happened("THREAD_UPDATE", place)
+
+    async def webhook_says(self, place: Channel, words: str, name: str = "Deployments") -> Message:
+        """A webhook of somebody else writes: its author is no user."""
+        author = User(self.snowflake(), name, bot=True)
+        message = authored(self, author, place, words)
+        message.webhook_id = author.id
+        self._mention(message)
+        return add(self, message)
+
+    async def edits(self, message: Message, words: str) -> None:
+        """The author changes the words."""
+        message.content, message.edited_at = words, self.now()
+        self._mention(message)
         self.message_happened("MESSAGE_UPDATE", message)
 
-    async def deletes(self, message: Message) -> None:
-        """The message goes away; a thread that was started from it stays."""
-        remove(self, message)
+    async def unfurls(self, message: Message) -> None:
+        """Discord adds the preview of a link: MESSAGE_UPDATE with the same words and no edited_timestamp."""
+        message.embeds = [{"type": "link", "url": "https://example.org", "title": "Example"}]
+        self.message_happened("MESSAGE_UPDATE", message)
+
+    async def pins(self, message: Message) -> None:
+        """MESSAGE_UPDATE with the same words."""
+        message.pinned = True
+        self.message_happened("MESSAGE_UPDATE", message)
+
+    async def deletes(self, *messages: Message) -> None:
+        """Messages go away, several at once in bulk; a thread that was started from one stays."""
+        if len(messages) == 1:
+            remove(self, messages[0])
+            return
+        for message in messages:
+            message.deleted = True
+            del message.channel.messages[message.id]
+        self.messages_gone(list(messages))
+
+    async def deliver_again(self, message: Message) -> None:
+        """The same MESSAGE_CREATE once more."""
+        self.message_happened("MESSAGE_CREATE", message)
+
+    # threads
+
+    async def opens_thread(
+        self, user: User, origin: Message | Channel, name: str = "a thread", *, private: bool = False
+    ) -> Channel:
+        """Start a thread from a message, or in a channel without one."""
+        if isinstance(origin, Message):
+            assert may(origin.channel, user, "CREATE_PUBLIC_THREADS")
+            return open_from(self, origin, user, name)
+        kind = PRIVATE_THREAD if private else PUBLIC_THREAD
+        kind = ANNOUNCEMENT_THREAD if origin.type == ANNOUNCEMENT else kind
+        thread = open_thread(self, origin, user, name, kind=kind)
+        self.thread_happened("THREAD_CREATE", thread)
+        announce(self, thread)
+        return thread
+
+    async def opens_post(
+        self,
+        user: User,
+        forum: Channel,
+        title: str,
+        words: str,
+        *,
+        tags: Iterable[str] = (),
+        files: Iterable[Attachment] = (),
+    ) -> Channel:
+        """A post of a forum or media channel: a thread whose first message has the thread's id. Tags by name."""
+        assert forum.type in {FORUM, MEDIA}
+        applied = [each["id"] for each in forum.tags if each["name"] in set(tags)]
+        check_tags(forum, applied)
+        thread = open_thread(self, forum, user, title)
+        assert thread.thread
+        thread.thread.applied_tags = applied
+        first = authored(self, user, thread, words)
+        first.id, first.attachments = thread.id, list(files)
+        self._mention(first)
+        self.thread_happened("THREAD_CREATE", thread)
+        add(self, first)
+        return thread
+
+    def adds_to_thread(self, thread: Channel, user: User) -> None:
+        """The user becomes a member; a bot that is added to a private thread sees it from now on."""
+        assert thread.thread
+        assert thread.guild
+        if user.id in thread.thread.members or user.id not in thread.guild.members:
+            return
+        thread.thread.members[user.id] = self.now()
+        if user is self.bot:
+            told: Json = channel_json(thread) | {"member": thread_member_json(thread, user)}
+            self.gateway.dispatch("THREAD_CREATE", told, thread.guild)
+
+    async def archives(self, thread: Channel) -> None:
+        """Close a thread; the next message opens it again."""
+        self._changes_thread(thread, archived=True, locked=None)
+
+    async def locks(self, thread: Channel, *, archived: bool = True) -> None:
+        """Close a thread for all but moderators."""
+        self._changes_thread(thread, archived=archived, locked=True)
+
+    async def unlocks(self, thread: Channel) -> None:
+        """Open a locked thread again."""
+        self._changes_thread(thread, archived=False, locked=False)
+
+    def _changes_thread(self, thread: Channel, *, archived: bool, locked: bool | None) -> None:
+        assert thread.thread
+        thread.thread.archived, thread.thread.archive_at = archived, self.now()
+        thread.thread.locked = thread.thread.locked if locked is None else locked
+        self.thread_happened("THREAD_UPDATE", thread)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
+Files = dict[str, tuple[str, bytes, str]]  # by the name of the part: file name, content, content type
 
 TEXT, DM, VOICE, GROUP_DM, CATEGORY, ANNOUNCEMENT = 0, 1, 2, 3, 4, 5
 ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD, FORUM, MEDIA = 10, 11, 12, 15, 16
@@ -197,6 +198,12 @@ class Call:
     answer: Any
     at: float
     files: tuple[tuple[str, bytes], ...] = ()
+    shared: bool = False  # a 429 of scope shared
+
+    @property
+    def invalid(self) -> bool:
+        """Whether Discord counts it towards the ban of an address: 401, 403 and 429, but for scope shared."""
+        return self.status in {401, 403, 429} and not self.shared
 
     @property
     def name(self) -> str:

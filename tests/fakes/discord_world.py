@@ -71,6 +71,10 @@ class World:
         """Seconds; what limits, interactions and nonces expire by."""
         return (time.monotonic() if self._frozen is None else self._frozen) + self._ahead
 
+    def passing(self) -> float:
+        """Seconds that pass even while the fake is frozen; what rate limits go by."""
+        return time.monotonic() + self._ahead
+
     def freeze(self) -> None:
         """From now on time passes by `advance` alone: no slow machine refills a bucket or ends an interaction."""
         self._frozen = time.monotonic()
@@ -250,6 +254,11 @@ class World:
     def modal(self, user: User) -> Modal | None:
         """The form that is open before this person."""
         return self.modals.get(user.id)
+
+    @property
+    def invalid(self) -> list[Call]:
+        """The requests Discord counts as invalid (401, 403, 429 but for scope shared), in order."""
+        return [call for call in self.calls if call.invalid]
 
     def called(self, method: str, route: str) -> list[Call]:
         """The requests of one route in order; the route is a template: "/channels/{channel_id}/messages"."""
