@@ -145,6 +145,23 @@ def floods(octets: bytes, *, first: bytes = b"", pause: float | None = 0) -> Rep
     return reply
 
 
+def in_two(text: str, gate: asyncio.Event, *, at: int = 3) -> Reply:
+    """The first `at` lines of an answer, and once the gate is open the others."""
+    parts = text.splitlines(keepends=True)
+
+    async def reply(exchange: Exchange) -> None:
+        await exchange.send(head(200, "Transfer-Encoding: chunked"))
+        first, *rest = stream(["".join(parts[:at]), "".join(parts[at:])])
+        for octets in (first, rest[0]):
+            await exchange.send(chunked(octets))
+        await gate.wait()
+        for octets in rest[1:]:
+            await exchange.send(chunked(octets))
+        await exchange.send(chunked(b""))
+
+    return reply
+
+
 async def echo(exchange: Exchange) -> None:
     """The default: says what was asked about which repository, word by word."""
     words = f"You asked about {exchange.request.repository}: {exchange.request.question}".split(" ")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from sqlalchemy import select
 
 from core.bootstrap import App
 from core.tables import TurnRow
-from tests.fakes.chat_replies import Exchange, chunked, head, stream
 from tests.fakes.slack_values import Message
 from tests.slack.house import World
 
@@ -29,23 +27,6 @@ class Seen(StrEnum):
 def lines(number: int) -> str:
     """An answer that Slack shows as it is, every line unlike the others."""
     return "".join(f"Line {place} of the answer.\n" for place in range(number)) + "And that is all."
-
-
-def in_two(text: str, gate: asyncio.Event, *, at: int = 3) -> Callable[[Exchange], Awaitable[None]]:
-    """The first `at` lines of an answer, and once the gate is open the others."""
-    parts = text.splitlines(keepends=True)
-
-    async def reply(exchange: Exchange) -> None:
-        await exchange.send(head(200, "Transfer-Encoding: chunked"))
-        first, *rest = stream(["".join(parts[:at]), "".join(parts[at:])])
-        for octets in (first, rest[0]):
-            await exchange.send(chunked(octets))
-        await gate.wait()
-        for octets in rest[1:]:
-            await exchange.send(chunked(octets))
-        await exchange.send(chunked(b""))
-
-    return reply
 
 
 def answers(world: World, root: Message) -> list[Message]:

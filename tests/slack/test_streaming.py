@@ -20,10 +20,10 @@ from core.database import now_ms
 from core.relay.delivery import Footer, Post
 from core.tables import PostRow, TurnRow
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import refuses, says
+from tests.fakes.chat_replies import in_two, refuses, says
 from tests.slack import house
 from tests.slack.house import World
-from tests.slack.outcomes import Seen, answers, ended, in_two, lines, outcome
+from tests.slack.outcomes import Seen, answers, ended, lines, outcome
 
 SAID = lines(6)
 
