@@ -254,9 +254,6 @@ def _age(question: Question) -> float:
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Finished | None]) -> Finished | None:
     """What `work` returns, or None once `stop` is set; by then it has ended, its connection closed."""
-    if stop.is_set():
-        work.close()
-        return None
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy import LargeBinary, Update, case, literal, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import Outcome, ThreadRef
+from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms
 from core.errors import DeliveryUncertain, LeaseLost
 from core.relay.claims import (
@@ -31,7 +31,7 @@ from core.relay.claims import (
     leased,
     open_turn,
 )
-from core.scope import in_thread, of_turn
+from core.scope import in_thread, in_workspace, of_turn
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -213,29 +213,35 @@ class Leases:
 
         await self._database.write(unit)
 
-    async def stop(self, thread: ThreadRef) -> int:
-        """Ask the thread's running answer to stop, and end what waits behind it. How many turns that were.
+    async def stop(self, thread: ThreadRef) -> bool:
+        """Ask the thread's answer to stop: the running one, else the next. False where nothing is open.
 
-        A waiting turn that had an attempt may show something: it is claimed once more, to show that it stopped.
+        A turn that is not running is claimed as ever, to show that it stopped. What waits behind it is answered: its
+        askers stopped nothing, and every question ends where people can see it.
         """
-        here = in_thread(TurnRow, thread)
-        open_turns = select(TurnRow.turn_id).where(here, TurnRow.status.in_(("running", "waiting")))
-        # locked in the order of `finish`: two that lock each other's rows the other way round would deadlock
-        locked = open_turns.order_by(TurnRow.status, TurnRow.position).with_for_update()
-        untouched = update(TurnRow).where(here, TurnRow.status == "waiting", TurnRow.attempt == 0)
-        begun = update(TurnRow).where(here, TurnRow.status.in_(("running", "waiting")), TurnRow.attempt > 0)
+        head = (
+            select(TurnRow.turn_id)
+            .where(in_thread(TurnRow, thread), TurnRow.status.in_(_OPEN))
+            .order_by(case((TurnRow.status == "running", 0), else_=1), TurnRow.position, TurnRow.message_id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        statement = (
+            update(TurnRow)
+            .where(in_workspace(TurnRow, thread.channel.workspace), TurnRow.turn_id == head, TurnRow.status.in_(_OPEN))
+            .values(stop_requested=True, due_at=now_ms())
+        )
 
-        async def unit(connection: AsyncConnection) -> int:
-            await connection.execute(locked)
-            ended = await connection.execute(
-                untouched.values(status=Outcome.STOPPED.value, finished_at=datetime.now(UTC))
-            )
-            asked = await connection.execute(begun.values(stop_requested=True, due_at=now_ms()))
-            return ended.rowcount + asked.rowcount
+        async def unit(connection: AsyncConnection) -> bool:
+            stopped = (await connection.execute(statement)).rowcount == 1
+            if stopped:
+                await self._database.announce(connection)
+            return stopped
 
         return await self._database.write(unit)
 
 
+_OPEN = ("running", "waiting")
 _FREE: dict[str, object] = {"worker": None, "lease_until": None}
 
 

@@ -60,12 +60,14 @@ class Worker:
         finally:
             self._awaited.pop(turn_id, None)
 
-    async def stop(self, thread: ThreadRef) -> int:
-        """Stop the thread's running answer and end what waits behind it. How many turns that were."""
+    async def stop(self, thread: ThreadRef) -> bool:
+        """Stop the thread's answer, the running one or else the next. False where there is none."""
+        # those known before: what is claimed meanwhile is another answer, or learns of it with its claim
+        here = [hold for hold, _ in self._running.values() if hold.claim.thread == thread]
         stopped = await self._leases.stop(thread)
-        for hold, _ in self._running.values():
-            if hold.claim.thread == thread:
-                hold.stop.set()
+        for hold in here if stopped else []:
+            hold.stop.set()
+        self.wake()
         return stopped
 
     @contextlib.asynccontextmanager

@@ -8,8 +8,9 @@ import pytest
 
 from core.conversation.history import History
 from core.conversation.threads import Place, Threads
-from core.conversation.values import ThreadRef
+from core.conversation.values import Outcome, ThreadRef
 from core.database import Database
+from core.relay.claims import Ending, Scope
 from core.relay.leases import Leases
 from core.relay.revisions import Revisions
 from core.workspaces import Workspaces
@@ -34,7 +35,8 @@ async def test_where_a_turn_stands(threads: Threads, questions: Questions, datab
     assert await threads.of_turn(CHANNEL.workspace, turn) == Place(THREAD, is_open=True)
     assert await threads.of_turn(ELSEWHERE.workspace, turn) is None
     assert await threads.of_turn(CHANNEL.workspace, "another") is None
-    await Leases(database).stop(THREAD)
+    (claim,) = await Leases(database).claim("worker", Scope((CHANNEL.platform,)), 1)
+    await Leases(database).finish(claim, Ending(Outcome.STOPPED))
     assert await threads.of_turn(CHANNEL.workspace, turn) == Place(THREAD, is_open=False)
 
 

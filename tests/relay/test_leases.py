@@ -130,19 +130,38 @@ async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Le
     assert await statuses(database) == ["answered"] * 3 + ["waiting"]
 
 
-async def test_stop_ends_what_waits_and_reaches_the_worker(intake: Intake, leases: Leases, database: Database) -> None:
+async def test_stop_reaches_the_worker_and_leaves_what_waits(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
     await ask(intake, thread(), thread("2"), each=2)
     claims = {claim.thread: claim for claim in await leases.claim("a", ALL, 10)}
-    assert await leases.stop(thread()) == 2
+    assert await leases.stop(thread())
     assert await leases.renew("a", claims.values()) == {
         claims[thread()].turn_id: Renewed(True, 0),
         claims[thread("2")].turn_id: Renewed(False, 0),
     }
-    assert await statuses(database) == ["running", "running", "stopped", "waiting"]
     await let_leases_end(database)
     await leases.free_expired()
-    again = {claim.thread: claim.stop_requested for claim in await leases.claim("b", ALL, 10)}
-    assert again == {thread(): True, thread("2"): False}
+    again = {claim.thread: claim for claim in await leases.claim("b", ALL, 10)}
+    assert {place: claim.stop_requested for place, claim in again.items()} == {thread(): True, thread("2"): False}
+    await leases.finish(again[thread()], Ending(Outcome.STOPPED))
+    (behind,) = await leases.claim("b", ALL, 10)
+    assert (behind.thread, behind.order, behind.stop_requested) == (thread(), 1, False)
+
+
+async def test_stop_reaches_the_next_where_none_runs(intake: Intake, leases: Leases, database: Database) -> None:
+    await intake.accept(question(at=2, within=thread()))
+    await intake.accept(question(at=1, within=thread()))
+    assert not await leases.stop(thread("2"))
+    assert await leases.stop(thread())
+    assert await statuses(database) == ["waiting", "waiting"]
+    (claim,) = await leases.claim("a", ALL, 10)
+    assert (claim.order, claim.stop_requested) == (1, True)
+    await leases.finish(claim, Ending(Outcome.STOPPED))
+    assert await leases.stop(thread())
+    (claim,) = await leases.claim("a", ALL, 10)
+    await leases.finish(claim, Ending(Outcome.STOPPED))
+    assert not await leases.stop(thread())  # nothing is open any more
 
 
 async def test_one_workspace_cannot_take_every_place(intake: Intake, database: Database) -> None:

@@ -129,12 +129,50 @@ async def test_stop_keeps_the_text_so_far(process: Process, platform: FakePlatfo
     chat.will(says(*("word " * 200).split(), delay=0.05))
     asking = asyncio.create_task(process.ask(question(within=HERE)))
     await platform.until(lambda: any("wordword" in post.text for post in platform.visible(HERE)))
-    assert await process.worker.stop(HERE) == 1
+    assert await process.worker.stop(HERE)
     assert await asking == "stopped"
     (post,) = platform.visible(HERE)
     assert post.text.startswith("wordword")
     assert post.footer is not None
     assert post.footer.outcome == "stopped"
+
+
+async def test_stop_leaves_the_questions_that_wait_behind(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says(*("word " * 200).split(), delay=0.05), says("Both."))
+    first = asyncio.create_task(process.ask(question("one", at=1, within=HERE)))
+    await chat.arrival()
+    later = [await process.intake.accept(question(text, at=at, within=HERE)) for at, text in ((2, "two"), (3, "three"))]
+    await platform.until(lambda: any("wordword" in post.text for post in platform.visible(HERE)))
+    assert await process.worker.stop(HERE)
+    assert await first == "stopped"
+    assert later[0].turn_id is not None
+    assert await process.worker.outcome(later[0].turn_id) == "answered"
+    assert list((await process.records()).values()) == ["stopped", "answered", "answered"]
+    stopped, answered = platform.visible(HERE)
+    assert stopped.text.startswith("wordword")
+    assert answered.text == "Both."
+    assert [message["content"] for message in chat.requests[-1].json["messages"]][-2:] == ["two", "three"]
+
+
+async def test_what_is_stopped_before_it_is_asked_is_shown_and_takes_nobody_along(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("Mine."))
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    first, second = [await process.intake.accept(question(at=at, within=HERE)) for at in (1, 2)]
+    assert first.turn_id is not None
+    assert second.turn_id is not None
+    assert await process.worker.stop(HERE)
+    async with process.running():
+        assert await process.worker.outcome(first.turn_id) == "stopped"
+        assert await process.worker.outcome(second.turn_id) == "answered"
+    stopped, answered = platform.visible(HERE)
+    assert stopped.footer is not None
+    assert (stopped.footer.outcome, answered.text) == ("stopped", "Mine.")
+    assert len(chat.requests) == 1
 
 
 async def test_long_answers_fill_posts_and_lose_nothing(
@@ -329,7 +367,7 @@ async def test_stopping_what_waits_for_its_redo_is_shown(
 ) -> None:
     process = Process(database, keyring, platform, chat.url)
     turn_id = await shown_and_put_back(process, platform, chat)
-    assert await process.worker.stop(HERE) == 1
+    assert await process.worker.stop(HERE)
     async with process.running():
         assert await process.worker.outcome(turn_id) == "stopped"
     (post,) = platform.visible(HERE)
