@@ -21,37 +21,38 @@ def choices(completing: Completing, facts: Facts) -> list[Choice]:
     offers = {MAP: _mappable, UNMAP: _mapped, DEFAULT: _usual}.get(completing.name)
     if offers is None or completing.option != REPOSITORY:
         return []
-    typed = completing.typed.strip().lower()
-    found = {value: name for value, name in offers(facts, completing.typed) if typed in name.lower() or typed == value}
+    typed, named = completing.typed.strip().lower(), _named(completing.typed)
+    found = {value: name for value, name in offers(facts) if typed in name.lower() or value == named}
+    if named is not None and completing.name != UNMAP:
+        found = {named: found.get(named, named), **found}
     fitting = [(value, name) for value, name in found.items() if len(value) <= _LONGEST]
     return [{"name": name[:_LONGEST], "value": value} for value, name in fitting[:_MOST]]
 
 
-def _mapped(facts: Facts, _: str) -> Iterator[tuple[str, str]]:
+def _mapped(facts: Facts) -> Iterator[tuple[str, str]]:
     """What is mapped here; an alias is shown beside its repository."""
     for each in facts.mappings:
         yield each.repository, f"{each.repository} ({each.alias})" if each.alias else each.repository
 
 
-def _mappable(facts: Facts, typed: str) -> Iterator[tuple[str, str]]:
-    """What is typed, if it names a repository; what is mapped here; and the defaults."""
-    yield from _named(typed)
-    yield from _mapped(facts, typed)
+def _mappable(facts: Facts) -> Iterator[tuple[str, str]]:
+    """What is mapped here, and the defaults."""
+    yield from _mapped(facts)
     if facts.workspace_default is not None:
         yield facts.workspace_default.repository, facts.workspace_default.repository
     if facts.process_repository is not None:
         yield facts.process_repository, facts.process_repository
 
 
-def _usual(facts: Facts, typed: str) -> Iterator[tuple[str, str]]:
+def _usual(facts: Facts) -> Iterator[tuple[str, str]]:
     """The same, and none."""
-    yield from _mappable(facts, typed)
+    yield from _mappable(facts)
     yield "none", "none"
 
 
-def _named(typed: str) -> Iterator[tuple[str, str]]:
+def _named(typed: str) -> str | None:
+    """The repository that is typed, once it is whole."""
     try:
-        name = parse(typed)
+        return parse(typed)
     except RepositoryNameError:
-        return
-    yield name, name
+        return None

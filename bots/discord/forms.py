@@ -20,11 +20,13 @@ class About:
     """What a form is about, in the channel it was opened in.
 
     `repository` is the one a token is tried on, and belongs to unless `of_workspace`. `turn_id` is the question that
-    waits for the mapping. `thread_id` and `reference` are those of a question about a message. `typed` fills it in.
+    waits for the mapping. `thread_id` and `reference` are those of a question about a message. `typed` fills it in;
+    `again`: once more, after something in it was wrong.
     """
 
     form: str
     typed: Typed = field(default_factory=dict)
+    again: bool = False
     repository: str = ""
     of_workspace: bool = False
     pasted: bool = False

@@ -128,7 +128,7 @@ class Managing:
 
     async def try_again(self, sender: Sender, about: About, typed: modals.Typed) -> Button:
         """A button that opens a form once more."""
-        ticket = await self.forms.keep(sender, replace(about, typed=typed))
+        ticket = await self.forms.keep(sender, replace(about, typed=typed, again=True))
         return button(REOPEN, "Try again", ticket, style=Style.PRIMARY)
 
     # mapping

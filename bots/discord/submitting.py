@@ -62,7 +62,7 @@ class Submitting:
         if problem is not None:
             await forms.use_up(submitted.form, submitted.ticket)
             again = await self._managing.try_again(sender, about, modals.typed_in(submitted))
-            await reply.say(problem, again)
+            await reply.say(problem, again, instead=_instead(submitted, about))
 
     async def _used(self, submitted: Submitted) -> bool:
         """Whether this form is sent for the first time; it cannot be sent again."""
@@ -93,8 +93,7 @@ class Submitting:
         except (BadAlias, AliasTaken, RepositoryNameError) as error:
             return sentence(error)
         await self._used(submitted)
-        instead = submitted.ephemeral
-        await self._managing.mapped(reply, sender, wanted, said, instead=instead, turn_id=about.turn_id)
+        await self._managing.mapped(reply, sender, wanted, said, instead=submitted.ephemeral, turn_id=about.turn_id)
         return None
 
     async def _token(self, reply: Reply, submitted: Submitted, about: About) -> str | None:
@@ -116,7 +115,8 @@ class Submitting:
         if problem is not None:
             return f"The token is not saved. {sentence(problem, repository=about.repository)}"
         whose = "workspace" if about.of_workspace else "channel"
-        await reply.say(f"The token of this {whose} works for {code(about.repository)}, and is in use from now on.")
+        words = f"The token of this {whose} works for {code(about.repository)}, and is in use from now on."
+        await reply.say(words, instead=_instead(submitted, about))
         return None
 
     async def _save(self, submitted: Submitted, about: About, secret: Secret, label: str) -> AskrepoError | None:
@@ -162,15 +162,16 @@ class Submitting:
             await self._set_default(submitted)
         await self._used(submitted)
         default = (await self._parts.mappings.facts(channel)).workspace_default
-        await reply.say(f"Saved. {replies.settings(await preferences.of(channel), default, people=False)}")
+        words = f"Saved. {replies.settings(await preferences.of(channel), default, people=False)}"
+        await reply.say(words, instead=_instead(submitted, about))
         return None
 
-    async def _default(self, reply: Reply, submitted: Submitted, _: About) -> str | None:
+    async def _default(self, reply: Reply, submitted: Submitted, about: About) -> str | None:
         wrong = self._default_problem(submitted)
         if wrong is None:
             name = await self._set_default(submitted)
             await self._used(submitted)
-            await reply.say(replies.default_set(name))
+            await reply.say(replies.default_set(name), instead=_instead(submitted, about))
         return wrong
 
     def _default_problem(self, submitted: Submitted) -> str | None:
@@ -191,3 +192,8 @@ class Submitting:
         if await self._managing.default(sender.channel) != name:
             await self._parts.mappings.set_default(sender.workspace, name, actor=sender.asker.user_id)
         return name
+
+
+def _instead(submitted: Submitted, about: About) -> bool:
+    """Whether what is said takes the place of what was wrong before."""
+    return submitted.ephemeral and about.again

@@ -68,7 +68,7 @@ def test_where_nothing_is_known_nothing_is_offered() -> None:
 
 
 @given(
-    st.lists(st.from_regex(r"[a-z]{1,39}/[a-z0-9._-]{1,90}x", fullmatch=True), max_size=40),
+    st.lists(st.from_regex(r"[a-z]{1,39}/[a-z0-9][a-z0-9._-]{1,90}x", fullmatch=True), max_size=40),
     st.text(max_size=120),
     st.sampled_from(["askrepo-map", "askrepo-unmap", "askrepo-default"]),
 )
