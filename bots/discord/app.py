@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import discord
@@ -95,6 +96,10 @@ class Client(discord.AutoShardedClient):
         self._hearing = hearing
         self._sessions = sessions
         self._before_identify = before_identify
+        parsers = self._connection.parsers
+        for event, parse in parsers.items():
+            if event != "READY":  # without it there is no session
+                parsers[event] = partial(_unless_odd, event, parse)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """A new session counts, and begins when it may."""
@@ -189,6 +194,14 @@ class Client(discord.AutoShardedClient):
         if channels:
             refs = frozenset(channel_of(reading.spot(each)) for each in channels)
             self._hearing.happened(ReadersWidened(_workspace(guild), refs))
+
+
+def _unless_odd(event: str, parse: Callable[[Any], None], data: Any) -> None:
+    """Let discord.py read an event. One that it cannot read would end the whole client, and again after each start."""
+    try:
+        parse(data)
+    except Exception as error:
+        log.warning("not understood", what=event, kind=type(error).__name__)
 
 
 def _workspace(guild: discord.Guild) -> WorkspaceRef:
