@@ -193,8 +193,8 @@ def run(
 ) -> None:
     """Run the bot, until SIGTERM or Ctrl-C.
 
-    web receives over HTTP and serves the pages, slack is Socket Mode, discord the gateway, worker answers. Any number of
-    web and worker may run, on PostgreSQL.
+    web receives over HTTP and serves the pages, slack is Socket Mode, discord the gateway, worker answers. On
+    PostgreSQL, any number of processes may share the work.
     """
     given = None if shards is None else Shards.parse(shards)
     loaded = settings.load()

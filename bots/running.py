@@ -1,27 +1,30 @@
-"""The roles of a process: `web` receives over HTTP and serves pages, `slack` is Socket Mode, `worker` answers."""
+"""The roles of a process: `web` serves HTTP, `slack` is Socket Mode, `discord` the gateway, `worker` answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from enum import StrEnum
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bots.discord import service as discord
+from bots.discord.shards import Shards
 from bots.pages.token import token_routes
 from bots.parts import Parts
 from bots.signals import handled
-from bots.slack import service
-from bots.slack.service import SlackService
+from bots.slack import service as slack
 from core import logs
 from core.conversation.values import ThreadRef
 from core.errors import DatabaseError, SettingsError
 from core.listening import listening
 from core.relay.claims import Scope
+from core.relay.delivery import Delivery
 from core.relay.worker import Worker
 from core.settings import Settings
 
@@ -35,68 +38,100 @@ class Role(StrEnum):
 
     WEB = "web"
     SLACK = "slack"
+    DISCORD = "discord"
     WORKER = "worker"
+
+
+class Connection(Protocol):
+    """A connection over which a platform tells us what happens."""
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set while it stands."""
+        ...
+
+    async def run(self) -> None:
+        """Keep it until cancelled. Raises SettingsError where it can never work."""
+        ...
 
 
 def roles(settings: Settings, named: Sequence[Role]) -> frozenset[Role]:
     """The named roles, or all that are configured. Raises SettingsError where a role lacks its settings."""
-    socket_mode = settings.slack_app_token is not None
+    socket_mode, gateway = settings.slack_app_token is not None, discord.configured(settings)
     if named:
         wanted = frozenset(named)
         if Role.SLACK in wanted and not socket_mode:
             raise SettingsError("SLACK_APP_TOKEN", "it is needed for the role `slack`, which is Socket Mode")
+        if Role.DISCORD in wanted and not gateway:
+            raise SettingsError("DISCORD_TOKEN", "it is needed for the role `discord`, which is the gateway")
         return wanted
-    if not service.configured(settings):
+    over_http = slack.configured(settings) and not socket_mode
+    if not (over_http or socket_mode or gateway):
         raise SettingsError("SLACK_BOT_TOKEN", "no chat platform is set up; the README says how, step by step")
-    web = not socket_mode or settings.public_url is not None
-    return frozenset({Role.WORKER, *([Role.WEB] if web else []), *([Role.SLACK] if socket_mode else [])})
+    configured = {
+        Role.WEB: over_http or settings.public_url is not None,
+        Role.SLACK: socket_mode,
+        Role.DISCORD: gateway,
+        Role.WORKER: True,
+    }
+    return frozenset(role for role, wanted in configured.items() if wanted)
 
 
 @contextlib.asynccontextmanager
-async def running(parts: Parts, wanted: Iterable[Role], *, host: str) -> AsyncIterator[str | None]:
+async def running(
+    parts: Parts, wanted: Iterable[Role], *, host: str, shards: Shards | None = None
+) -> AsyncIterator[str | None]:
     """Fill these roles while the block runs; yields the base URL where there is one. Raises what opening raises."""
-    wanted = frozenset(wanted)
+    wanted, settings = frozenset(wanted), parts.settings
     async with contextlib.AsyncExitStack() as stack:
         workers: list[Worker] = []
 
-        async def stop(thread: ThreadRef) -> int:
-            return await (workers[0].stop(thread) if workers else parts.leases.stop(thread))
+        async def stop(thread: ThreadRef) -> bool:
+            return await workers[0].stop(thread) if workers else await parts.leases.stop(thread) is not None
 
-        slack = await stack.enter_async_context(service.opened(parts, stop))
+        deliveries: dict[str, Delivery] = {}
+        connections: list[Connection] = []
+        routes: list[BaseRoute] = []
+        if slack.configured(settings):
+            in_slack = await stack.enter_async_context(slack.opened(parts, stop))
+            deliveries["slack"] = in_slack.delivery
+            routes += in_slack.routes
+            connections += [in_slack.socket()] if Role.SLACK in wanted else []
+            if Role.WEB in wanted and not in_slack.routes and Role.SLACK not in wanted:
+                raise SettingsError("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
+        if discord.configured(settings):
+            in_discord = await stack.enter_async_context(discord.opened(parts))
+            deliveries["discord"] = in_discord.delivery
+            connections += [discord.listening(in_discord, parts, stop, shards)] if Role.DISCORD in wanted else []
         if Role.WORKER in wanted:
-            worker = parts.worker({"slack": slack.delivery}, Scope(("slack",)))
+            worker = parts.worker(deliveries, Scope(tuple(deliveries)))
             workers.append(worker)
             await stack.enter_async_context(worker.running(grace=GRACE_SECONDS))
-        ready: list[Callable[[], bool]] = []
-        if Role.SLACK in wanted:
-            await stack.enter_async_context(_socket(slack, ready))
+        for connection in connections:
+            await stack.enter_async_context(_kept(connection))
         url = None
         if Role.WEB in wanted:
-            if not slack.routes and Role.SLACK not in wanted:
-                raise SettingsError("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
-            pages = token_routes(parts.tickets, parts.tokens, parts.check) if parts.settings.public_url else []
-            web = Starlette(routes=[*slack.routes, *pages, *_health(parts, ready)])
-            url = await stack.enter_async_context(listening(web, host=host, port=parts.settings.port))
+            pages = token_routes(parts.tickets, parts.tokens, parts.check) if settings.public_url else []
+            web = Starlette(routes=[*routes, *pages, *_health(parts, connections)])
+            url = await stack.enter_async_context(listening(web, host=host, port=settings.port))
         log.info("running", roles=" ".join(sorted(wanted)), url=url)
         yield url
 
 
-async def run(parts: Parts, wanted: Iterable[Role], *, host: str) -> None:
+async def run(parts: Parts, wanted: Iterable[Role], *, host: str, shards: Shards | None = None) -> None:
     """Fill these roles until SIGTERM or SIGINT; then let running answers reach their end, or hand them over."""
     end = asyncio.Event()
     with handled({"SIGTERM": end.set, "SIGINT": end.set}):
-        async with running(parts, wanted, host=host):
+        async with running(parts, wanted, host=host, shards=shards):
             await end.wait()
             log.info("ending")
 
 
 @contextlib.asynccontextmanager
-async def _socket(slack: SlackService, ready: list[Callable[[], bool]]) -> AsyncIterator[None]:
-    """Socket Mode while the block runs; what ends it for good ends the process."""
-    socket = slack.socket()
-    ready.append(socket.ready.is_set)
+async def _kept(connection: Connection) -> AsyncIterator[None]:
+    """The connection while the block runs; what ends it for good ends the process."""
     owner = asyncio.current_task()
-    task = asyncio.create_task(socket.run())
+    task = asyncio.create_task(connection.run())
 
     def ended(done: asyncio.Task[None]) -> None:
         if not done.cancelled() and owner is not None:
@@ -115,7 +150,7 @@ async def _socket(slack: SlackService, ready: list[Callable[[], bool]]) -> Async
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _health(parts: Parts, ready: Sequence[Callable[[], bool]]) -> list[BaseRoute]:
+def _health(parts: Parts, connections: Sequence[Connection]) -> list[BaseRoute]:
     async def alive(request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
@@ -124,8 +159,8 @@ def _health(parts: Parts, ready: Sequence[Callable[[], bool]]) -> list[BaseRoute
             await parts.leases.reachable()
         except DatabaseError:
             return PlainTextResponse("the database is away\n", 503)
-        if not all(each() for each in ready):
-            return PlainTextResponse("no connection to Slack\n", 503)
+        if not all(each.ready.is_set() for each in connections):
+            return PlainTextResponse("not connected to the platform\n", 503)
         return PlainTextResponse("ready\n")
 
     return [Route("/healthz", alive), Route("/readyz", usable)]

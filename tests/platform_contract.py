@@ -257,8 +257,8 @@ class PlatformContract:
 
     @behaviour("A long answer arrives whole and in order, however many posts it takes.")
     async def test_long_answer(self, place: Place) -> None:
-        sentences = [f"Sentence {number:04d} of a long answer. " for number in range(600)]
-        place.chat.will(says(*("".join(sentences[at : at + 20]) + "\n\n" for at in range(0, 600, 20))))
+        sentences = [f"Sentence {number:04d} of a long answer. " for number in range(300)]
+        place.chat.will(says(*("".join(sentences[at : at + 20]) + "\n\n" for at in range(0, 300, 20))))
         posts = await answered(place, await place.ask("tell me everything"))
         shown = " ".join("\n".join(post.text for post in posts).split())
         found = [shown.find(sentence.strip()) for sentence in sentences]

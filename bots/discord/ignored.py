@@ -14,7 +14,6 @@ class Reason(StrEnum):
     WEBHOOK = "webhook"  # and posts of followed channels, which arrive by one
     SYSTEM = "system"  # joined, pinned, thread opened, the empty beginning of a thread, and the like
     UNCHANGED = "unchanged"  # an edit that no person made: links that unfurl, pins, new flags
-    WORD = "word"  # an edit into a word that steers: it is acted on when it is said, not when it is written over
     NOT_FOR_US = "not for us"  # neither a mention nor a reply to us nor a direct message nor in a thread
     GROUP = "group"  # a group of people's own: nothing says whose repository would be meant
     NO_PLACE = "no place"  # nothing says where it stands

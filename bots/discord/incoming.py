@@ -90,7 +90,8 @@ def of_post(post: Post, bot_id: str) -> Incoming:
 def of_edit(post: Post, bot_id: str) -> Edited | Ignored:
     """What a post is that was changed. Never raises.
 
-    One that stands in a channel and does not mention us any more is left as it was answered.
+    One that stands in a channel and does not mention us any more is left as it was answered. A word that steers is
+    acted on when it is said: one that is written over something else asks nothing that was not asked before.
     """
     reason = _unwanted(post, bot_id)
     if reason or not post.edited:
@@ -99,9 +100,7 @@ def of_edit(post: Post, bot_id: str) -> Edited | Ignored:
     if not (called or post.spot.within):
         return Ignored(Reason.NOT_FOR_US)
     question = _question(post, bot_id)
-    if thread_word(question.text) and (called or post.spot.direct):
-        return Ignored(Reason.WORD)
-    return Edited(question, called)
+    return Edited(question, called and thread_word(question.text) is None)
 
 
 def channel_of(spot: Spot) -> ChannelRef:

@@ -24,6 +24,8 @@ from tests.console.emulator import Emulator
 
 SECONDS = 20.0  # until a test gives up waiting for something that must come
 _HOUSE = Path(__file__).parents[2]
+# discord.py imports audioop for voice, which we have not
+_WARNINGS = ("-W", "error", "-W", "ignore:'audioop' is deprecated:DeprecationWarning")
 _ESCAPE = re.compile(r"\x1b[\[\]()?=>]|[\x00-\x08\x0b-\x1f]")
 
 
@@ -83,7 +85,7 @@ def forking() -> Iterator[Path]:
         path = Path(folder) / "forks"
         listener.bind(str(path))
         listener.listen()
-        command = [sys.executable, "-W", "error", "-m", "tests.console.forking", str(listener.fileno())]
+        command = [sys.executable, *_WARNINGS, "-m", "tests.console.forking", str(listener.fileno())]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_HOUSE, pass_fds=[listener.fileno()]
         ) as process:

@@ -1,0 +1,154 @@
+"""Discord's part of a process, put together: what listens, and what answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from bots.discord import manifest
+from bots.discord.app import points_to
+from bots.discord.asking import Asking
+from bots.discord.bot import Bot, Ourselves
+from bots.discord.catching import Catching
+from bots.discord.changes import Changes
+from bots.discord.delivery import DiscordDelivery
+from bots.discord.direct import Direct
+from bots.discord.gateway import SETTING, Gateway
+from bots.discord.guilds import Guilds
+from bots.discord.hearing import Hearing
+from bots.discord.identifying import Identifying
+from bots.discord.inbox import Inbox
+from bots.discord.interacting import Interacting
+from bots.discord.people import People
+from bots.discord.places import Places
+from bots.discord.posting import Posting
+from bots.discord.privately import Privately
+from bots.discord.rest import Rest
+from bots.discord.shards import Shards
+from bots.discord.surroundings import Around
+from bots.parts import Parts
+from bots.tasks import Tasks
+from core import logs
+from core.conversation.values import Notice, Question
+from core.errors import DeliveryError, SettingsError
+from core.relay.delivery import patiently
+from core.relay.steering import Steering, Stop
+from core.secret import Secret
+from core.settings import Settings
+
+log = logs.get(__name__)
+
+_LAST_WORDS_SECONDS = 2.0  # for what is still to be said at the end
+_AGAIN_SECONDS = 15.0  # before Discord is asked again who we are
+
+
+def configured(settings: Settings) -> bool:
+    """Whether Discord is set up."""
+    return settings.discord_token is not None
+
+
+class Listening:
+    """Listens to Discord, once it says who we are."""
+
+    def __init__(self, service: DiscordService, parts: Parts, steering: Steering, shards: Shards | None) -> None:
+        self._service = service
+        self._parts = parts
+        self._steering = steering
+        self._shards = shards
+        self._heard: Gateway | None = None
+        self._not_yet = asyncio.Event()
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set while every shard of this process has a session."""
+        return self._not_yet if self._heard is None else self._heard.ready
+
+    async def run(self) -> None:
+        """Listen until it is cancelled. Raises SettingsError where that can never work."""
+        bot = await self._bot()
+        self._service.tasks.start(self._made_known(bot))
+        self._heard = self._gateway(bot)
+        await self._heard.run()
+
+    def _joined(self, guild_id: str) -> bool:
+        return self._heard is not None and self._heard.joined(guild_id)
+
+    async def _bot(self) -> Bot:
+        while True:
+            try:
+                return await self._service.ourselves.bot()
+            except DeliveryError as error:
+                log.warning("Discord cannot be asked who we are yet", reason=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _made_known(self, bot: Bot) -> None:
+        """Tell Discord our commands, where it does not know them as they are."""
+        if await manifest.sync(self._service.rest, bot, self._parts.settings.map_policy):
+            log.info("Discord was told our commands")
+
+    def _gateway(self, bot: Bot) -> Gateway:
+        service, parts, steering, tasks = self._service, self._parts, self._steering, self._service.tasks
+        direct, inbox, guilds = Direct(service.rest, parts.mappings), Inbox(), Guilds(parts, service.rest)
+        asking = Asking(parts, steering, service.tell, tasks)
+        interacting = Interacting(parts, service.rest, bot, direct, asking, steering, tasks, self._joined)
+        changes = Changes(parts, guilds, service.people.forget_channel)
+        hearing = Hearing(
+            bot.user_id, inbox, Places(service.rest), direct, asking, changes, interacting.happened, tasks
+        )
+        return Gateway(
+            service.token,
+            hearing,
+            Identifying(service.rest, parts.allowances),
+            inbox,
+            Catching(parts, service.rest, hearing),
+            guilds,
+            self._shards,
+            content=bot.reads_all,
+        )
+
+
+@dataclass
+class DiscordService:
+    """Discord in this process."""
+
+    token: Secret
+    rest: Rest
+    ourselves: Ourselves
+    people: People
+    delivery: DiscordDelivery
+    tasks: Tasks
+
+    async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
+        """Show a notice about a question, as soon as the pace allows."""
+        await patiently(lambda: self.delivery.tell(question, turn_id, notice))
+
+
+@contextlib.asynccontextmanager
+async def opened(parts: Parts) -> AsyncIterator[DiscordService]:
+    """Discord's part of this process. Raises SettingsError."""
+    settings = parts.settings
+    if settings.discord_token is None:
+        raise SettingsError(SETTING, "it is needed for Discord")
+    points_to(settings.discord_api_url)
+    rest, tasks = Rest(settings.discord_token, settings.discord_api_url, parts.allowances), Tasks()
+    ourselves, posting = Ourselves(rest), Posting(rest)
+    people, privately = People(rest, ourselves), Privately(rest, posting)
+    delivery = DiscordDelivery(rest, ourselves, people, posting, Around(rest, posting), privately)
+    try:
+        yield DiscordService(settings.discord_token, rest, ourselves, people, delivery, tasks)
+    finally:
+        await tasks.finished(_LAST_WORDS_SECONDS)
+        await rest.close()
+
+
+def listening(service: DiscordService, parts: Parts, stop: Stop, shards: Shards | None) -> Listening:
+    """What listens to Discord. `stop` stops what is answered in a thread."""
+    return Listening(service, parts, Steering(parts.threads, parts.history, parts.revisions, stop), shards)
+
+
+async def invitation(parts: Parts) -> str:
+    """The link by which the bot is added to a server. Raises SettingsError, DeliveryError."""
+    async with opened(parts) as service:
+        return manifest.invite_url((await service.ourselves.bot()).application_id)

@@ -1,0 +1,48 @@
+"""The fake Discord, the fake /chat and a database for every test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from core.bootstrap import App
+from tests.discord import house
+from tests.discord.house import World
+from tests.fakes.chat import FakeChat
+from tests.fakes.discord import FakeDiscord
+
+Start = Callable[[], AbstractAsyncContextManager[App]]
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[FakeDiscord]:
+    async with FakeDiscord() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[FakeChat]:
+    async with FakeChat() as fake:
+        yield fake
+
+
+@pytest.fixture
+def world(discord: FakeDiscord) -> World:
+    return house.world(discord)
+
+
+@pytest.fixture
+def start(world: World, chat: FakeChat, tmp_path: Path) -> Start:
+    """Starts askrepo; any number of times, on one database."""
+    given = house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+    return lambda: house.askrepo(world.discord, given)
+
+
+@pytest.fixture
+async def app(world: World, start: Start) -> AsyncIterator[App]:
+    async with start() as parts:
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        yield parts

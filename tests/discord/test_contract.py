@@ -1,0 +1,49 @@
+"""What every platform has to show, in Discord."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.console.processes import forking
+from tests.discord.house import World, environment
+from tests.discord.place import DiscordPlace, MortalDiscordPlace, prepared, running
+from tests.fakes.chat import FakeChat
+from tests.platform_contract import REPOSITORY, Capability, PlatformContract
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Path]:
+    """What starts askrepo without importing it each time."""
+    with forking() as path:
+        yield path
+
+
+class TestDiscord(PlatformContract):
+    platform: ClassVar[str] = "Discord"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+
+    @pytest.fixture
+    async def unmapped(self, world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[DiscordPlace]:
+        given = environment(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+        async with running(world, given) as parts:
+            yield DiscordPlace(world, chat, parts)
+
+    @pytest.fixture
+    async def place(self, unmapped: DiscordPlace) -> DiscordPlace:
+        await unmapped.map(REPOSITORY)
+        return unmapped
+
+    @pytest.fixture
+    async def mortal(
+        self, world: World, chat: FakeChat, tmp_path: Path, forks: Path
+    ) -> AsyncIterator[MortalDiscordPlace]:
+        given = environment(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+        parts = await prepared(given, world)
+        place = MortalDiscordPlace(world, chat, parts, forks=forks, folder=tmp_path, environment=given)
+        await place.start()
+        yield place
+        await place.stop()
