@@ -38,9 +38,8 @@ def checks(given: Settings) -> list[Check]:
     ]
     if given.repo is not None:
         found.append(Check("last resort", ("ASKREPO_REPO",), partial(_repository, given)))
-    if given.chat_url is None:
-        return [*found, Check("git", ("ASKREPO_CHAT_URL",), _git), Check("clones", ("ASKREPO_CHAT_URL",), _clones)]
-    return [*found, Check("/chat", ("ASKREPO_CHAT_", "ASKREPO_REPO"), partial(_chat, given, given.chat_url))]
+    chat = _embedded if given.chat_url is None else partial(_chat, given, given.chat_url)
+    return [*found, Check("/chat", ("ASKREPO_CHAT_",), chat)]
 
 
 def _stranger(subject: str, name: str) -> Finding | None:
@@ -102,22 +101,25 @@ async def _repository(given: Settings) -> list[Finding]:
     return [ok("last resort", f"{code(str(checkup.repository(given)))}, where nothing else names a repository")]
 
 
-async def _git() -> list[Finding]:
+async def _embedded() -> list[Finding]:
+    return [await asyncio.to_thread(_git), _clones(cache_folder())]
+
+
+def _git() -> Finding:
     fix = "Install git: the embedded /chat reads repositories with it."
     try:
-        return [ok("git", f"{await asyncio.to_thread(checkup.git_version)}, for the embedded /chat")]
+        return ok("git", f"{checkup.git_version()}, for the embedded /chat")
     except GitMissing:
-        return [wrong("git", "it is not installed", fix)]
+        return wrong("git", "it is not installed", fix)
     except GitFailed:
-        return [wrong("git", "it is there, and does not work", fix)]
+        return wrong("git", "it is there, and does not work", fix)
 
 
-async def _clones() -> list[Finding]:
-    folder = cache_folder()
+def _clones(folder: Path) -> Finding:
     if (nearest := checkup.unwritable(folder)) is not None:
         fix = "Let this user write there, or let `XDG_CACHE_HOME` name another folder."
-        return [wrong("clones", f"{nearest} cannot be written", fix)]
-    return [ok("clones", f"in {folder}")]
+        return wrong("clones", f"{nearest} is no folder that can be written to", fix)
+    return ok("clones", f"in {folder}")
 
 
 async def _chat(given: Settings, url: str) -> list[Finding]:

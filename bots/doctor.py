@@ -29,7 +29,7 @@ log = logs.get(__name__)
 
 SECONDS = 10.0  # for each check
 
-_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "bold red"}
+_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.WRONG: "red"}
 _LEVEL, _SUBJECT = 9, 18  # columns
 _NARROWEST = 50  # columns that lines are folded to
 
@@ -44,21 +44,24 @@ async def examine(settings: Settings, problems: Sequence[SettingsError]) -> None
     levels: list[Level] = []
     async for finding in found(settings, problems):
         levels.append(finding.level)
-        lines = shown(finding, width)
-        console.print(Text(lines[:_LEVEL], _STYLES[finding.level]).append(lines[_LEVEL:], "default"), soft_wrap=True)
+        lines = Text(shown(finding, width))
+        lines.stylize(_STYLES[finding.level], 0, _LEVEL)
+        console.print(lines, soft_wrap=True)
     verdict = judged(levels)
     if Level.WRONG in levels:
         raise CommandError(verdict)
     console.print(verdict)
 
 
-async def found(settings: Settings, problems: Sequence[SettingsError]) -> AsyncIterator[Finding]:
-    """What each check finds, in their order."""
+async def found(
+    settings: Settings, problems: Sequence[SettingsError], *, seconds: float = SECONDS
+) -> AsyncIterator[Finding]:
+    """What each check finds within so many seconds, in their order."""
     for finding in checkup.settings(problems):
         yield finding
     broken = {problem.name for problem in problems}
     platforms = [*slack.checks(settings), *discord.checks(settings)]
-    tasks = [asyncio.create_task(_made(check, broken)) for check in (*checkup.checks(settings), *platforms)]
+    tasks = [asyncio.create_task(_made(check, broken, seconds)) for check in (*checkup.checks(settings), *platforms)]
     for task in tasks:
         for finding in await task:
             yield finding
@@ -93,15 +96,15 @@ def _clean(text: str) -> str:
     return one_line(logs.redact(text))
 
 
-async def _made(check: Check, broken: Collection[str]) -> Sequence[Finding]:
+async def _made(check: Check, broken: Collection[str], seconds: float) -> Sequence[Finding]:
     """What a check finds, or what kept it from finding anything."""
     if useless := sorted(name for name in broken if name.startswith(check.uses)):
         return [warning(check.subject, "not checked", f"Correct {code(useless[0])} first.")]
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             return await check.look()
     except TimeoutError:
-        words, fix = f"no answer within {duration(SECONDS)}", "See whether this machine can reach it."
+        words, fix = f"no answer within {duration(seconds)}", "See whether this machine can reach it."
     except SettingsError as error:
         words, fix = f"{code(error.name)}: {error.problem}", f"Correct {code(error.name)}."
     except AskrepoError as error:

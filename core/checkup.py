@@ -43,8 +43,8 @@ async def database(settings: Settings) -> Stored:
         if found is not None:
             return Stored(found.where, await schema.state(found))
     file = Path(str(_file(settings)))
-    if (folder := unwritable(file)) is not None:
-        raise DatabaseUnreadable(str(file), f"it cannot be made: {folder} cannot be written")
+    if (hindrance := unwritable(file.parent)) is not None:
+        raise DatabaseUnreadable(str(file), f"it cannot be made in {hindrance}")
     return Stored(str(file), State.EMPTY)
 
 
@@ -93,9 +93,9 @@ def git_version() -> str:
 
 
 def unwritable(path: Path) -> Path | None:
-    """The existing folder that keeps `path` from being written, or from being made in it; None where nothing does."""
-    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
-    return None if os.access(nearest, os.W_OK | (os.X_OK if nearest.is_dir() else 0)) else nearest
+    """What keeps the folder `path` from being written to or made: itself, or what stands above it; None for nothing."""
+    nearest = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    return None if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK) else nearest
 
 
 @contextlib.asynccontextmanager

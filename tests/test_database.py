@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alembic import command
 from core import keyfile, schema
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
@@ -45,7 +46,17 @@ def test_every_spelling_of_a_url_gets_our_driver(given: str, driver: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "given", ["", "hunter2", "mysql://u:hunter2@h/d", "sqlite://", "postgresql://u:hunter2@h", "http://hunter2/"]
+    "given",
+    [
+        "",
+        "hunter2",
+        "mysql://u:hunter2@h/d",
+        "sqlite://",
+        "postgresql://u:hunter2@h",
+        "http://hunter2/",
+        "postgresql://u:p@hunter2@h/d",
+        "postgresql://u/n:hunter2@h/d",
+    ],
 )
 def test_a_wrong_url_is_refused_without_repeating_it(given: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -126,6 +137,34 @@ async def test_another_programs_database_is_refused(database_url: str) -> None:
     await database.write(lambda connection: _run(connection, "CREATE TABLE theirs (n integer)"))
     with pytest.raises(DatabaseUnreadable, match="none of askrepo's making"):
         await schema.upgrade(database)
+    await database.close()
+
+
+async def test_looking_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "askrepo.db"
+    url = Secret(f"sqlite:///{path}")
+    with pytest.raises(DatabaseUnreadable):
+        Database(url, read_only=True)
+    assert not path.exists()
+    path.write_bytes(b"")
+    looking = Database(url, read_only=True)
+    assert await schema.state(looking) is schema.State.EMPTY
+    with pytest.raises(DatabaseUnreadable):
+        await looking.write(lambda connection: _run(connection, "CREATE TABLE numbers (n integer)"))
+    await looking.close()
+    assert path.read_bytes() == b""
+
+
+async def test_how_far_a_schema_is(database_url: str) -> None:
+    database = Database(Secret(database_url))
+    assert await schema.state(database) is schema.State.EMPTY
+    engine = database.engine_for_schema()
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda each: command.upgrade(schema.config(each), "+1"))
+    await engine.dispose()
+    assert await schema.state(database) is schema.State.BEHIND
+    await schema.upgrade(database)
+    assert await schema.state(database) is schema.State.CURRENT
     await database.close()
 
 
@@ -226,6 +265,16 @@ async def test_the_first_run_makes_a_key_and_the_next_finds_it(tmp_path: Path) -
         await keyfile.keyring(database, None)
     assert not path.exists()
     await database.close()
+
+
+async def test_keys_are_looked_at_without_being_made(tmp_path: Path) -> None:
+    assert keyfile.present(None, tmp_path / "askrepo.db", None) is None
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyringError, match="ASKREPO_SECRET_KEYS"):
+        keyfile.present(None, None, None)
+    (tmp_path / "folder.keys").mkdir(mode=0o700)
+    with pytest.raises(KeyringError, match="cannot be used: is a directory"):
+        keyfile.present(None, tmp_path / "folder.db", None)
 
 
 async def test_a_key_ring_that_does_not_fit_is_refused(database: Database) -> None:

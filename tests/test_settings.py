@@ -67,6 +67,29 @@ def test_a_wrong_setting_is_named_and_not_repeated(name: str, value: str, monkey
     assert "hunter2" not in str(caught.value)
 
 
+def test_what_cannot_work_stands_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("PORT", "many"), ("ASKREPO_CHAT_URL", "nowhere"), ("ASKREPO_CHAT_MODEL", "mine")):
+        monkeypatch.setenv(name, value)
+    loaded, problems = settings.load_despite()
+    assert {problem.name for problem in problems} == {"PORT", "ASKREPO_CHAT_URL"}
+    assert (loaded.port, loaded.chat_url, loaded.chat_model) == (3000, None, "mine")
+
+
+def test_a_dotenv_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"ASKREPO_REPO=\xff\xfe\n")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        settings.load()
+
+
+def test_strangers_are_names_that_only_begin_like_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("askrepo_colour=red\nASKREPO_REPO=a/b\nUNRELATED=1\n")
+    monkeypatch.setenv("SLACK_WEBHOOK", "x")
+    monkeypatch.setenv("DISCORD_TOKEN", "x")
+    strange = set(settings.strangers())
+    assert {"ASKREPO_COLOUR", "SLACK_WEBHOOK"} <= strange
+    assert not strange & (settings.names() | {"UNRELATED"})
+
+
 def test_the_example_file_names_only_settings_that_exist() -> None:
     example = (Path(__file__).parents[1] / ".env.example").read_text()
     named = {line.removeprefix("#").split("=")[0] for line in example.splitlines() if "=" in line}

@@ -18,7 +18,7 @@ from core.secret import Secret
 from core.settings import Settings
 from core.wording import duration
 
-_BOT, _INTENT, _COMMANDS = "Discord bot token", "Discord intent", "Discord commands"
+_BOT, _INTENT, _COMMANDS = "Discord token", "Discord intent", "Discord commands"
 _SERVERS, _GATEWAY = "Discord servers", "Discord sessions"
 _PORTAL = "https://discord.com/developers/applications"
 _AWAY = "See whether this machine reaches Discord, and try again in a few minutes."
@@ -58,7 +58,8 @@ def application(told: Mapping[str, object]) -> list[Finding]:
 
 def sessions(found: Door) -> Finding:
     """Whether Discord lets us begin as many sessions as it takes."""
-    words = f"{found.remaining} of {found.total} may still be begun within {duration(found.resets_in)}"
+    anew = f", counted anew in {duration(found.resets_in)}" if found.resets_in else ""
+    words = f"{found.remaining} of {found.total} may still be begun{anew}"
     if found.remaining < found.shards:
         fix = f"Wait; askrepo begins no session before, and takes {found.shards}."
         return wrong(_GATEWAY, words, fix)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from core.chat.check import check
+from core.chat.check import check, reached
 from core.chat.client import ChatClient, Deadlines, Service
 from core.errors import ChatError, ChatTimeout, RateLimited, ServiceUnavailable, TokenRefused, UnknownRepository
 from core.secret import Secret
@@ -52,3 +52,12 @@ async def test_what_the_service_has_against_it(reply: Reply, problem: type[ChatE
 async def test_silence_ends_in_time() -> None:
     async with FakeChat(sends(b"", "stall")) as chat:
         assert isinstance(await tried(chat, seconds=0.2), ChatTimeout)
+
+
+async def test_a_service_is_reached_without_being_asked(unused_tcp_port: int) -> None:
+    async with FakeChat() as chat:
+        assert await reached(chat.url) is None
+        assert (chat.requests, chat.connections) == ([], 1)
+        assert isinstance(await reached(chat.url.replace("http:", "https:"), seconds=0.2), ChatTimeout)
+    assert isinstance(await reached(f"http://127.0.0.1:{unused_tcp_port}"), ServiceUnavailable)
+    assert isinstance(await reached(f"http://{'a' * 64}.example"), ServiceUnavailable)
