@@ -1,4 +1,4 @@
-"""A workspace of the fake Slack with the app in it, for the tests of the fake itself."""
+"""A workspace of the fake Slack and a server of the fake Discord with the app in it, for the tests of the fakes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.fakes.discord import FakeDiscord
+from tests.fakes.discord_client import Server
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_receiver import Receiver, receiving
 from tests.fakes.slack_values import Channel, Installation, Team, User
@@ -62,3 +65,12 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
 async def app(house: House) -> AsyncIterator[Receiver]:
     async with receiving(house.slack) as receiver:
         yield receiver
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """A guild of the fake Discord, for the tests of the fake itself."""
+    async with FakeDiscord() as fake, aiohttp.ClientSession() as http:
+        fake.freeze()
+        acme = fake.guild()
+        yield Server(fake, acme, fake.user(acme), fake.channel(acme), http)

@@ -37,6 +37,7 @@ _MESSAGES = {
     50035: (400, "Invalid Form Body"),
     50083: (400, "This thread is archived"),
     50109: (400, "The request body contains invalid JSON."),
+    50278: (400, "Cannot send messages to this user due to having no mutual guilds"),
     160002: (400, "Cannot reply without permission to read message history"),
     160004: (400, "A thread has already been created for this message"),
     160005: (400, "Thread is locked"),

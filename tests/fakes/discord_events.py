@@ -67,9 +67,13 @@ class Events(World):
         intent = GUILD_MESSAGES if channel.guild else DIRECT_MESSAGES
         self.gateway.dispatch(name, data, channel.guild, intent=intent)
 
-    def guild_arrived(self, guild: Guild) -> None:
-        """GUILD_CREATE: the bot was invited, or an outage is over."""
-        self.gateway.dispatch("GUILD_CREATE", lambda session: self.gateway.guild_create(session, guild), guild)
+    def guild_arrived(self, guild: Guild, *, joined: bool = True) -> None:
+        """GUILD_CREATE: the bot has joined, or an outage is over."""
+
+        def data(session: Session) -> Json:
+            return self.gateway.guild_create(session, guild, joined=joined)
+
+        self.gateway.dispatch("GUILD_CREATE", data, guild)
 
     def guild_changed(self, guild: Guild) -> None:
         """GUILD_UPDATE."""

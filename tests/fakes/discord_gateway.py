@@ -122,8 +122,11 @@ class Gateway:
                 session.dispatch(name, data(session) if callable(data) else data)
         self._world.change()
 
-    def guild_create(self, session: Session, guild: Guild) -> Json:
-        """The guild as the bot sees it: the channels, and the active threads it can see."""
+    def guild_create(self, session: Session, guild: Guild, *, joined: bool = False) -> Json:
+        """The guild as the bot sees it: the channels, and the active threads it can see.
+
+        Where the bot has `joined` just now, `unavailable` is missing; else it is false.
+        """
         world = self._world
         members = [each for each in guild.members.values() if each.user is world.bot or session.intents & GUILD_MEMBERS]
         threads = [
@@ -134,7 +137,7 @@ class Gateway:
         return guild_json(guild) | {
             "joined_at": guild.members[world.bot.id].joined_at,
             "large": len(guild.members) > 250,
-            "unavailable": False,
+            **({} if joined else {"unavailable": False}),
             "member_count": len(guild.members),
             "voice_states": [],
             "members": [member_json(each) for each in members],

@@ -138,4 +138,4 @@ class House(Talk):
     async def comes_back(self, guild: Guild) -> None:
         """The outage is over: GUILD_CREATE."""
         guild.available = True
-        self.guild_arrived(guild)
+        self.guild_arrived(guild, joined=False)

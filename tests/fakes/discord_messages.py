@@ -29,6 +29,8 @@ from tests.fakes.discord_values import (
     User,
 )
 
+_OLD = 3_600.0  # seconds after which the edits of a message are counted
+
 
 def add(world: Events, message: Message) -> Message:
     """Put a new message in its place and tell the gateway."""
@@ -77,8 +79,11 @@ def create(asked: Asked) -> Json:
     wanted += ["ATTACH_FILES"] if asked.files else []
     wanted += ["EMBED_LINKS"] if body.get("embeds") else []
     need(channel, world.bot, *wanted)
-    if channel.guild is None and not all(each.dms_open for each in channel.recipients):
-        raise DiscordError(50007)
+    for person in [] if channel.guild else channel.recipients:
+        if not person.dms_open:
+            raise DiscordError(50007)
+        if not world.meets(person):
+            raise DiscordError(50278)
     checked = check_message(body, asked.files, "create")
     if existing := _repeated(world, body):
         return world.shown(existing)
@@ -140,6 +145,10 @@ def edit(asked: Asked) -> Json:
         raise DiscordError(160005)
     if asked.files:
         need(channel, world.bot, "ATTACH_FILES")
+    if world.age(message) > _OLD:
+        if message.old_edits >= world.old_edits:
+            raise DiscordError(30046)
+        message.old_edits += 1
     change(asked, message)
     return world.shown(message)
 

@@ -128,6 +128,11 @@ class Channel:
         return f"<#{self.id}>"
 
     @property
+    def archived(self) -> bool:
+        """Whether it is a thread that is closed."""
+        return self.thread is not None and self.thread.archived
+
+    @property
     def place(self) -> Channel:
         """The channel whose overwrites hold here: a thread's parent."""
         return self.parent if self.thread and self.parent else self
@@ -173,6 +178,7 @@ class Message:
     thread: Channel | None = None  # the one that was started from it
     position: int | None = None
     pinned: bool = False
+    old_edits: int = 0  # when it was older than an hour
     deleted: bool = False
 
     def __str__(self) -> str:

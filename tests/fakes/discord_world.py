@@ -50,6 +50,7 @@ class World:
         self.presences_intent = False
         self.nonce_seconds = 180.0  # "the past few minutes"
         self.active_threads = 1_000  # of a guild
+        self.old_edits = 30  # of a message older than an hour; Discord does not say how many
         self.nonces: dict[str, tuple[float, Message]] = {}
         self.may_ping: set[str] = set()
         self.commands: dict[str, list[Json]] = {}  # by guild id; "" for the global ones
@@ -84,15 +85,23 @@ class World:
         self._ahead += seconds
         self.change()
 
+    def age(self, message: Message) -> float:
+        """Seconds since the message was written."""
+        return self.wall() - ((int(message.id) >> 22) + _EPOCH) / 1_000
+
     def snowflake(self) -> str:
         """The id of something that is made now: never the same twice, and always above the last."""
-        milliseconds = int((time.time() + self._ahead) * 1_000) - _EPOCH
+        milliseconds = int(self.wall() * 1_000) - _EPOCH
         self._last = max(self._last + 1, milliseconds << 22)
         return str(self._last)
 
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return time.time() + self._ahead
+
     def now(self) -> str:
         """ISO 8601, as Discord writes times."""
-        moment = datetime.fromtimestamp(time.time() + self._ahead, UTC)
+        moment = datetime.fromtimestamp(self.wall(), UTC)
         return moment.isoformat(timespec="microseconds")
 
     def change(self) -> None:
@@ -144,7 +153,7 @@ class World:
         role = self.role(guild, self.bot.name, permissions=permissions, bot=self.bot)
         self.join(guild, self.bot, role)
 
-    def guild_arrived(self, guild: Guild) -> None:
+    def guild_arrived(self, guild: Guild, *, joined: bool = True) -> None:
         """For the gateway to tell."""
 
     def role(
@@ -298,6 +307,10 @@ class World:
             raise DiscordError(10004)
         return self.guilds[guild_id]
 
+    def meets(self, user: User) -> bool:
+        """Whether the bot shares a server with this person."""
+        return any(user.id in guild.members for guild in self.guilds.values())
+
     def find_message(self, channel: Channel, message_id: str) -> Message:
         """The message, or 10008."""
         if message_id not in channel.messages:
@@ -318,8 +331,3 @@ class World:
 def _token(bot_id: str) -> str:
     first = base64.urlsafe_b64encode(bot_id.encode()).decode().rstrip("=")
     return f"{first}.{secrets.token_urlsafe(4)[:6]}.{secrets.token_urlsafe(28)[:38]}"
-
-
-def strip_none(given: Json) -> Json:
-    """The fields that were given a value."""
-    return {name: value for name, value in given.items() if value is not None}
