@@ -1,14 +1,38 @@
-"""A strict Discord over real sockets: REST v10 and gateway v10.
+"""A strict Discord over real sockets: REST v10 and gateway v10, to which an unmodified discord.py logs in.
 
     async with FakeDiscord() as fake:                    # leaving raises if a documented limit was broken
-        acme = fake.guild("acme")                        # the bot is in it; permissions=BOT, bot=False
-        alice = fake.user(acme, "alice")                 # "MANAGE_CHANNELS", …; bot=True, roles=[…]
-        general = fake.channel(acme, "general")          # private=True, readers=[alice], type=FORUM, parent=…
+        acme = fake.guild("acme")                        # the bot is in it; bot=False, permissions=bits("VIEW_CHANNEL")
+        alice = fake.user(acme, "alice")                 # fake.user(acme, "mo", "MANAGE_CHANNELS"), bot=True, roles=[…]
+        general = fake.channel(acme, "general")          # private=True, readers=[alice], type=FORUM, parent=category
         question = await fake.says(alice, general, f"{fake.bot} where is x?")
         await fake.until(lambda: fake.thread_of(question))
         assert fake.answers(fake.thread_of(question))[0].content == "It lives in y."
 
-The app is pointed at `fake.api_url` and logs in with `fake.token`.
+The app is pointed at `fake.api_url` with `fake.token`; `discord_client.pointed_at(fake)` points discord.py itself.
+
+What people write: `says(user, place, words, reply_to=, ping=, files=[fake.file(…)], type=)`, `edits deletes unfurls
+pins deliver_again webhook_says`; threads: `opens_thread(user, message | channel, name, private=)`, `opens_post(user,
+forum, title, words, tags=)`, `adds_to_thread archives locks unlocks`; `fake.dm(user)` is the direct channel.
+What they press: `command(user, channel, "askrepo map", {"option": …})`, `context_command(user, message, name)`,
+`clicks(user, message, custom_id | label)`, `submits(user, **values)`, `closes(user)`; each waits for the app's first
+answer and returns the Interaction (`answered ephemeral original shown follow_ups`); `answered(interaction)` waits for
+what comes after a defer; `autocompletes(user, channel, name, option, typed)` returns the choices. Commands must have
+been registered. `user_install=True`, or a guild without the bot, is a user's own installation.
+What moderators and Discord do: `denies grants renames moves deletes_channel changes_role deletes_role gives takes joins
+leaves kicks_bot invites_bot goes_out comes_back new_token`.
+What is seen: `posts(place)`, `answers(place)` (the bot's), `ephemerals(channel, user)`, `modal(user)`,
+`threads(guild | channel)`, `thread_of(message)`; a Message has `content buttons attachments reference deleted`.
+What the app did: `calls`, `called("POST", "/channels/{channel_id}/messages")`, `invalid` (401, 403, 429).
+
+The gateway (`fake.gateway`): `drop(code) lose_session reconnect invalidate(resumable=)`, `ready identifies resumes`,
+`budget max_concurrency heartbeat_interval deaf mute refuses shards`. Portal: `message_content members_intent`.
+Limits (`fake.limits`): `on rules other overall`. Faults: `fail(method, route, …)`, `met(fault)`, `faults.clear()`.
+Time: `freeze advance clock`; rate limits go by the real clock and `advance` even when frozen.
+
+A broken limit is in `violations` and fails the test on leaving, unless `allows(code)`. Codes are Discord's error and
+close codes, and the fake's own words: `ping` (see `may_ping`), `allowed_mentions_missing`, `unknown_field`,
+`called_inside_retry_after`, `called_after_401`, `too_many_invalid`, `user_agent`, `token_to_cdn`, `not_answered`,
+`ephemeral_ignored`, `identified_without_budget`, `identified_too_fast`, `heartbeat_missed`.
 """
 
 from __future__ import annotations

@@ -35,16 +35,15 @@ def pointed_at(fake: FakeDiscord) -> Iterator[None]:
 class App(discord.AutoShardedClient):
     """discord.py's client, which keeps what it is told."""
 
-    def __init__(self, intents: discord.Intents | None = None, **options: Any) -> None:
-        wanted = intents or discord.Intents.default()
-        wanted.message_content = intents is None or intents.message_content
+    def __init__(self, *, content: bool = True) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = content
         super().__init__(
-            intents=wanted,
+            intents=intents,
             max_messages=None,
             chunk_guilds_at_startup=False,
             guild_ready_timeout=0.05,
             allowed_mentions=discord.AllowedMentions.none(),
-            **options,
         )
         self.heard: list[tuple[str, Any]] = []
         self.changed: Callable[[], None] = lambda: None
