@@ -1,0 +1,63 @@
+"""The checks of Discord are seen to pass and to fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bots.findings import Level, ok, warning
+from tests.doctor.examined import OK, WARNING, WRONG, findings, of_discord
+from tests.fakes.discord import FakeDiscord
+
+
+async def test_discord_tokens(discord: FakeDiscord, unused_tcp_port: int) -> None:
+    good = (await findings(of_discord(discord)))["Discord token"]
+    assert good == ok("Discord token", f"{discord.bot.name}, application {discord.application_id}")
+    refused = await findings(of_discord(discord, DISCORD_TOKEN="wrong.token.entirely"))
+    assert (refused["Discord token"].level, refused["Discord token"].words) == (WRONG, "Discord does not accept it")
+    assert "Discord sessions" not in refused
+    away = await findings(of_discord(discord, ASKREPO_DISCORD_API_URL=f"http://127.0.0.1:{unused_tcp_port}"))
+    assert (away["Discord token"].level, away["Discord sessions"].level) == (WRONG, WRONG)
+    discord.fail("GET", "/applications/@me", status=500)
+    discord.fail("GET", "/gateway/bot", html=True, status=502)
+    troubled = await findings(of_discord(discord))
+    assert (troubled["Discord token"].level, troubled["Discord sessions"].level) == (WRONG, WRONG)
+
+
+async def test_the_intent_to_read_all_messages(discord: FakeDiscord) -> None:
+    assert (await findings(of_discord(discord)))["Discord intent"].level is OK
+    discord.message_content = False
+    said = (await findings(of_discord(discord)))["Discord intent"]
+    assert said == warning(
+        "Discord intent",
+        "follow-ups without a mention need the Message Content intent",
+        f"Switch it on at https://discord.com/developers/applications/{discord.application_id}/bot, else mention me.",
+    )
+
+
+async def test_an_application_that_is_set_up_otherwise(discord: FakeDiscord) -> None:
+    fine = await findings(of_discord(discord))
+    assert not {"Discord commands", "Discord servers"} & fine.keys()
+    told: dict[str, Any] = {
+        "id": discord.application_id,
+        "name": "askrepo",
+        "bot": {"id": discord.bot.id, "username": "askrepo"},
+    }
+    told |= {"flags": 1 << 18, "interactions_endpoint_url": "https://other.example", "approximate_guild_count": 0}
+    discord.fail("GET", "/applications/@me", status=200, body=told)
+    said = await findings(of_discord(discord))
+    assert said["Discord intent"].level is OK
+    assert said["Discord commands"].level is WRONG
+    assert said["Discord servers"].level is WARNING
+    assert f"client_id={discord.application_id}" in said["Discord servers"].fix
+
+
+@pytest.mark.parametrize(("begun", "level"), [(0, OK), (900, OK), (901, WARNING), (999, WARNING), (1_000, WRONG)])
+async def test_sessions_that_may_be_begun(begun: int, level: Level, discord: FakeDiscord) -> None:
+    discord.gateway.identifies = [discord.clock()] * begun
+    said = (await findings(of_discord(discord)))["Discord sessions"]
+    assert said.level is level
+    assert f"{1_000 - begun} of 1000" in said.words
+    assert ("24 hours" in said.words) == bool(begun)
+    assert len(discord.gateway.identifies) == begun
