@@ -97,15 +97,13 @@ class Identifying:
 
     async def wait(self, shard: int, count: int, found: Door) -> None:
         """Return when a session for one of so many shards may be begun; then it counts as begun."""
-        allowed = budget(count, found.total)
+        allowed, abreast = budget(count, found.total), f"identify {shard % found.abreast}"
         while True:
             try:
                 ahead = await self._allowances.reserve(
                     _BOT, "identify", per_minute=allowed.a_day / 1_440, burst=allowed.at_once, within=_NEAR_SECONDS
                 )
-                await self._pause(ahead)
-                abreast = f"identify {shard % found.abreast}"
-                await self._allowances.wait(_BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1)
+                apart = await self._allowances.reserve(_BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1)
             except AllowanceSpent:
                 log.warning("too many sessions were begun lately; waiting", shard=shard)
                 await self._pause(_NEAR_SECONDS)
@@ -113,4 +111,5 @@ class Identifying:
                 log.warning("no session is begun yet", shard=shard, reason=str(error))
                 await self._pause(_AWAY_SECONDS)
             else:
+                await self._pause(max(ahead, apart))
                 return

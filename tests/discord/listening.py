@@ -112,7 +112,8 @@ async def ear(
 
         async def pause(seconds: float) -> None:
             pauses.append(seconds)
-            await asyncio.sleep(min(seconds, 0.05))
+            discord.advance(seconds)
+            await asyncio.sleep(0.01)
 
         def now() -> datetime:
             return datetime.fromisoformat(discord.now())

@@ -1,0 +1,163 @@
+"""How many sessions are begun: counted in the database, over every restart, and never near Discord's own limit."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from bots.discord.identifying import Budget, Door, Identifying, budget, door
+from bots.discord.rest import Rest
+from core.database import Database
+from core.errors import PlatformAway
+from core.relay.limits import Allowances
+from core.secret import Secret
+from core.tables import AllowanceRow
+from core.workspaces import Workspaces
+from tests.discord import house
+from tests.discord.house import World
+from tests.discord.listening import ear, listening
+from tests.fakes.chat import FakeChat
+
+DAY = 86_400.0
+DOOR = Door("wss://gateway.example", 1, 1_000, 1_000, 0.0, 1)
+
+
+class Killed(BaseException):
+    """The process ends."""
+
+
+class Day:
+    """Time that passes by turning the stored moments back."""
+
+    def __init__(self, database: Database, workspaces: Workspaces) -> None:
+        self._database = database
+        self._allowances = Allowances(database, workspaces)
+        self.now = 0.0
+        self.begun: list[float] = []
+
+    async def passes(self, seconds: float) -> None:
+        self.now += seconds
+        earlier = update(AllowanceRow).values(free_at=AllowanceRow.free_at - int(seconds * 1_000))
+        await self._database.write(lambda connection: connection.execute(earlier))
+
+    async def process(self, life: float, *, shard: int = 0, count: int = 1, found: Door = DOOR) -> None:
+        """A process that begins a session as soon as it may, and is killed after so many seconds."""
+        ends = self.now + life
+
+        async def pause(seconds: float) -> None:
+            if seconds:
+                await self.passes(min(seconds, ends - self.now))
+            if self.now >= ends:
+                raise Killed
+
+        rest = Rest(Secret("x.y.z"), "http://127.0.0.1:9", self._allowances)
+        with suppress(Killed):
+            await Identifying(rest, self._allowances, pause=pause).wait(shard, count, found)
+            self.begun.append(self.now)
+            await self.passes(ends - self.now)
+
+
+@pytest.fixture
+def day(database: Database, workspaces: Workspaces) -> Day:
+    return Day(database, workspaces)
+
+
+async def crash_loop(day: Day, starts: int, hours: int) -> None:
+    for _ in range(starts):
+        await day.process(hours * 3_600 / starts)
+    assert day.now == pytest.approx(hours * 3_600)
+    assert 20 < len(day.begun) <= 20 + hours * 180 / 24
+    assert max(len([each for each in day.begun if at <= each <= at + 3_600]) for at in day.begun) <= 20 + 8
+
+
+async def test_a_crash_loop_begins_few_sessions(day: Day) -> None:
+    await crash_loop(day, starts=100, hours=3)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+async def test_ten_thousand_starts_of_a_day_begin_few_sessions(day: Day) -> None:
+    await crash_loop(day, starts=10_000, hours=24)
+    assert len(day.begun) <= 200
+
+
+async def test_ordinary_restarts_do_not_wait(day: Day) -> None:
+    for _ in range(20):
+        await day.process(60)
+    assert day.begun == [60.0 * number for number in range(20)]
+
+
+async def test_shards_begin_one_after_another_and_abreast_where_discord_allows_it(day: Day) -> None:
+    for shard in range(4):
+        await day.process(0.001, shard=shard, count=4)
+        await day.passes(5 - 0.001)
+    assert [round(at) for at in day.begun] == [0, 5, 10, 15]
+    day.begun.clear()
+    for shard in range(8):
+        await day.process(0.001, shard=shard, count=8, found=Door("wss://x", 8, 1_000, 1_000, 0.0, 16))
+    assert len(day.begun) == 8
+
+
+@pytest.mark.parametrize(
+    ("shards", "total", "expected"),
+    [
+        (1, 1_000, Budget(20, 180)),
+        (2, 1_000, Budget(40, 360)),
+        (16, 1_000, Budget(200, 600)),
+        (100, 1_000, Budget(200, 600)),
+        (1, 100, Budget(20, 60)),
+        (1_000, 10_000, Budget(2_000, 6_000)),
+    ],
+)
+def test_more_shards_need_more_sessions(shards: int, total: int, expected: Budget) -> None:
+    assert budget(shards, total) == expected
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_every_budget_lets_all_shards_begin_and_stays_below_discords(seed: int) -> None:
+    chance = random.Random(seed)
+    shards = chance.randrange(1, 500)
+    total = chance.randrange(max(1_000, 2 * shards), 20_000)
+    found = budget(shards, total)
+    assert found.at_once >= shards
+    assert found.a_day > 0
+    assert found.at_once + found.a_day <= total
+
+
+def test_an_answer_without_a_gateway_is_no_answer() -> None:
+    whole = {
+        "url": "wss://gateway.example",
+        "shards": 2,
+        "session_start_limit": {"total": 1_000, "remaining": 999, "reset_after": 1_500, "max_concurrency": 16},
+    }
+    assert door(whole) == Door("wss://gateway.example", 2, 1_000, 999, 1.5, 16)
+    odd: list[object] = [
+        None,
+        [],
+        {},
+        {**whole, "url": None},
+        {**whole, "shards": 0},
+        {**whole, "session_start_limit": {}},
+    ]
+    for broken in odd:
+        with pytest.raises(PlatformAway):
+            door(broken)
+
+
+@pytest.mark.parametrize("remaining", [20, 5, 1, 0])
+async def test_the_last_sessions_of_a_day_are_never_begun(
+    world: World, chat: FakeChat, tmp_path: Path, remaining: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    discord = world.discord
+    began = discord.clock()
+    discord.gateway.identifies = [began + 700 - DAY] * (1_000 - remaining)
+    given = house.settings(discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+    async with ear(discord, given) as made, listening(made):
+        (begun,) = discord.gateway.identifies[1_000 - remaining :]
+    assert begun - began >= 700
+    assert max(made.pauses) <= 300
+    assert "hardly any new session" in capsys.readouterr().out
