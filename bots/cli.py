@@ -73,6 +73,7 @@ Repository = Annotated[str | None, typer.Argument(help="owner/name, or any addre
 def main() -> None:
     """The console script. Whatever happens, one sentence is shown and no traceback."""
     try:
+        logs.configure("warning", None)  # before the settings are read, what fails would be logged with all its values
         app(prog_name="askrepo")
     except (AskrepoError, CommandError, OSError) as error:
         problem = _problem(error)
