@@ -30,8 +30,8 @@ Limits (`fake.limits`): `on rules other overall`. Faults: `fail(method, route, â
 Time: `freeze advance clock`; rate limits go by the real clock and `advance` even when frozen.
 
 A broken limit is in `violations` and fails the test on leaving, unless `allows(code)`. Codes are Discord's error and
-close codes, and the fake's own words: `ping` (see `may_ping`), `allowed_mentions_missing`, `unknown_field`,
-`called_inside_retry_after`, `called_after_401`, `too_many_invalid`, `user_agent`, `token_to_cdn`, `not_answered`,
+close codes, and the fake's own words: `ping` (see `may_ping`), `allowed_mentions_missing`, `user_agent`,
+`called_inside_retry_after`, `called_after_401`, `too_many_invalid`, `token_to_cdn`, `not_answered`,
 `ephemeral_ignored`, `identified_without_budget`, `identified_too_fast`, `heartbeat_missed`.
 """
 

@@ -116,7 +116,7 @@ def check_message(body: Json, files: Mapping[str, Any], kind: Kind, *, old: Mess
     left = content if "content" in body or old is None else old.content
     if v2 and (left or embeds):
         raise bad("content", "The 'content' field cannot be used when using MessageFlags.IS_COMPONENTS_V2")
-    checked = Body(content, flags, embeds, numbered(components))
+    checked = Body(content, flags, [_shown(each) for each in embeds], numbered(components))
     _check_filled(checked, body, files, old)
     return checked
 
@@ -164,6 +164,12 @@ def _check_files(body: Json, files: Mapping[str, Any], old: Message | None) -> N
     for at, each in enumerate(body.get("attachments") or []):
         if str(each["id"]) not in known:
             raise bad(f"attachments.{at}.id", "No such file.")
+
+
+def _shown(embed: Json) -> Json:
+    """As Discord gives it back."""
+    fields = [{"inline": False, **each} for each in embed.get("fields") or []]
+    return {**embed, "type": "rich", **({"fields": fields} if fields else {})}
 
 
 def _characters(embed: Json) -> int:

@@ -167,8 +167,8 @@ def numbered(components: list[Json]) -> list[Json]:
         shown = {**each, "id": each.get("id") or count}
         if "components" in each:
             shown["components"] = [number_one(inner) for inner in each["components"]]
-        if each["type"] == BUTTON and "emoji" not in each:
-            shown.setdefault("disabled", False)
+        if each["type"] == CONTAINER:
+            return {"accent_color": None, "spoiler": False, **shown}
         return {name: value for name, value in shown.items() if value is not None}
 
     return [number_one(each) for each in components]

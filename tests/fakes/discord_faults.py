@@ -40,7 +40,7 @@ class Fault:
         if self.body is not None:
             return self.body
         if self.status == 429:
-            told = {"message": "You are being rate limited.", "global": self.scope == "global"}
+            told = {"message": "You are being rate limited.", "code": self.code, "global": self.scope == "global"}
             return told | ({} if self.retry_after is None else {"retry_after": self.retry_after})
         return {"message": message, "code": self.code}
 

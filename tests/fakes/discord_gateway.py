@@ -41,7 +41,8 @@ class Gateway:
 
     `identifies` are the times (on the fake's clock) of every IDENTIFY; `budget` of them are allowed in 24 hours.
     `heartbeat_interval` is in seconds of the real clock. `deaf`: heartbeats are not acknowledged. `mute`: no HELLO.
-    `refuses`: the HTTP status the websocket is refused with.
+    `refuses`: the HTTP status the websocket is refused with. `kept`: how many events a RESUME can replay.
+    `heartbeats`: the real seconds before each, since the one before or since HELLO.
     """
 
     def __init__(self, world: World) -> None:
@@ -50,11 +51,13 @@ class Gateway:
         self.connections: list[Connection] = []
         self.identifies: list[float] = []
         self.resumes = 0
+        self.heartbeats: list[float] = []
         self.closed: list[int] = []  # codes the gateway closed connections with
         self.budget = 1_000
         self.max_concurrency = 1
         self.shards = 1  # what GET /gateway/bot recommends
         self.heartbeat_interval = 41.25
+        self.kept = 250
         self.deaf = False
         self.mute = False
         self.refuses = 0
@@ -255,7 +258,7 @@ class Gateway:
         if seq is not None and not isinstance(seq, int):
             raise _Close(4002)
         now = time.monotonic()
-        connection.heartbeats.append(now - connection.beat_at)
+        self.heartbeats.append(now - connection.beat_at)
         connection.beat_at = now
         if not self.deaf:
             connection.send({"op": 11, "d": None, "s": None, "t": None})
@@ -277,7 +280,7 @@ class Gateway:
             connection.send({"op": 9, "d": False, "s": None, "t": None})
             return
         self._last_identify[key] = now
-        session = Session(secrets.token_hex(16), intents, shard, connection)
+        session = Session(secrets.token_hex(16), intents, shard, connection, self.kept)
         connection.session = session
         self.sessions[session.id] = session
         self._greet(session)

@@ -33,7 +33,7 @@ class Interactions(House):
     ) -> Interaction:
         """Use a slash command; `name` with its group and subcommand: "askrepo map". Options by name."""
         definition, path = self._defined(user, channel, name, 1, user_install=user_install)
-        data = command_data(self, definition, path, options or {})
+        data = command_data(channel.guild, definition, path, options or {})
         return await self._happens(PRESSED_COMMAND, user, channel, data, user_install=user_install, wait=wait)
 
     async def autocompletes(
@@ -41,7 +41,7 @@ class Interactions(House):
     ) -> list[Json]:
         """Type into an option of a command; the choices that are offered."""
         definition, path = self._defined(user, channel, name, 1)
-        data = command_data(self, definition, path, {**(options or {}), option: typed}, option)
+        data = command_data(channel.guild, definition, path, {**(options or {}), option: typed}, option)
         return (await self._happens(TYPED, user, channel, data)).choices
 
     async def context_command(
@@ -75,9 +75,8 @@ class Interactions(House):
         data = {"custom_id": form.custom_id, "components": submitted(form.components, values)}
         self.modals.pop(user.id, None)
         origin = form.interaction
-        return await self._happens(
-            SUBMITTED, user, origin.channel, data, message=origin.message if origin.type == 3 else None, wait=wait
-        )
+        message = origin.message if origin.type == PRESSED_COMPONENT else None
+        return await self._happens(SUBMITTED, user, origin.channel, data, message=message, opener=origin, wait=wait)
 
     def closes(self, user: User) -> None:
         """Close the open form; the app hears nothing."""
@@ -112,11 +111,12 @@ class Interactions(House):
         *,
         message: Message | None = None,
         user_install: bool = False,
+        opener: Interaction | None = None,
         wait: bool = True,
     ) -> Interaction:
         assert sees(channel, user), f"{user.name} does not see {channel.name}"
         interaction, payload = new_interaction(
-            self, kind, user, channel, data, message=message, user_install=user_install
+            self, kind, user, channel, data, message=message, user_install=user_install, opener=opener
         )
         guild = channel.guild if channel.guild and channel.guild.id in self.guilds else None
         heard = any(session.serves(guild) for session in self.gateway.sessions.values())

@@ -8,8 +8,16 @@ from typing import Any
 
 from tests.fakes.discord_events import Events
 from tests.fakes.discord_permissions import BOT, in_channel
-from tests.fakes.discord_shapes import attachment_json, channel_json, member_json, message_json, role_json, user_json
-from tests.fakes.discord_values import Attachment, Channel, Interaction, Json, Message, Role, User
+from tests.fakes.discord_shapes import (
+    attachment_json,
+    channel_json,
+    member_json,
+    message_json,
+    role_json,
+    thread_member_json,
+    user_json,
+)
+from tests.fakes.discord_values import Attachment, Channel, Guild, Interaction, Json, Message, Role, User
 
 SUBCOMMAND, GROUP = 1, 2
 _KINDS: dict[type, tuple[int, str]] = {
@@ -26,6 +34,7 @@ def new_interaction(
     *,
     message: Message | None = None,
     user_install: bool = False,
+    opener: Interaction | None = None,
 ) -> tuple[Interaction, Json]:
     """An interaction and its payload; without the bot in the guild, or with `user_install`, by a user's own install."""
     guild = channel.guild
@@ -34,7 +43,7 @@ def new_interaction(
     if user_install or not owners:
         owners = {"1": user.id} if not here else {**owners, "1": user.id}
     interaction = Interaction(
-        world.snowflake(), secrets.token_urlsafe(96), kind, user, channel, data, world.clock(), owners, message
+        world.snowflake(), secrets.token_urlsafe(96), kind, user, channel, data, world.clock(), owners, message, opener
     )
     world.interactions[interaction.token] = interaction
     return interaction, _payload(world, interaction)
@@ -51,7 +60,7 @@ def _payload(world: Events, interaction: Interaction) -> Json:
         "version": 1,
         "data": interaction.data,
         "channel_id": channel.id,
-        "channel": channel_json(channel) | {"permissions": str(in_channel(channel, user))},
+        "channel": _channel(world, channel, user),
         "app_permissions": str(allowed),
         "locale": "en-US",
         "entitlements": [],
@@ -71,8 +80,16 @@ def _payload(world: Events, interaction: Interaction) -> Json:
     return shown
 
 
+def _channel(world: Events, channel: Channel, user: User) -> Json:
+    """The place as interactions show it: what the person may in it, and no overwrites."""
+    shown = channel_json(channel) | {"permissions": str(in_channel(channel, user))}
+    shown.pop("permission_overwrites", None)
+    own = thread_member_json(channel, world.bot)
+    return shown | ({"member": own} if own else {})
+
+
 def command_data(
-    world: Events, definition: Json, path: list[str], options: Mapping[str, Any], focused: str = ""
+    guild: Guild | None, definition: Json, path: list[str], options: Mapping[str, Any], focused: str = ""
 ) -> Json:
     """The data of a chat command: options nested in the group and subcommand of `path`; entities resolved."""
     resolved: Json = {}
@@ -83,7 +100,7 @@ def command_data(
         groups.append(found)
         known = found.get("options") or []
     assert not any(each["type"] in {SUBCOMMAND, GROUP} for each in known), f"{definition['name']} needs a subcommand"
-    given = [_option(world, each, options, focused, resolved) for each in known if each["name"] in options]
+    given = [_option(guild, each, options, focused, resolved) for each in known if each["name"] in options]
     unknown = set(options) - {each["name"] for each in known}
     assert not unknown, f"no such options: {unknown}"
     missing = [each["name"] for each in known if each.get("required") and each["name"] not in options]
@@ -95,7 +112,7 @@ def command_data(
     return data | ({"options": given} if given else {}) | ({"resolved": resolved} if resolved else {})
 
 
-def _option(world: Events, known: Json, options: Mapping[str, Any], focused: str, resolved: Json) -> Json:
+def _option(guild: Guild | None, known: Json, options: Mapping[str, Any], focused: str, resolved: Json) -> Json:
     name, value = known["name"], options[known["name"]]
     if known["name"] == focused:
         assert known.get("autocomplete"), f"{name} has no autocomplete"
@@ -105,6 +122,9 @@ def _option(world: Events, known: Json, options: Mapping[str, Any], focused: str
         kind, plural = _KINDS[type(value)]
         assert known["type"] in {kind, 9}, f"{name} takes something else"
         resolved.setdefault(plural, {})[value.id] = _entity(value)
+        if guild and isinstance(value, User) and value.id in guild.members:
+            member = member_json(guild.members[value.id], user=False) | {"permissions": "0"}
+            resolved.setdefault("members", {})[value.id] = member
         return shown | {"value": value.id}
     wanted = {3: str, 4: int, 5: bool, 10: float}.get(known["type"], str)
     assert isinstance(value, wanted), f"{name} is a {wanted.__name__}"

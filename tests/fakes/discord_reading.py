@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.discord_errors import DiscordError, bad
+from tests.fakes.discord_fields import record, snowflake
 from tests.fakes.discord_permissions import in_guild, need, sees
 from tests.fakes.discord_routes import NOTHING, Asked, route
 from tests.fakes.discord_shapes import channel_json, guild_json, member_json, role_json, thread_member_json, user_json
@@ -55,6 +56,7 @@ def application_json(world: World) -> Json:
         "is_discoverable": False,
         "storefront_available": False,
         "hook": True,
+        "eligible_oauth2_scopes": [],
     }
 
 
@@ -139,7 +141,11 @@ def active(asked: Asked) -> Json:
     threads = [each for each in world.threads(found) if each.thread and not each.thread.archived]
     seen = [each for each in threads if sees(each, world.bot)]
     members = [thread_member_json(each, world.bot) for each in seen]
-    return {"threads": [channel_json(each) for each in seen], "members": [each for each in members if each]}
+    return {
+        "threads": [channel_json(each) for each in seen],
+        "members": [each for each in members if each],
+        "has_more": False,
+    }
 
 
 @route("GET", "/channels/{channel_id}")
@@ -159,8 +165,8 @@ def typing(asked: Asked) -> Any:
 
 @route("POST", "/users/@me/channels")
 def open_dm(asked: Asked) -> Json:
-    recipient = str(asked.fields("recipient_id").get("recipient_id", ""))
-    found = asked.world.users.get(recipient)
+    record({"recipient_id": snowflake})(asked.body, "")
+    found = asked.world.users.get(str(asked.json["recipient_id"]))
     if found is None:
         raise DiscordError(10013)
     if found.bot:

@@ -21,6 +21,7 @@ from tests.fakes.discord_routes import NOTHING, Asked, Route, check_ids, find
 from tests.fakes.discord_values import Call, Files, Json
 
 PREFIX = "/api/v10"
+CDN = "/attachments/{channel_id}/{file_id}/{name}"
 _IN_FLIGHT = 0.25  # seconds of the real clock in which a request may have left before its sender heard of the last 401
 _INVALID = 100  # answers 401, 403 and 429 in ten minutes; Discord bans the address at 10,000
 _INVALID_SECONDS = 600.0
@@ -106,10 +107,10 @@ class Rest:
 
     def _limited(self, handling: _Handling, verdict: Verdict) -> web.Response:
         assert verdict.wait is not None
-        told = {"message": "You are being rate limited.", "retry_after": round(verdict.wait, 3), "global": False}
+        told: Json = {"message": "You are being rate limited.", "code": 0, "global": verdict.scope == "global"}
+        told["retry_after"] = round(verdict.wait, 3)
         headers = {**verdict.headers, "X-RateLimit-Scope": verdict.scope, "Retry-After": str(math.ceil(verdict.wait))}
         if verdict.scope == "global":
-            told["global"] = True
             headers["X-RateLimit-Global"] = "true"
         return self._reply(handling, 429, told, headers)
 
@@ -169,13 +170,24 @@ class Rest:
             world.violated("too_many_invalid", call.name, f"more than {_INVALID} in ten minutes")
         world.change()
 
-    async def _attachment(self, request: web.Request) -> web.Response:
-        """Whoever has the address may read it; a bot token has no business here."""
-        file = self._world.files.get(request.match_info["file"])
+    async def _attachment(self, request: web.Request) -> web.StreamResponse:
+        """Whoever has the address may read it; a bot token has no business here. Faults are of the route CDN."""
+        ids = {"file_id": request.match_info["file"]}
+        handling = _Handling(request, None, CDN, ids)
+        fault = self._faults.take("GET", CDN, ids)
+        file = self._world.files.get(ids["file_id"])
         if "Authorization" in request.headers:
-            self._world.violated("token_to_cdn", request.path)
+            self._world.violated("token_to_cdn", CDN)
+        if fault and fault.hold:
+            self._world.change()
+            await fault.hold.wait()
+        if fault and fault.drop:
+            return self._dropped(handling)
+        if fault and fault.replies:
+            return self._failed(handling, fault)
         if file is None:
-            return web.Response(status=404, text="This content is no longer available.")
+            return self._reply(handling, 404, "This content is no longer available.", {}, html=True)
+        self._record(handling, 200, None)
         return web.Response(body=file.content, headers={"Content-Type": file.content_type})
 
 

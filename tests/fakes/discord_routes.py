@@ -30,13 +30,6 @@ class Asked:
             raise bad("", "Only dictionaries may be used in a DictType")
         return self.body
 
-    def fields(self, *known: str) -> Json:
-        """The body, whose fields are all known: Discord ignores others, but nobody means to send them."""
-        unknown = sorted(set(self.json) - set(known))
-        if unknown:
-            self.world.violated("unknown_field", self.where, ", ".join(unknown))
-        return self.json
-
 
 Handler = Callable[[Asked], Any]
 _Any = TypeVar("_Any", bound=Handler)

@@ -10,8 +10,6 @@ from aiohttp import web
 
 from tests.fakes.discord_values import Guild, Json
 
-_KEPT = 250  # frames of a session that can be replayed
-
 
 @dataclass(eq=False)
 class Session:
@@ -21,6 +19,7 @@ class Session:
     intents: int
     shard: tuple[int, int]
     connection: Connection | None = None
+    kept: int = 250  # frames that can be replayed
     seq: int = 0
     log: list[Json] = field(default_factory=list)
 
@@ -34,7 +33,7 @@ class Session:
         self.seq += 1
         frame = {"op": 0, "s": self.seq, "t": name, "d": data}
         self.log.append(frame)
-        del self.log[:-_KEPT]
+        del self.log[: -self.kept]
         if self.connection:
             self.connection.send(frame)
 
@@ -52,7 +51,6 @@ class Connection:
     session: Session | None = None
     sends: list[float] = field(default_factory=list)  # when the client sent, for the 120 a minute
     beat_at: float = 0.0
-    heartbeats: list[float] = field(default_factory=list)  # real seconds between them
     _out: asyncio.Queue[Json | int] = field(default_factory=asyncio.Queue)
 
     def send(self, frame: Json) -> None:

@@ -10,6 +10,7 @@ from tests.fakes.discord_values import (
     DM,
     FORUM,
     MEDIA,
+    VOICE,
     Attachment,
     Channel,
     Guild,
@@ -107,6 +108,8 @@ def channel_json(channel: Channel, position: int = 0) -> Json:
     if channel.type in {FORUM, MEDIA}:
         shown |= {"available_tags": channel.tags, "default_reaction_emoji": None, "default_sort_order": None}
         shown |= {"default_forum_layout": 0, "default_thread_rate_limit_per_user": 0}
+    if channel.type == VOICE:
+        shown |= {"bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
     if channel.type == CATEGORY:
         shown.pop("last_message_id")
     return shown

@@ -233,6 +233,7 @@ class Interaction:
     at: float
     owners: Json
     message: Message | None = None  # the one with the component, also of a form that a component opened
+    opener: Interaction | None = None  # what the form was an answer to
     answered: int = 0
     answered_after: float = 0.0
     ephemeral: bool = False
@@ -257,7 +258,7 @@ class Interaction:
     def metadata(self) -> Json:
         """The interaction_metadata of its messages."""
         person: Json = {"id": self.user.id, "username": self.user.name, "discriminator": "0", "avatar": None}
-        person |= {"global_name": self.user.display, "public_flags": 0}
+        person |= {"global_name": self.user.display, "public_flags": 0, "flags": 0, "primary_guild": None}
         shown: Json = {
             "id": self.id,
             "type": self.type,
@@ -268,6 +269,8 @@ class Interaction:
             shown["interacted_message_id"] = self.message.id
         if self.type == 2:
             shown |= {"name": self.data["name"], "command_type": self.data["type"]}
+        if self.opener:
+            shown["triggering_interaction_metadata"] = self.opener.metadata()
         return shown
 
 

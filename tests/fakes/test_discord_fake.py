@@ -18,6 +18,7 @@ from tests.fakes.discord_values import ANNOUNCEMENT, CATEGORY, FORUM, REQUIRE_TA
 
 QUIET: dict[str, Any] = {"parse": []}
 MESSAGES = "/channels/{channel_id}/messages"
+CDN = "/attachments/{channel_id}/{file_id}/{name}"
 MESSAGE = f"{MESSAGES}/{{message_id}}"
 
 
@@ -558,6 +559,12 @@ async def test_files_are_served_without_a_token(server: Server) -> None:
         pass
     assert [each.code for each in server.fake.violations] == ["token_to_cdn"]
     server.fake.allows("token_to_cdn")
+    server.fake.fail("GET", CDN, status=503)
+    del server.fake.files[file.id]
+    for status in (503, 404):
+        async with server.http.get(url) as response:
+            assert response.status == status
+    assert [each.status for each in server.fake.called("GET", CDN)] == [200, 200, 503, 404]
 
 
 async def test_a_large_file_is_refused(server: Server) -> None:
