@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import groupby
 
 from markdown_it.tree import SyntaxTreeNode
 
@@ -57,6 +58,7 @@ class Styled:
 
 Piece = Words | Raw | Styled
 
+_MARKS = frozenset("*_~")
 _STYLES = {"strong": Style.BOLD, "em": Style.ITALIC, "s": Style.STRUCK}
 
 
@@ -118,9 +120,14 @@ class _Writer:
         for number, part in enumerate(joined):
             before = joined[number - 1] if number else None
             text = self._piece(part, inside, joined[number + 1] if number + 1 < len(joined) else None)
-            if text and type(before) is type(part) and out[-1][-1:] in "*_~`" and text[0] in "*_~`":
+            if (
+                isinstance(before, Styled)
+                and isinstance(part, Styled)
+                and out[-1][-1:] in _MARKS
+                and text[:1] in _MARKS
+            ):
                 out.append(" ")  # marks of the one would be taken for the other's
-            out.append(text)
+            _add(out, text)
         return "".join(out)
 
     def _piece(self, part: Piece, inside: frozenset[Style], following: Piece | None) -> str:
@@ -132,12 +139,12 @@ class _Writer:
         inner = self.write(part.pieces, inside | {part.style})
         if part.style in inside or not inner or inner.strip() != inner:
             return inner
-        next_word = isinstance(following, Words) and _WORD.match(without_unseen(following.text)) is not None
+        next_word = isinstance(following, Words) and _WORD.match(following.text) is not None
         mark = _mark(part.style, inner, inside, mid_word=next_word)
         return f"{mark}{inner}{mark}"
 
     def _words(self, text: str) -> str:
-        lines = without_unseen(text).split("\n")
+        lines = text.split("\n")
         out = [self._line(lines[0])]
         for line in lines[1:]:
             self._fresh = True
@@ -151,7 +158,8 @@ class _Writer:
             at = found.start() + reach(found[0])
             address = text[found.start() : at]
             if "://" in address and not address.endswith("://"):
-                out += (self._plain(text[begin : found.start()]), links.shown(address))
+                out.append(self._plain(text[begin : found.start()]))
+                _add(out, links.shown(address))
                 begin = at
                 self._fresh = False
         out.append(self._plain(text[begin:]))
@@ -163,15 +171,21 @@ class _Writer:
         return shown
 
 
+def _add(out: list[str], text: str) -> None:
+    """Add to the texts, and keep code from backticks right before it."""
+    if text.startswith("`") and out and out[-1].endswith("`"):
+        out.append(" ")
+    out.append(text)
+
+
 def _joined(parts: Iterable[Piece]) -> list[Piece]:
     """The pieces with neighbouring words as one, for an address or a sign may have been written in parts."""
     joined: list[Piece] = []
-    for part in parts:
-        before = joined[-1] if joined else None
-        if isinstance(part, Words) and isinstance(before, Words):
-            joined[-1] = Words(before.text + part.text)
-        else:
-            joined.append(part)
+    for is_words, group in groupby(parts, lambda part: isinstance(part, Words)):
+        if not is_words:
+            joined += group
+        elif text := without_unseen("".join(part.text for part in group if isinstance(part, Words))):
+            joined.append(Words(text))
     return joined
 
 

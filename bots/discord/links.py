@@ -12,11 +12,7 @@ from bots.discord.verbatim import span
 from core.links import is_web
 
 # Discord makes invitations, gifts and pills of other places of these, wherever they stand.
-_OWN = re.compile(
-    r"https?://(?:(?:www|ptb|canary)\.)?(?:discord\.(?:gg|new|gifts?)|discord(?:app)?\.com(?!/(?:developers|blog)/))"
-    r"(?=[:/?#]|$)",
-    re.IGNORECASE,
-)
+_OWN = re.compile(r"discord\.(?:gg|new|gifts?)\b|discord(?:app)?\.com/(?!(?:developers|blog)/)", re.IGNORECASE)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -26,5 +22,5 @@ def shown(target: str) -> str:
     Anything else is another scheme, a user before the host, a host that is not ASCII or is punycode, what Discord
     would make a card or a pill of, and what could end the emphasis around it.
     """
-    plain = _SCHEME.match(target) and is_web(target) and not _OWN.match(target)
+    plain = _SCHEME.match(target) and is_web(target) and not _OWN.search(target)
     return f"<{target}>" if plain and "*" not in target and "~~" not in target else span(target)

@@ -15,7 +15,7 @@ _SPECIAL = re.compile(
     r"|(?<=discord)\.(?=(?:com|gg|new|gifts?)/)|(?<=discordapp)\.(?=com/)",
     re.IGNORECASE,
 )
-_LINE_START = re.compile(r"\s*(?:\d+(?=\.(?:\s|$))|(?=[#>]|-(?:[\s#]|$)))")
+_LINE_START = re.compile(r"\s*(?:\d+(?=\.(?:\s|$))|(?=>|#(?:[#\s]|$)|-(?:[#\s]|$)))")
 _EMOJI_NAME = re.compile(r":(?=[\w+-]+:)")
 _ALIKE = str.maketrans("\\*_~|`<>[@#", "＼∗＿∼¦ˋ‹›［＠＃")
 _ALIKE_IN_ADDRESS = re.compile(r":(?=//)|(?<=discord)\.(?=\w+/)|(?<=discordapp)\.(?=com/)", re.IGNORECASE)

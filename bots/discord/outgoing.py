@@ -25,9 +25,10 @@ from bots.discord.literal import alike, named
 from bots.discord.tree import read
 from core.invisible import without_unseen
 
-PAGE = 1_500  # characters of Markdown: with what is added and 150 of a footer, 2,000 of Discord's, and 50 to spare
-GROWTH = 300
+PAGE = 1_600  # characters of Markdown: with what is added and 150 of a footer they fit into Discord's 2,000
+GROWTH = 240
 _HEADINGS = 3  # levels
+_DEEPEST = 18  # levels in each other; what stands deeper than 20 is not read
 _NOTHING = "…"
 _LINE_END = re.compile(r"\r\n?")
 _BREAK = re.compile(r"\n[ \t]*\n")
@@ -84,8 +85,9 @@ def _blocks(text: str) -> Iterator[str]:
 
 def _ways(node: SyntaxTreeNode, region: str, source: Sequence[str]) -> Iterator[str]:
     """The block, best first; the last is no longer than its region."""
-    for full in (True, False):
-        yield "\n".join(line.text for line in _lines(node, _Place(source, full=full)))
+    if all(inner.level < _DEEPEST for inner in node.walk()):
+        for full in (True, False):
+            yield "\n".join(line.text for line in _lines(node, _Place(source, full=full)))
     yield alike(without_unseen(region).rstrip())
 
 

@@ -1,0 +1,141 @@
+"""Random hostile answers, read by an independent parser: nobody is called, nothing hidden, code as it was."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bots.discord.outgoing import GROWTH, escaped, rendered
+from core.invisible import with_unseen_named, without_unseen
+from tests.discord.markdown import Seen, cards, pinged, shapes
+from tests.discord.nasty import ADDRESSES, EMOJI, KINDS, LINKS, LOOKS, MENTIONS, WORDS, listing, nasty, span
+from tests.slack.mrkdwn import TEXT_ONLY, is_honest, unseen
+
+_WORD = re.compile(r"[^\W_]")
+_MARKS = {"bold", "italic", "struck", "h1", "h2", "h3", "quote", "item"}
+
+
+def assert_harmless(shown: str) -> Sequence[Seen]:
+    assert not pinged(shown)
+    assert not cards(shown)
+    assert not unseen(shown)
+    assert "\u200b" not in shown
+    found = list(shapes(shown))
+    for each in found:
+        assert not each.mentions
+        assert not each.bare
+        assert {look for look, _ in each.styled} <= _MARKS
+        for words, target in each.links:
+            assert words == target
+            assert is_honest(target)
+            assert target.lower().startswith("http")
+    return found
+
+
+def assert_among(parts: Sequence[str], among: Sequence[str]) -> None:
+    found = iter(among)
+    for part in parts:
+        assert any(part == other for other in found), f"{part!r} not in order among {among!r}"
+
+
+def tokens(text: str, reader: MarkdownIt = TEXT_ONLY) -> list[Token]:
+    return [token for block in reader.parse(text) for token in (block, *(block.children or ()))]
+
+
+def assert_words_stay(text: str, found: Sequence[Seen]) -> None:
+    """Every letter of the words that are no code, in their order."""
+    parts = [token.content for token in tokens(text) if token.type in {"text", "text_special"}]
+    for each in found:
+        rest = iter(each.text)
+        for letter in _WORD.findall(without_unseen("".join(parts))):
+            assert any(letter == other for other in rest), f"{letter!r} of {text!r} lost in {each.text!r}"
+
+
+def check(number: int, random: Random) -> None:
+    text = nasty(random, 12, KINDS)
+    shown = rendered(text)
+    assert len(shown) <= len(text) + GROWTH
+    assert bool(shown) == bool(text.strip())
+    found = assert_harmless(shown)
+    if number % 4 == 0:
+        block, code = listing(random)
+        before = re.sub("[~`]{3,}", "x", nasty(random, 5, KINDS))
+        whole = assert_harmless(rendered(f"{before}\n\n<!-- -->\n\n{block}\n{nasty(random, 4, KINDS)}"))
+        for each in whole:
+            assert_among([holdable(code)], each.code)
+    elif number % 4 == 1:
+        line, code = span(random)
+        before = re.sub(r"[`\s]", " ", nasty(random, 5, (MENTIONS, LOOKS, ADDRESSES, LINKS, WORDS))).replace("(<", "(")
+        whole = assert_harmless(rendered(f"so {before} {line} and {nasty(random, 3, KINDS)}"))
+        for each in whole:
+            assert_among([spannable(code)], each.code)
+    elif number % 4 == 2:
+        assert_harmless(rendered(text[: random.randint(0, len(text))].rstrip("".join(EMOJI))))
+        assert_words_stay(text, found)
+        for each in found:
+            assert_among(coded(text), each.code)
+    else:
+        plain = escaped(text)
+        for each in assert_harmless(plain):
+            assert each.text.strip() == " ".join(without_unseen(text.replace("\r", "\n")).split())
+            assert not each.code
+            assert not each.styled
+            assert not each.links
+
+
+def coded(text: str) -> list[str]:
+    """The code of a text, as Discord can hold it; that of tables stands in one block with their other cells."""
+    found = tokens(text)
+    if any(token.type == "table_open" for token in found):
+        return []
+    return [
+        spannable(code) if token.type == "code_inline" else holdable(code.removesuffix("\n")).strip("\n") or " "
+        for token in found
+        if token.type in {"code_inline", "fence", "code_block"}
+        for code in [with_unseen_named(token.content)]
+    ]
+
+
+def ticks(code: str) -> int:
+    """How many of the two spans of Discord's cannot hold the code."""
+    return len({1, 2} & {len(run) for run in re.findall("`+", code)})
+
+
+def spannable(code: str) -> str:
+    return code.replace("`", "ˋ") if ticks(code) == 2 else code
+
+
+def holdable(code: str) -> str:
+    return code.replace("```", "``ˋ") if "```" in code and ticks(code) == 2 else code
+
+
+def run(seed: int, numbers: range) -> None:
+    for number in numbers:
+        random = Random(f"{seed} {number}")
+        try:
+            check(number, random)
+        except Exception as error:
+            error.add_note(f"seed {seed}, number {number}: ASKREPO_FUZZ_SEED={seed}")
+            raise
+
+
+@pytest.mark.parametrize("start", [0, 4_000])
+def test_eight_thousand_answers(start: int) -> None:
+    run(4, range(start, start + 4_000))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(14_400)
+def test_half_a_million_answers() -> None:
+    seed = int(os.environ.get("ASKREPO_FUZZ_SEED") or time.time())
+    print(f"seed {seed}")
+    started = time.monotonic()
+    run(seed, range(500_000))
+    print(f"500,000 answers, seed {seed}, {time.monotonic() - started:.0f} s")
