@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.discord.fields import mapping, number, snowflake
+from bots.discord.fields import number, snowflake
 from bots.discord.rest import Rest
+from bots.fields import mapping
 from core.errors import PlatformAway
 
 _CONTENT = 1 << 18 | 1 << 19  # the intent to read all messages is granted, or need not be (in few guilds)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import discord
 
 from bots.discord import reading
-from bots.discord.fields import items
 from bots.discord.hearing import Hearing
 from bots.discord.incoming import PLATFORM, channel_of
 from bots.discord.posts import Spot
 from bots.discord.rest import Rest
+from bots.fields import items
 from bots.parts import Parts
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef

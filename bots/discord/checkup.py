@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from bots.discord.bot import Bot
-from bots.discord.fields import mapping, number, snowflake, text
+from bots.discord.fields import number, snowflake
 from bots.discord.identifying import Door, door
 from bots.discord.manifest import invite_url
 from bots.discord.rest import Rest
+from bots.fields import mapping, text
 from bots.findings import Check, Finding, ok, warning, wrong
 from core.errors import DeliveryError, SettingsError
 from core.relay.limits import Uncounted

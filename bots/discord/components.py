@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
-from bots.discord.fields import items, mapping, text
 from bots.discord.native import native
 from bots.discord.outgoing import GROWTH, escaped, rendered
+from bots.fields import items, mapping, text
 from core.conversation.values import Notice, Offer, Outcome
 from core.relay.delivery import Footer, Post
 

@@ -6,27 +6,10 @@ A field that is absent or of another type than documented is None or empty, neve
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 _SNOWFLAKE = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _FIRST = datetime(2015, 1, 1, tzinfo=UTC)  # what snowflakes count from, in milliseconds
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-def mapping(value: object) -> Mapping[str, object]:
-    """The value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def items(value: object) -> Sequence[object]:
-    """The value if it is an array, else an empty one."""
-    return value if isinstance(value, list | tuple) else ()
-
-
-def text(value: object) -> str | None:
-    """The value if it is a string; what could not be encoded in it becomes U+FFFD."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else None
 
 
 def number(value: object) -> int | None:

@@ -11,9 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bots.discord.fields import mapping, number, text
+from bots.discord.fields import number
 from bots.discord.incoming import PLATFORM
 from bots.discord.rest import Rest
+from bots.fields import mapping, text
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import AllowanceSpent, DatabaseUnavailable, PlatformAway

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 from bots.discord.bot import Bot
-from bots.discord.fields import items, mapping, moment, number, snowflake, text
+from bots.discord.fields import moment, number, snowflake
 from bots.discord.harmless import EPHEMERAL
 from bots.discord.ignored import Ignored, Reason
 from bots.discord.posts import THREADS, Spot
+from bots.fields import items, mapping, text
 from core.conversation.values import Asker, ChannelRef, ThreadRef, WorkspaceRef
 
 NOT_ADDED = (

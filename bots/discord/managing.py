@@ -82,14 +82,14 @@ class Managing:
         else:
             await reply.form(shown)
 
-    async def map_form(self, reply: Reply, sender: Sender, turn_id: str = "") -> None:
+    async def map_form(self, reply: Reply, sender: Sender, turn_id: str | None = None) -> None:
         """Ask for a repository; `turn_id` is the question that waits for it."""
 
         async def about() -> About | str:
-            if turn_id and await self.place(sender, turn_id) is None:
+            if turn_id is not None and await self.place(sender, turn_id) is None:
                 return NOT_HERE
             actor = self.rights(sender).actor(sender.asker.user_id)
-            return About(modals.MAP_FORM, turn_id=turn_id) if actor.may_manage else replies.denied(actor.right)
+            return About(modals.MAP_FORM, turn_id=turn_id or "") if actor.may_manage else replies.denied(actor.right)
 
         await self.form(reply, sender, about())
 

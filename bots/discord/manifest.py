@@ -11,10 +11,10 @@ from operator import or_
 from urllib.parse import urlencode
 
 from bots.discord.bot import Bot
-from bots.discord.fields import items, mapping
 from bots.discord.permissions import MANAGE_CHANNELS, MANAGE_SERVER, WANTED
 from bots.discord.rest import Rest
 from bots.discord.rights import Policy
+from bots.fields import items, mapping
 from core.channels.grammar import TokenAction
 
 ASK, HELP, ABOUT_MESSAGE = "askrepo", "askrepo-help", "Ask about this message"

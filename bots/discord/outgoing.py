@@ -32,6 +32,7 @@ _DEEPEST = 18  # levels in each other; what stands deeper than 20 is not read
 _NOTHING = "…"
 _LINE_END = re.compile(r"\r\n?")
 _BREAK = re.compile(r"\n[ \t]*\n")
+_HAS_MARGIN = re.compile(r"^#{1,3} .*\Z|^```\Z", re.MULTILINE)  # headings and code, which Discord parts from the rest
 
 
 class _Line(NamedTuple):
@@ -74,8 +75,9 @@ def _blocks(text: str) -> Iterator[str]:
     for node, end in zip(nodes, ends, strict=True):
         region = "\n".join(source[at:end]) + "\n" * (end < len(source))
         at, done = end, done + len(region)
-        gap = "\n\n" if _BREAK.search(region, len(region.rstrip())) else "\n"
+        parted = _BREAK.search(region, len(region.rstrip())) is not None
         for shown in _ways(node, region, source):
+            gap = "\n\n" if parted and not _HAS_MARGIN.search(shown) else "\n"
             if written_so_far + len(shown) + len(gap) <= done + GROWTH:
                 break
         if shown:
@@ -115,12 +117,13 @@ def _lines(node: SyntaxTreeNode, place: _Place) -> list[_Line]:
 
 
 def _sequence(nodes: Sequence[SyntaxTreeNode], place: _Place) -> list[_Line]:
-    """Blocks under each other, parted by a blank line where they are so in the source, but for lists."""
+    """Blocks under each other, parted by a blank line where they are so in the source, but for those of lists."""
     lines: list[_Line] = []
     for node in nodes:
         more = _lines(node, place)
         above = place.source[_first_line(node) - 1] if _first_line(node) else ""
-        if lines and more and not place.listed and not above.strip("> \t"):
+        parted = not place.listed and not above.strip("> \t")
+        if lines and more and parted and not _HAS_MARGIN.search(lines[-1].text):
             lines.append(_Line(""))
         lines += more
     return lines

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bots.discord.bot import Ourselves
 from bots.discord.failures import UNKNOWN_MEMBER, UNKNOWN_USER, DiscordRefused
-from bots.discord.fields import items, mapping, text
 from bots.discord.permissions import ADMINISTRATOR, NAMES, VIEW_CHANNEL, has
 from bots.discord.rest import Rest
+from bots.fields import items, mapping, text
 from bots.memory import Memory
 from core.channels.access import Audience, Standing
 from core.conversation.values import ChannelRef, WorkspaceRef

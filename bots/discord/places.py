@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from bots.discord.failures import Barred
-from bots.discord.fields import mapping, number, snowflake
+from bots.discord.fields import number, snowflake
 from bots.discord.posts import THREADS, Spot
 from bots.discord.rest import Rest
+from bots.fields import mapping
 
 _REMEMBERED = 10_000  # neither the type nor the parent of a channel changes into something that matters here
 

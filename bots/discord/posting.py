@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from bots.discord.components import Message
 from bots.discord.failures import ARCHIVED, NOT_OURS, TOO_MANY_EDITS, UNKNOWN_MESSAGE, DiscordRefused
-from bots.discord.fields import items, mapping, moment, snowflake
+from bots.discord.fields import moment, snowflake
 from bots.discord.rest import Rest
+from bots.fields import items, mapping
 from core import logs
 from core.errors import DeliveryUncertain, PostGone
 

@@ -15,12 +15,13 @@ from uuid import uuid4
 from bots.discord import components
 from bots.discord.components import Button, Message
 from bots.discord.failures import NO_REPLY, DiscordRefused
-from bots.discord.fields import mapping, snowflake
+from bots.discord.fields import snowflake
 from bots.discord.harmless import EPHEMERAL
 from bots.discord.posting import Posting
 from bots.discord.reference import Invocation, decode
 from bots.discord.rest import Rest
 from bots.discord.threads import begins, is_here
+from bots.fields import mapping
 from core import logs
 from core.conversation.values import Question
 from core.errors import DeliveryUncertain, PlaceGone

@@ -9,10 +9,11 @@ from types import MappingProxyType
 import discord
 from discord.abc import GuildChannel
 
-from bots.discord.fields import items, mapping, number, snowflake, text
+from bots.discord.fields import number, snowflake
 from bots.discord.posts import Answered, Post, Spot
 from bots.discord.readers import Doors, Overwrite
 from bots.discord.reference import MOST_FILES, File, attached
+from bots.fields import items, mapping, text
 
 _CHANNELS = re.compile(r"<#([0-9]{1,20})>")
 _MOST_NAMES = 100  # of channels that a post names

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bots.discord.fields import items, mapping, number, snowflake, text
+from bots.discord.fields import number, snowflake
+from bots.fields import items, mapping, text
 
 MOST_FILES = 10
 _UNREAL = 2**53  # more than any size or count

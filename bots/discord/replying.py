@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from bots.discord import outgoing
 from bots.discord.components import Button, Message, said
 from bots.discord.failures import DiscordRefused
-from bots.discord.fields import mapping, snowflake
+from bots.discord.fields import snowflake
 from bots.discord.harmless import EPHEMERAL
 from bots.discord.interactions import Handle
 from bots.discord.rest import Rest
+from bots.fields import mapping
 from core import logs
 from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotYet, PlaceGone, PlatformAway
 from core.relay.delivery import patiently

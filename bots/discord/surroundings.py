@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bots.discord.failures import Barred, DiscordRefused
-from bots.discord.fields import items, mapping, snowflake
-from bots.discord.fields import text as string
+from bots.discord.fields import snowflake
 from bots.discord.posting import Posting
 from bots.discord.reference import File, Reference
 from bots.discord.rest import Rest
 from bots.discord.text import readable
+from bots.fields import items, mapping
+from bots.fields import text as string
 from core import logs, wording
 from core.conversation.around import (
     FILE_CHARACTERS,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.fields import items, mapping
+from bots.fields import text as string
 from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
-from bots.slack.fields import items, mapping
-from bots.slack.fields import text as string
 from bots.slack.installed import Installed
 from bots.slack.installs import Installs
 from bots.slack.people import People, stricter

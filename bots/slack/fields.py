@@ -6,29 +6,11 @@ A field that is absent or of another type than documented is None or empty, neve
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 _ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,63}")
 _STAMP = re.compile(r"[0-9]{1,10}\.[0-9]{6}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST = 100_000  # characters; Slack cuts a message after 40,000, some of which it writes as several
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-def mapping(value: object) -> Mapping[str, object]:
-    """The value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def items(value: object) -> Sequence[object]:
-    """The value if it is an array, else an empty one."""
-    return value if isinstance(value, list) else ()
-
-
-def text(value: object) -> str | None:
-    """The value if it is a string, as far as 100,000 characters; what could not be encoded in it becomes U+FFFD."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value[:_LONGEST]) if isinstance(value, str) else None
 
 
 def identifier(value: object) -> str | None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bots.fields import mapping, text
 from bots.forms import FormTickets
 from bots.slack.calls import Calls, SlackRefused
-from bots.slack.fields import mapping, text
 from bots.slack.installed import PLATFORM
 from bots.slack.installs import Installs
 from bots.slack.interactions import Submitted

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bots.slack.fields import identifier, items, mapping, moment, order, stamp, text
+from bots.fields import items, mapping, text
+from bots.slack.fields import identifier, moment, order, stamp
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed, is_certain, of_envelope
 from bots.slack.lifecycle import Happened, converted, happened

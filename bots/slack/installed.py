@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bots.slack.fields import identifier, items, mapping
+from bots.fields import items, mapping
+from bots.slack.fields import identifier
 from core.conversation.values import ChannelRef, WorkspaceRef
 
 PLATFORM = "slack"

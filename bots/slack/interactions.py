@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from bots.fields import items, mapping, text
 from bots.slack import installed as installations
-from bots.slack.fields import identifier, items, mapping, stamp, text
+from bots.slack.fields import identifier, stamp
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed
 from bots.slack.reference import Invocation, Reference, attached

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bots.slack.fields import identifier, items, mapping, stamp, text
+from bots.fields import items, mapping, text
+from bots.slack.fields import identifier, stamp
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed
 from core.conversation.values import Asker, ChannelRef, ThreadRef

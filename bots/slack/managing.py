@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from bots.fields import mapping, text
 from bots.pages.token import token_link
 from bots.parts import Parts
 from bots.slack import modals, offers
 from bots.slack.calls import Calls
-from bots.slack.fields import mapping, text
 from bots.slack.forms import About, Forms, Opened
 from bots.slack.installs import Installs
 from bots.slack.modals import View

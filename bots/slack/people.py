@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.fields import mapping, text
 from bots.memory import Memory
 from bots.slack.calls import Answer, Calls, SlackRefused
-from bots.slack.fields import mapping, text
 from bots.slack.reference import Reference
 from core.channels.access import Audience, Standing
 from core.conversation.values import ChannelRef, WorkspaceRef

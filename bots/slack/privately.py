@@ -9,9 +9,9 @@ from uuid import uuid4
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.fields import mapping
 from bots.slack import blocks, offers
 from bots.slack.calls import Calls, SlackRefused
-from bots.slack.fields import mapping
 from bots.slack.installed import Installed
 from bots.slack.installs import Installs
 from bots.slack.surroundings import Around

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bots.slack.fields import identifier, items, mapping, text
+from bots.fields import items, mapping, text
+from bots.slack.fields import identifier
 
 MOST_FILES = 10
 _UNREAL = 2**53  # more than any size or count

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.fields import items, mapping
+from bots.fields import text as string
 from bots.slack import blocks, text
 from bots.slack.calls import Calls, SlackRefused
-from bots.slack.fields import items, mapping, order, stamp
-from bots.slack.fields import text as string
+from bots.slack.fields import order, stamp
 from bots.slack.people import People
 from bots.slack.reference import File, Reference
 from core import logs, wording
