@@ -23,7 +23,7 @@ nasty = st.lists(st.one_of(*map(st.sampled_from, KINDS)), max_size=14).map("".jo
 @pytest.mark.parametrize(
     "text",
     [
-        "# Head\n\n## Two\n### Three\n- a **b** _c_ ~~d~~\n  - e\n    more\n- f\n\n> quote\n> \n> more\n\n---",
+        "a\n\n# Head\n## Two\n### Three\n- a **b** _c_ ~~d~~\n  - e\n    more\n- f\n\n> quote\n> \n> more\n\n---",
         "9. nine\n10. ten\n    - deep\n11. eleven",
         "```python\ndef f(x: list[int]) -> str:\n\treturn f'[{x}](y)' & \"<b>\" # &lt;b&gt; @here <@1> ` `` \\\n```",
         "> ```\n> [a](b) ` \\\n> \n> ```",
@@ -41,7 +41,8 @@ def test_what_discord_understands_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("Title\n===\n\nSub\n---", "# Title\n\n## Sub"),
+        ("Title\n===\n\nSub\n---", "# Title\n## Sub"),
+        ("> # a\n>\n> ```\n> b\n> ```\n>\n> c\n\nd", "> # a\n> ```\n> b\n> ```\n> c\n\nd"),
         ("#### Deep **x** `y`", "**Deep x `y`**"),
         ("# C#", "**C#**"),
         ("# a #", "# a"),
@@ -262,7 +263,7 @@ def test_no_text_outgrows_its_post(text: str) -> None:
 
 def test_a_block_that_takes_too_much_is_shown_with_look_alikes_and_the_others_as_they_are() -> None:
     text = f"**a** `b`\n\n{'<@1> ' * 200}\n\n```py\n<c>\n```\n\n- d **e**"
-    assert rendered(text) == f"**a** `b`\n\n{'‹＠1› ' * 200}".rstrip() + "\n\n```py\n<c>\n```\n\n- d **e**"
+    assert rendered(text) == f"**a** `b`\n\n{'‹＠1› ' * 200}".rstrip() + "\n\n```py\n<c>\n```\n- d **e**"
 
 
 def test_nothing_is_lost_that_stands_too_deep() -> None:

@@ -73,7 +73,8 @@ def check(number: int, random: Random) -> None:
     elif number % 4 == 1:
         line, code = span(random)
         before = re.sub(r"[`\s]", " ", nasty(random, 5, (MENTIONS, LOOKS, ADDRESSES, LINKS, WORDS))).replace("(<", "(")
-        whole = assert_harmless(rendered(f"so {before} {line} and {nasty(random, 3, KINDS)}"))
+        after = re.sub(r"\s", " ", nasty(random, 3, KINDS))
+        whole = assert_harmless(rendered(f"so {before} {line} and {after}"))
         for each in whole:
             assert_among([spannable(code)], each.code)
     elif number % 4 == 2:
