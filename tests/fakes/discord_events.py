@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.discord_gateway import (
-    DIRECT_MESSAGES,
-    GUILD_MEMBERS,
-    GUILD_MESSAGES,
-    GUILDS,
-    MESSAGE_CONTENT,
-    Gateway,
-)
+from tests.fakes.discord_dispatcher import DIRECT_MESSAGES, GUILD_MEMBERS, GUILD_MESSAGES, GUILDS, MESSAGE_CONTENT
+from tests.fakes.discord_gateway import Gateway
 from tests.fakes.discord_permissions import sees
 from tests.fakes.discord_sessions import Session
 from tests.fakes.discord_shapes import (

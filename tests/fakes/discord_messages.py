@@ -137,15 +137,15 @@ def edit(asked: Asked) -> Json:
     world = asked.world
     channel = world.find_channel(asked.ids["channel_id"])
     message = world.find_message(channel, asked.ids["message_id"])
-    if message.author is not world.bot or message.ephemeral_to:
-        raise DiscordError(50005 if not message.ephemeral_to else 10008)
+    if message.author is not world.bot:
+        raise DiscordError(50005)
     if channel.thread and channel.thread.archived:
         raise DiscordError(50083)
     if channel.thread and channel.thread.locked and not may(channel, world.bot, "MANAGE_THREADS"):
         raise DiscordError(160005)
     if asked.files:
         need(channel, world.bot, "ATTACH_FILES")
-    if world.age(message) > _OLD:
+    if world.age(message.id) > _OLD:
         if message.old_edits >= world.old_edits:
             raise DiscordError(30046)
         message.old_edits += 1

@@ -13,12 +13,13 @@ import tests.fakes.discord_commands
 import tests.fakes.discord_reading
 import tests.fakes.discord_responses
 import tests.fakes.discord_threads  # noqa: F401  each registers its routes
+from tests.fakes.discord_call import Call
 from tests.fakes.discord_errors import DiscordError, NotFound, bad
 from tests.fakes.discord_events import Events
 from tests.fakes.discord_faults import Fault, Faults
 from tests.fakes.discord_limits import Limits, Verdict
 from tests.fakes.discord_routes import NOTHING, Asked, Route, check_ids, find
-from tests.fakes.discord_values import Call, Files, Json
+from tests.fakes.discord_values import Files, Json
 
 PREFIX = "/api/v10"
 CDN = "/attachments/{channel_id}/{file_id}/{name}"

@@ -191,32 +191,6 @@ class Message:
         return {each.get("label", ""): each.get("custom_id", "") for each in found if each["type"] == 2}
 
 
-@dataclass(frozen=True)
-class Call:
-    """One request of the app, as it was answered. `route` is the template; `status` 0 means the socket was dropped."""
-
-    method: str
-    route: str
-    ids: dict[str, str]
-    query: dict[str, str]
-    body: Json
-    status: int
-    answer: Any
-    at: float
-    files: tuple[tuple[str, bytes], ...] = ()
-    shared: bool = False  # a 429 of scope shared
-
-    @property
-    def invalid(self) -> bool:
-        """Whether Discord counts it towards the ban of an address: 401, 403 and 429, but for scope shared."""
-        return self.status in {401, 403, 429} and not self.shared
-
-    @property
-    def name(self) -> str:
-        """The method and route, like POST /channels/{channel_id}/messages."""
-        return f"{self.method} {self.route}"
-
-
 @dataclass(eq=False)
 class Interaction:
     """Something a person did with the app's commands, buttons or forms, and how the app answered.

@@ -1,15 +1,14 @@
-"""The state of the fake Discord: who and what is there, what was broken; and its clock."""
+"""The state of the fake Discord: who and what is there, and what was broken."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
-import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Any
 
+from tests.fakes.discord_call import Call
+from tests.fakes.discord_clock import Clock
 from tests.fakes.discord_errors import DiscordError, Violation
 from tests.fakes.discord_permissions import BOT, EVERYONE, NAMES, bits, sees
 from tests.fakes.discord_values import (
@@ -18,7 +17,6 @@ from tests.fakes.discord_values import (
     TEXT,
     THREADS,
     Attachment,
-    Call,
     Channel,
     Guild,
     Interaction,
@@ -31,20 +29,18 @@ from tests.fakes.discord_values import (
     User,
 )
 
-_EPOCH = 1_420_070_400_000  # milliseconds: the first second of 2015
 
-
-class World:
+class World(Clock):
     """Guilds, people, channels and everything that ever happened in them, for one application and its bot."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.base = ""
         self.users: dict[str, User] = {}
         self.guilds: dict[str, Guild] = {}  # those the bot is in
         self.channels: dict[str, Channel] = {}  # threads and DMs too
         self.files: dict[str, Attachment] = {}
         self.calls: list[Call] = []
-        self.changed = asyncio.Event()
         self.message_content = True  # whether the portal grants the privileged intent
         self.members_intent = False
         self.presences_intent = False
@@ -59,61 +55,9 @@ class World:
         self.modals: dict[str, Modal] = {}  # by user id
         self._broken: list[Violation] = []
         self._allowed: set[int | str] = set()
-        self._ahead = 0.0
-        self._frozen: float | None = None
-        self._last = 0
         self.bot = self._user("askrepo", bot=True)
         self.token = _token(self.bot.id)
         self.token_alive = True
-
-    # time
-
-    def clock(self) -> float:
-        """Seconds; what limits, interactions and nonces expire by."""
-        return (time.monotonic() if self._frozen is None else self._frozen) + self._ahead
-
-    def passing(self) -> float:
-        """Seconds that pass even while the fake is frozen; what rate limits go by."""
-        return time.monotonic() + self._ahead
-
-    def freeze(self) -> None:
-        """From now on time passes by `advance` alone: no slow machine refills a bucket or ends an interaction."""
-        self._frozen = time.monotonic()
-
-    def advance(self, seconds: float) -> None:
-        """Let the time of the fake pass; nothing waits."""
-        self._ahead += seconds
-        self.change()
-
-    def age(self, message: Message) -> float:
-        """Seconds since the message was written."""
-        return self.wall() - ((int(message.id) >> 22) + _EPOCH) / 1_000
-
-    def snowflake(self) -> str:
-        """The id of something that is made now: never the same twice, and always above the last."""
-        milliseconds = int(self.wall() * 1_000) - _EPOCH
-        self._last = max(self._last + 1, milliseconds << 22)
-        return str(self._last)
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return time.time() + self._ahead
-
-    def now(self) -> str:
-        """ISO 8601, as Discord writes times."""
-        moment = datetime.fromtimestamp(self.wall(), UTC)
-        return moment.isoformat(timespec="microseconds")
-
-    def change(self) -> None:
-        """Wake everybody in `until`."""
-        self.changed.set()
-
-    async def until(self, seen: Callable[[], Any], seconds: float = 10.0) -> None:
-        """Wait for `seen`; it is looked at after every change."""
-        async with asyncio.timeout(seconds):
-            while not seen():
-                self.changed.clear()
-                await self.changed.wait()
 
     # people and places
 
@@ -137,7 +81,7 @@ class World:
         self, name: str = "acme", *, bot: bool = True, permissions: int = BOT, guild_id: str = "", tell: bool = True
     ) -> Guild:
         """A server with an owner; the bot is in it with these permissions unless `bot` is False."""
-        self._last += 1 << 22  # the shards go by the milliseconds of the id
+        self.skip_millisecond()
         guild = Guild(guild_id or self.snowflake(), name, self._user(f"owner of {name}"))
         guild.roles[guild.id] = Role(guild.id, "@everyone", EVERYONE)
         self.join(guild, guild.owner)
@@ -318,10 +262,16 @@ class World:
         return channel.messages[message_id]
 
     def readable(self, message: Message) -> bool:
-        """Whether the bot sees the content of this message even without the privileged intent (D-a2, D-a3)."""
-        if message.author is self.bot or message.channel.guild is None or self.bot in message.mentions:
+        """Whether the bot sees the content of this message even without the privileged intent (D-a2, D-a3).
+
+        A reply that pings the bot is readable, but for one to an answer to an interaction.
+        """
+        if message.author is self.bot or message.channel.guild is None or message.application_id == self.application_id:
             return True
-        return message.application_id == self.application_id
+        if self.bot not in message.mentions:
+            return False
+        answered = message.reference is not None and message.reference.application_id is not None
+        return not answered or f"<@{self.bot.id}>" in message.content
 
     def new_token(self) -> None:
         """Discord resets the bot's token: the old one answers 401 from now on."""

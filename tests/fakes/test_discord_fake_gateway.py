@@ -210,6 +210,28 @@ async def test_what_the_gateway_refuses(server: Server, code: int, frames: list[
     server.fake.allows(code)
 
 
+async def test_a_resume_from_the_future_is_refused(server: Server) -> None:
+    async with identified(server) as (wire, ready):
+        await wire.socket.close(code=4000)
+    async with wired(server) as wire:
+        await wire.next()
+        await wire.send(6, {"token": server.fake.token, "session_id": ready["session_id"], "seq": 99})
+        assert await wire.next() == {"closed": 4007}
+    server.fake.allows(4007)
+
+
+async def test_too_many_guilds_for_one_connection(server: Server) -> None:
+    server.fake.gateway.guilds_per_shard = 1
+    server.fake.guild("another")
+    async with wired(server) as wire:
+        await wire.next()
+        await wire.send(2, identify(server))
+        assert await wire.next() == {"closed": 4011}
+    server.fake.allows(4011)
+    async with identified(server, shard=[0, 2]):
+        pass
+
+
 async def test_frames_that_are_none(server: Server) -> None:
     async with wired(server) as wire:
         await wire.socket.send_str("{")
@@ -315,6 +337,9 @@ async def test_intents_decide_what_is_told(server: Server) -> None:
     assert [each["content"] for each in told] == ["our own", "", f"{fake.bot} shown", "answering", ""]
     assert [len(each["attachments"]) for each in told] == [0, 0, 0, 0, 0]
     assert told[4]["referenced_message"]["content"] == "our own"
+    mine.application_id = fake.application_id  # as an answer to a command has
+    quiet = await fake.says(server.alice, server.general, "answering a command", reply_to=mine)
+    assert not fake.readable(quiet)
     async with identified(server, shard=[2, 3], intents=GUILD_MESSAGES) as (_, ready):
         assert ready["shard"] == [2, 3]
     fake.advance(5)
