@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from bots.discord import components, outgoing
 from bots.discord.bot import Ourselves
 from bots.discord.failures import DiscordRefused
-from bots.discord.fields import items, mapping, snowflake
+from bots.discord.fields import snowflake
 from bots.discord.people import People
 from bots.discord.permissions import SEND_MESSAGES, VIEW_CHANNEL
 from bots.discord.posting import Posting
 from bots.discord.privately import Privately, asker
-from bots.discord.reference import decode
+from bots.discord.reference import Reference, decode
 from bots.discord.rest import Rest
 from bots.discord.surroundings import Around
 from bots.discord.threads import Threads, begins, is_here
+from bots.fields import items, mapping
 from core import logs
 from core.channels.access import Standing
 from core.conversation.values import UNSAID, Notice, Question
@@ -27,6 +29,7 @@ log = logs.get(__name__)
 # Discord allows some five changes of messages in five seconds and channel; what it allows indeed, its answers say
 _LIMITS = Limits(characters=outgoing.PAGE, seconds_between=1.2, posts=8, command="/askrepo-")
 _FILE = "askrepo-answer-{turn}.md"
+_FRESH = timedelta(minutes=5)
 _PAGES = 3  # of a thread, of 100 messages each, when a post of ours is looked for
 
 
@@ -59,12 +62,11 @@ class DiscordDelivery:
         """Ask Discord who asks, and who reads along."""
         channel, reference = question.thread.channel, decode(question.reference)
         await self._type(question)
-        standing = await self._people.standing(channel.workspace, question.asker.user_id)
+        standing = await self._standing(question, reference)
         async with self._threads.named(question, VIEW_CHANNEL):
             audience = await self._people.audience(channel, reference.direct)
         context, remarks = await self._around.context(question, reference, first=first)
-        outside = reference.outsider is True and standing is Standing.MEMBER
-        return Surroundings(Standing.OUTSIDER if outside else standing, audience, context, remarks)
+        return Surroundings(standing, audience, context, remarks)
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """Make the post show this text; its message's id."""
@@ -115,6 +117,14 @@ class DiscordDelivery:
                 raise PlaceGone(f"nobody can know whether a post is there: {error}") from None
             log.info("no thread yet", reason=str(error))
         return found
+
+    async def _standing(self, question: Question, reference: Reference) -> Standing:
+        """The event's own word while it is fresh: Discord lets few members be asked for at a time."""
+        fresh = datetime.now(UTC) - question.asked_at < _FRESH
+        if reference.outsider is not None and fresh:
+            return Standing.OUTSIDER if reference.outsider else Standing.MEMBER
+        standing = await self._people.standing(question.thread.channel.workspace, question.asker.user_id)
+        return Standing.OUTSIDER if reference.outsider and standing is Standing.MEMBER else standing
 
     async def _type(self, question: Question) -> None:
         """Discord's own sign that somebody is at work; not needed, and never waited for."""

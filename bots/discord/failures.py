@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bots.discord.fields import mapping, number
+from bots.discord.fields import number
+from bots.fields import mapping
 from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, Gone, NotYet, PlaceGone, PlatformAway
 
 UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MEMBER, UNKNOWN_MESSAGE, UNKNOWN_USER = 10003, 10004, 10007, 10008, 10013
@@ -108,7 +109,7 @@ def failure(method: str, route: str, reply: Reply) -> DeliveryError | None:
         return away if method == "GET" else DeliveryUncertain(f"{named}: {reply.status}")
     if reply.status < 300:
         return None
-    if not reply.json or reply.status < 400:
+    if reply.status != 413 and (not reply.json or reply.status < 400):
         return away  # from something in front of Discord, which did not let it through
     return Barred(named, reply.code) if reply.code in _GONE else DiscordRefused(named, reply.status, reply.code)
 
