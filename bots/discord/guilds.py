@@ -49,8 +49,8 @@ class Guilds:
 
         `present` are the guilds that Discord told us of, `ours` those whose news comes to this process.
         """
-        ended = {each for each in await self._parts.installations.revoked(PLATFORM, before=self._now())}
-        due = {each for each in await self._parts.installations.revoked(PLATFORM, before=self._now() - GRACE)}
+        ended = set(await self._parts.installations.revoked(PLATFORM, before=self._now()))
+        due = set(await self._parts.installations.revoked(PLATFORM, before=self._now() - GRACE))
         for guild in await self._parts.mappings.mapped(PLATFORM):
             if not ours(guild.workspace_id):
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bots.discord.reference import File
+from bots.attached import File
 
 DM, GROUP = 1, 3  # channel types: https://docs.discord.com/developers/resources/channel
 THREADS = frozenset({10, 11, 12})  # of an announcement channel, public, private

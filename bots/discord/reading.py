@@ -9,10 +9,12 @@ from types import MappingProxyType
 import discord
 from discord.abc import GuildChannel
 
+from bots import attached
+from bots.attached import File
 from bots.discord.fields import number, snowflake
 from bots.discord.posts import Answered, Post, Spot
 from bots.discord.readers import Doors, Overwrite
-from bots.discord.reference import MOST_FILES, File, attached
+from bots.discord.reference import files_of
 from bots.fields import items, mapping, text
 
 _CHANNELS = re.compile(r"<#([0-9]{1,20})>")
@@ -47,6 +49,7 @@ def of_message(message: discord.Message) -> Post:
     """A post that arrived over the gateway."""
     author, guild = message.author, message.guild
     channel = message.channel
+    files, left_out = attached.first(list(map(_file, message.attachments)))
     return Post(
         spot(channel, guild.id if guild else None),
         str(message.id),
@@ -67,8 +70,8 @@ def of_message(message: discord.Message) -> Post:
             | {str(each.id): each.name for each in message.role_mentions}
             | dict(_channel_names(message.content, guild))
         ),
-        files=tuple(map(_file, message.attachments[:MOST_FILES])),
-        left_out=max(0, len(message.attachments) - MOST_FILES),
+        files=files,
+        left_out=left_out,
         answers=_answered(message.reference),
         edited=message.edited_at is not None,
     )
@@ -86,7 +89,7 @@ def of_raw(told: object, stands: Spot, guild: discord.Guild | None) -> Post | No
     }
     roles = {str(each.id): each.name for each in guild.roles} if guild else {}
     mentioned = frozenset(role for each in items(raw.get("mention_roles")) if (role := snowflake(each)))
-    files, left_out = attached(raw.get("attachments"))
+    files, left_out = files_of(raw.get("attachments"))
     return Post(
         stands,
         message_id,

@@ -6,22 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bots.discord.fields import number, snowflake
+from bots import attached
+from bots.attached import File
+from bots.discord.fields import snowflake
 from bots.fields import items, mapping, text
-
-MOST_FILES = 10
-_UNREAL = 2**53  # more than any size or count
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that came with a question. `size` is in bytes; `url` is Discord's own, signed and good for a day."""
-
-    file_id: str
-    name: str = ""
-    mimetype: str = ""
-    size: int = 0
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +49,7 @@ class Reference:
             "thread": self.in_thread or None,
             "direct": self.direct or None,
             "outsider": self.outsider,
-            "files": [[file.file_id, file.name, file.mimetype, file.size, file.url] for file in self.files] or None,
+            "files": attached.encoded(self.files),
             "left_out": self.left_out or None,
             "command": self.command
             and [self.command.application_id, self.command.token, self.command.at, self.command.about_text],
@@ -81,17 +69,16 @@ def decode(stored: str) -> Reference:
         in_thread=told.get("thread") is True,
         direct=told.get("direct") is True,
         outsider=outsider if isinstance(outsider, bool) else None,
-        files=tuple(file for entry in items(told.get("files"))[:MOST_FILES] if (file := _file(entry))),
-        left_out=_count(told.get("left_out")),
+        files=attached.decoded(told.get("files")),
+        left_out=attached.count(told.get("left_out")),
         command=_invocation(told.get("command")),
         about_text=text(told.get("about")) or "",
     )
 
 
-def attached(value: object) -> tuple[tuple[File, ...], int]:
+def files_of(value: object) -> tuple[tuple[File, ...], int]:
     """The first ten files of a message, and how many more there were."""
-    files = [file for entry in items(value) if (file := _attached(mapping(entry)))]
-    return tuple(files[:MOST_FILES]), max(0, len(files) - MOST_FILES)
+    return attached.first([file for entry in items(value) if (file := _attached(mapping(entry)))])
 
 
 def _attached(file: Mapping[str, object]) -> File | None:
@@ -99,15 +86,7 @@ def _attached(file: Mapping[str, object]) -> File | None:
     if file_id is None:
         return None
     name, mimetype, url = (text(file.get(key)) or "" for key in ("filename", "content_type", "url"))
-    return File(file_id, name, mimetype.partition(";")[0].strip(), _count(file.get("size")), url)
-
-
-def _file(entry: object) -> File | None:
-    match entry:
-        case [str(file_id), str(name), str(mimetype), size, str(url)]:
-            return File(file_id, name, mimetype, _count(size), url)
-        case _:
-            return None
+    return File(file_id, name, mimetype.partition(";")[0].strip(), attached.count(file.get("size")), url)
 
 
 def _invocation(entry: object) -> Invocation | None:
@@ -116,8 +95,3 @@ def _invocation(entry: object) -> Invocation | None:
             return Invocation(application_id, token, float(at), about)
         case _:
             return None
-
-
-def _count(value: object) -> int:
-    count = number(value)
-    return count if count is not None and 0 <= count < _UNREAL else 0

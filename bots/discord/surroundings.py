@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bots import attached
+from bots.attached import File
 from bots.discord.failures import Barred, DiscordRefused
 from bots.discord.fields import snowflake
 from bots.discord.posting import Posting
-from bots.discord.reference import File, Reference
+from bots.discord.reference import Reference
 from bots.discord.rest import Rest
 from bots.discord.text import readable
 from bots.fields import items, mapping
 from bots.fields import text as string
 from core import logs, wording
 from core.conversation.around import (
-    FILE_CHARACTERS,
     LARGEST_FILE,
     THREAD_CHARACTERS,
     as_text,
-    attached_text,
-    may_be_text,
     quoted,
 )
 from core.conversation.values import UNSAID, Question
@@ -50,7 +49,7 @@ class Around:
             remarks += [wording.thread_cut()] if left_out else []
         if about or reference.about_text:
             parts.append(f"It is about this message:\n\n{quoted(about or reference.about_text)}")
-        texts, skipped = await self._files(reference)
+        texts, skipped = await attached.texts(reference.files, reference.left_out, self._content)
         parts += texts
         remarks += [wording.files_skipped(skipped)] if skipped else []
         return "\n\n".join(parts), tuple(remarks)
@@ -95,21 +94,9 @@ class Around:
         except (DiscordRefused, Barred):
             return {}  # it was opened from none, or that is gone
 
-    async def _files(self, reference: Reference) -> tuple[list[str], list[str]]:
-        """The texts of the files that came with the question, and the names of those that were skipped."""
-        texts, skipped, left = [], [""] * reference.left_out, FILE_CHARACTERS
-        for file in reference.files:
-            content = await self._content(file)
-            if content is None or len(content) > left:
-                skipped.append(file.name)
-                continue
-            left -= len(content)
-            texts.append(attached_text(file.name, content))
-        return texts, skipped
-
     async def _content(self, file: File) -> str | None:
         """The text of a file, if it is one."""
-        if file.size > LARGEST_FILE or not may_be_text(file.mimetype):
+        if not file.worth_reading:
             return None
         octets = await self._rest.fetch(file.url, LARGEST_FILE)
         return None if octets is None else as_text(octets)

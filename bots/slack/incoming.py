@@ -15,7 +15,7 @@ from bots.slack.fields import identifier, moment, order, stamp
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed, is_certain, of_envelope
 from bots.slack.lifecycle import Happened, converted, happened
-from bots.slack.reference import Reference, attached
+from bots.slack.reference import Reference, files_of
 from bots.slack.text import calls_others, mentioned, readable, without_mention
 from core.channels.grammar import ThreadWord, thread_word
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
@@ -227,7 +227,7 @@ def _unwanted(delivery: _Delivery, post: _Fields) -> Reason | None:
 def _question(delivery: _Delivery, post: _Fields) -> Question | None:
     ts, user, thread_ts = stamp(post.get("ts")), identifier(post.get("user")), post.get("thread_ts")
     raw = text(post.get("text"))
-    if raw is None and post.get("text") is None and attached(post.get("files"))[0]:
+    if raw is None and post.get("text") is None and files_of(post.get("files"))[0]:
         raw = ""
     if not ts or not user or raw is None or (thread_ts and not stamp(thread_ts)):
         return None
@@ -239,7 +239,7 @@ def _question(delivery: _Delivery, post: _Fields) -> Question | None:
 
 def _reference(delivery: _Delivery, post: _Fields, *, in_thread: bool) -> Reference:
     profile = mapping(post.get("user_profile"))
-    files, left_out = attached(post.get("files"))
+    files, left_out = files_of(post.get("files"))
     teams = [team for team in (post.get("user_team"), profile.get("team"), post.get("team")) if identifier(team)]
     told = teams or [team for team in (*_uploader(post), post.get("source_team")) if identifier(team)][:1]
     foreign = delivery.installed.foreign(told) if is_certain(delivery.envelope) else None

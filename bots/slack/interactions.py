@@ -15,7 +15,7 @@ from bots.slack import installed as installations
 from bots.slack.fields import identifier, stamp
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed
-from bots.slack.reference import Invocation, Reference, attached
+from bots.slack.reference import Invocation, Reference, files_of
 from bots.slack.text import readable
 from core.conversation.values import Asker, ChannelRef, ThreadRef
 
@@ -136,7 +136,7 @@ def _shortcut(payload: _Fields, installed: Installed, asker: Asker) -> Interacti
         return None
     root, response_url = stamp(message.get("thread_ts")) or ts, _text(payload, "response_url")
     team = identifier(mapping(payload.get("user")).get("team_id"))
-    files, left_out = attached(message.get("files"))
+    files, left_out = files_of(message.get("files"))
     return Shortcut(
         _text(payload, "callback_id"),
         ThreadRef(channel, root),

@@ -6,23 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bots import attached
+from bots.attached import File
 from bots.fields import items, mapping, text
 from bots.slack.fields import identifier
 
-MOST_FILES = 10
-_UNREAL = 2**53  # more than any size or count
 _READABLE = frozenset({"hosted", "snippet"})  # external files live elsewhere: our token is not to be sent there
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that came with a question. `size` is in bytes; `url` is "" where Slack does not hold the content."""
-
-    file_id: str
-    name: str = ""
-    mimetype: str = ""
-    size: int = 0
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ class Reference:
             "guest": self.guest or None,
             "shared": self.ext_shared or None,
             "thread": self.in_thread or None,
-            "files": [[file.file_id, file.name, file.mimetype, file.size, file.url] for file in self.files] or None,
+            "files": attached.encoded(self.files),
             "left_out": self.left_out or None,
             "command": command,
         }
@@ -89,16 +78,15 @@ def decode(stored: str) -> Reference:
         guest=told.get("guest") is True,
         ext_shared=told.get("shared") is True,
         in_thread=told.get("thread") is True,
-        files=tuple(file for entry in items(told.get("files"))[:MOST_FILES] if (file := _stored(entry))),
-        left_out=_count(told.get("left_out")),
+        files=attached.decoded(told.get("files")),
+        left_out=attached.count(told.get("left_out")),
         command=_invocation(mapping(command)) if isinstance(command, Mapping) else None,
     )
 
 
-def attached(value: object) -> tuple[tuple[File, ...], int]:
+def files_of(value: object) -> tuple[tuple[File, ...], int]:
     """The first ten files of a message, and how many more there were."""
-    files = [file for entry in items(value) if (file := _attached(mapping(entry)))]
-    return tuple(files[:MOST_FILES]), max(0, len(files) - MOST_FILES)
+    return attached.first([file for entry in items(value) if (file := _attached(mapping(entry)))])
 
 
 def _attached(file: Mapping[str, object]) -> File | None:
@@ -107,20 +95,8 @@ def _attached(file: Mapping[str, object]) -> File | None:
         return None
     held = text(file.get("mode")) in _READABLE and file.get("is_external") is not True
     name, mimetype, url = (text(file.get(key)) or "" for key in ("name", "mimetype", "url_private"))
-    return File(file_id, name, mimetype, _count(file.get("size")), url if held else "")
-
-
-def _stored(entry: object) -> File | None:
-    match entry:
-        case [str(file_id), str(name), str(mimetype), int(size), str(url)]:
-            return File(file_id, name, mimetype, size, url)
-        case _:
-            return None
+    return File(file_id, name, mimetype, attached.count(file.get("size")), url if held else "")
 
 
 def _invocation(told: Mapping[str, object]) -> Invocation:
     return Invocation(text(told.get("url")) or "", text(told.get("text")) or "")
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _UNREAL else 0

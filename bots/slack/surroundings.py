@@ -9,21 +9,20 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots import attached
+from bots.attached import File
 from bots.fields import items, mapping
 from bots.fields import text as string
 from bots.slack import blocks, text
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.fields import order, stamp
 from bots.slack.people import People
-from bots.slack.reference import File, Reference
+from bots.slack.reference import Reference
 from core import logs, wording
 from core.conversation.around import (
-    FILE_CHARACTERS,
     LARGEST_FILE,
     THREAD_CHARACTERS,
     as_text,
-    attached_text,
-    may_be_text,
     quoted,
 )
 from core.conversation.values import Question
@@ -55,7 +54,8 @@ class Around:
             earlier, left_out = await self._thread(client, question)
             parts += [f"Earlier in this thread:\n\n{earlier}"] if earlier else []
             remarks += [wording.thread_cut()] if left_out else []
-        texts, skipped = await self._files(client, reference)
+        content = partial(self._content, client)
+        texts, skipped = await attached.texts(reference.files, reference.left_out, content)
         parts += texts
         remarks += [wording.files_skipped(skipped)] if skipped else []
         return "\n\n".join(parts), tuple(remarks)
@@ -111,21 +111,9 @@ class Around:
         words = words or text.readable(string(post.get("text")) or "")
         return f"{names.get(user) or 'Somebody'}:\n{quoted(words)}" if words.strip() else ""
 
-    async def _files(self, client: AsyncWebClient, reference: Reference) -> tuple[list[str], list[str]]:
-        """The texts of the files that came with the question, and the names of those that were skipped."""
-        texts, skipped, left = [], [""] * reference.left_out, FILE_CHARACTERS
-        for file in reference.files:
-            content = await self._content(client, file)
-            if content is None or len(content) > left:
-                skipped.append(file.name)
-                continue
-            left -= len(content)
-            texts.append(attached_text(file.name, content))
-        return texts, skipped
-
     async def _content(self, client: AsyncWebClient, file: File) -> str | None:
         """The text of a file, if it is one. Our token goes to Slack's own hosts alone."""
-        if file.size > LARGEST_FILE or not self.is_slack(file.url) or not may_be_text(file.mimetype):
+        if not file.worth_reading or not self.is_slack(file.url):
             return None
         session = client.session
         if session is None:

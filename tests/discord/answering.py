@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from bots.attached import File
 from bots.discord.bot import Ourselves
 from bots.discord.delivery import DiscordDelivery
 from bots.discord.fields import moment
 from bots.discord.people import People
 from bots.discord.posting import Posting
 from bots.discord.privately import Privately
-from bots.discord.reference import File, Reference
+from bots.discord.reference import Reference
 from bots.discord.rest import Rest
 from bots.discord.surroundings import Around
 from core import bootstrap

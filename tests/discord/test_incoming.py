@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bots.attached import File
 from bots.discord.ignored import Ignored, Reason
 from bots.discord.incoming import Asked, Bare, Edited, Worded, channel_of, of_edit, of_post
 from bots.discord.posts import Answered, Post, Spot
-from bots.discord.reference import File, Reference, decode
+from bots.discord.reference import Reference, decode
 from core.channels.grammar import ThreadWord
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bots.attached import File
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded, of_event
 from bots.slack.installed import Installed
-from bots.slack.reference import File, Reference, decode
+from bots.slack.reference import Reference, decode
 from core.channels.grammar import ThreadWord
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 from tests.slack.payloads import ANNA, BERT, BOT, CODE, HOME, ROOT, TS, Json, event, part, payload

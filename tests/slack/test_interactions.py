@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bots.attached import File
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed
 from bots.slack.interactions import Clicked, Commanded, Shortcut, Submitted, of_command, of_interaction
-from bots.slack.reference import File, Invocation, Reference
+from bots.slack.reference import Invocation, Reference
 from core.conversation.values import Asker, ChannelRef, ThreadRef
 from tests.slack.payloads import ANNA, CODE, HOME, ORGANISATION, ROOT, TS, Json, part, payload
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack.reference import MOST_FILES, File, Invocation, Reference, attached, decode
+from bots.attached import MOST, File
+from bots.slack.reference import Invocation, Reference, decode, files_of
 
 _WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
 _FILES = st.builds(File, st.from_regex(r"F[A-Z0-9]{1,10}", fullmatch=True), _WORDS, _WORDS, st.integers(0), _WORDS)
@@ -21,7 +22,7 @@ _REFERENCES = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
-    st.lists(_FILES, max_size=MOST_FILES).map(tuple),
+    st.lists(_FILES, max_size=MOST).map(tuple),
     st.integers(0, 90),
     st.none() | _COMMANDS,
 )
@@ -65,7 +66,7 @@ def test_no_value_of_a_field_raises(odd: object) -> None:
 
 
 def test_ten_files_are_kept_and_the_rest_counted() -> None:
-    files, left_out = attached([{"id": f"F{number}"} for number in range(13)])
+    files, left_out = files_of([{"id": f"F{number}"} for number in range(13)])
     assert [file.file_id for file in files] == [f"F{number}" for number in range(10)]
     assert left_out == 3
 
@@ -82,12 +83,12 @@ def test_ten_files_are_kept_and_the_rest_counted() -> None:
     ],
 )
 def test_only_what_slack_holds_is_fetched(changes: dict[str, object], url: str) -> None:
-    files, _ = attached(
+    files, _ = files_of(
         [{"id": "F1", "size": "big", "name": None, "url_private": "https://files.slack.com/x", **changes}]
     )
     assert files == (File("F1", url=url),)
 
 
 def test_what_is_no_file_is_left_out() -> None:
-    assert attached([{"id": "F1", "mode": "tombstone"}, {"id": 7}, "F1", None]) == ((), 0)
-    assert attached({"id": "F1"}) == ((), 0)
+    assert files_of([{"id": "F1", "mode": "tombstone"}, {"id": 7}, "F1", None]) == ((), 0)
+    assert files_of({"id": "F1"}) == ((), 0)
