@@ -30,6 +30,8 @@ from core.secret import Secret
 
 SETTING = "DISCORD_TOKEN"
 _FINISH_SECONDS = 4.0
+_CLOSE_SECONDS = 3.0
+_TICK_SECONDS = 0.1
 _LIFE_SECONDS = 60.0  # a client that lived longer had no trouble in beginning
 _LONGEST_PAUSE_SECONDS = 60.0
 _SILENT_SECONDS = 600.0  # without any connection before it is begun anew: discord.py tries ever more seldom
@@ -139,19 +141,16 @@ class Gateway:
 
         client = Client(self._hearing, self, before_identify, shards, content=self._content)
         self._client, self._holds = client, shards
+        running: asyncio.Task[None] | None = None
         try:
-            async with client:
-                await client.login(self._token.reveal())
-                running = asyncio.create_task(client.connect())
-                try:
-                    await self._watched(running)
-                finally:
-                    running.cancel()
-                    await asyncio.gather(running, return_exceptions=True)
+            await client.login(self._token.reveal())
+            running = asyncio.create_task(client.connect())
+            await self._watched(running)
         finally:
             self._client = None
             self._connected.clear()
             self.ready.clear()
+            await _closed(client, running)
 
     async def _watched(self, running: asyncio.Task[None]) -> None:
         """Return when the client has ended. Raises TimeoutError where it has had no connection for too long."""
@@ -209,6 +208,21 @@ class Gateway:
             self._inbox.missed.clear()
             for shard in list(self._connected):
                 self.settled(shard)
+
+
+async def _closed(client: Client, running: asyncio.Task[None] | None) -> None:
+    """Close the connections, and end the session: nobody takes it up again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.close()
+    await client.http.close()
+    while (
+        running is not None and not running.done()
+    ):  # while it connects, discord.py takes being cancelled for an end of that connection
+        running.cancel()
+        await asyncio.wait({running}, timeout=_TICK_SECONDS)
+    if running is not None:
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _never(code: int) -> NoReturn:

@@ -70,11 +70,16 @@ class Ear:
 
     async def until_told(self, number: int = 1) -> list[str]:
         """Wait until so many notices were told."""
+        await self.until(lambda: len(self.told) >= number)
+        return [notice.text for _, _, notice in self.told]
 
-        async def told() -> list[tuple[Question, str, Notice]]:
-            return self.told
+    async def until(self, seen: Callable[[], object]) -> None:
+        """Wait until something is so in this process."""
 
-        return [notice.text for _, _, notice in await _until(told, number)]
+        async def look() -> list[None]:
+            return [None] if seen() else []
+
+        await _until(look, 1)
 
 
 async def _until(look: Callable[[], Awaitable[list[Thing]]], number: int) -> list[Thing]:

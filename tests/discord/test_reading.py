@@ -1,0 +1,216 @@
+"""What discord.py delivers is read as what it is; a post is the same by way of the gateway and of the API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from bots.discord.app import Client, gateway_at, points_to
+from bots.discord.bot import Bot
+from bots.discord.happened import Happened
+from bots.discord.interactions import Clicked, Commanded, Completing, Refused, Shortcut, Submitted, of_interaction
+from bots.discord.posts import Answered, Post, Spot
+from bots.discord.reading import of_raw
+from bots.discord.shards import Shards
+from tests.discord.house import World
+from tests.fakes.discord_payloads import new_interaction
+from tests.fakes.discord_values import FORUM, Channel, Json, Message
+
+
+@dataclass
+class Recorder:
+    """Hears everything and does nothing."""
+
+    posts: list[Post] = field(default_factory=list)
+    edits: list[Post] = field(default_factory=list)
+    gone: list[tuple[Spot, Sequence[str]]] = field(default_factory=list)
+    changes: list[Happened] = field(default_factory=list)
+    payloads: list[Mapping[str, object]] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    client: Client | None = None
+
+    def message(self, post: Post) -> None:
+        self.posts.append(post)
+        self.arrived.set()
+
+    def edited(self, post: Post) -> None:
+        self.edits.append(post)
+        self.arrived.set()
+
+    def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:
+        self.gone.append((spot, message_ids))
+        self.arrived.set()
+
+    def happened(self, happened: Happened) -> None:
+        self.changes.append(happened)
+        self.arrived.set()
+
+    def interaction(self, payload: Mapping[str, object]) -> None:
+        self.payloads.append(payload)
+        self.arrived.set()
+
+    def connected(self, shard: int) -> None:
+        assert shard == 0
+
+    def lost(self, shard: int) -> None:
+        assert shard == 0
+
+    def settled(self, shard: int) -> None:
+        self.begun.set()
+
+    async def next(self) -> None:
+        """Wait for one more thing."""
+        await asyncio.wait_for(self.arrived.wait(), 10)
+        self.arrived.clear()
+
+
+@pytest.fixture
+async def recorder(world: World) -> AsyncIterator[Recorder]:
+    discord, recorder = world.discord, Recorder()
+    points_to(discord.api_url)
+    gateway_at(discord.gateway.url)
+
+    async def at_once(_: int) -> None:
+        pass
+
+    async with Client(recorder, recorder, at_once, Shards.all(1), content=True) as client:
+        await client.login(discord.token)
+        connecting = asyncio.create_task(client.connect())
+        await asyncio.wait_for(recorder.begun.wait(), 10)
+        recorder.client = client
+        yield recorder
+        await client.close()
+        await connecting
+
+
+def raw(world: World, recorder: Recorder, message: Message, stands: Spot) -> Post:
+    """The same post as the API returns it."""
+    assert recorder.client
+    guild = recorder.client.get_guild(int(world.guild.id)) if stands.guild_id else None
+    found = of_raw(world.discord.shown(message), stands, guild)
+    assert found is not None
+    return found
+
+
+async def test_a_post_is_the_same_by_the_gateway_and_by_the_api(world: World, recorder: Recorder) -> None:
+    discord, guild, general = world.discord, world.guild, world.general
+    (ours,) = [role for role in guild.roles.values() if role.bot is discord.bot]
+    forum = discord.channel(guild, "help", type=FORUM)
+    files = [discord.file(f"{number}.txt", "x") for number in range(12)]
+    answer = await discord.says(world.bob, general, "It fails.")
+    thread = await discord.opens_thread(world.bob, answer)
+    direct = discord.dm(world.alice)
+    said: list[tuple[Channel, Message]] = [
+        (general, answer),
+        (
+            general,
+            await discord.says(world.alice, general, f"{discord.bot} {world.bob} in {general}, {ours} @everyone"),
+        ),
+        (general, await discord.says(world.alice, general, f"{discord.bot} why?", reply_to=answer)),
+        (thread, await discord.says(world.alice, thread, "see these", files=files)),
+        (direct, await discord.says(world.alice, direct, f"{world.bob}?")),
+        (general, await discord.webhook_says(general, "deployed")),
+    ]
+    post = await discord.opens_post(world.alice, forum, "Login", f"{discord.bot} why?")
+    said.append((post, post.messages[post.id]))
+    while len(recorder.posts) < len(said):
+        await recorder.next()
+    by_id = {each.message_id: each for each in recorder.posts}
+    for channel, message in said:
+        heard = by_id[message.id]
+        assert replace(raw(world, recorder, message, heard.spot), member=heard.member) == heard, channel.name
+    first, _, reply, in_thread, privately, hook, opened = (by_id[message.id] for _, message in said)
+    assert first == Post(
+        Spot(guild.id, general.id, 0),
+        answer.id,
+        0,
+        world.bob.id,
+        "Bob",
+        member=True,
+        text="It fails.",
+        our_role=ours.id,
+    )
+    called = by_id[said[1][1].id]
+    assert called.users == {discord.bot.id, world.bob.id}
+    assert called.roles == {ours.id} == {called.our_role}
+    assert (called.everyone, called.names[general.id], called.names[world.bob.id]) == (False, "general", "Bob")
+    assert reply.answers == Answered(answer.id, world.bob.id, "It fails.")
+    assert in_thread.spot == Spot(guild.id, thread.id, 11, general.id)
+    assert (len(in_thread.files), in_thread.left_out) == (10, 2)
+    assert in_thread.files[0].mimetype == "text/plain"
+    assert (privately.spot, privately.member) == (Spot("", direct.id, 1), None)
+    assert (hook.webhook, hook.member) == (True, None)
+    assert opened.spot == Spot(guild.id, post.id, 11, forum.id)
+
+
+async def test_an_edit_says_whether_a_person_made_it(world: World, recorder: Recorder) -> None:
+    message = await world.discord.says(world.alice, world.general, "one")
+    await recorder.next()
+    await world.discord.unfurls(message)
+    await world.discord.edits(message, "two")
+    while len(recorder.edits) < 2:
+        await recorder.next()
+    assert [(each.text, each.edited) for each in recorder.edits] == [("one", False), ("two", True)]
+
+
+async def test_where_posts_were_deleted(world: World, recorder: Recorder) -> None:
+    discord = world.discord
+    root = await discord.says(world.alice, world.general, "one")
+    thread = await discord.opens_thread(world.bob, root)
+    several = [await discord.says(world.alice, thread, "two") for _ in range(2)]
+    direct = await discord.says(world.alice, discord.dm(world.alice), "three")
+    await discord.deletes(root)
+    await discord.deletes(*several)
+    await discord.deletes(direct)
+    while len(recorder.gone) < 3:
+        await recorder.next()
+    assert recorder.gone == [
+        (Spot(world.guild.id, world.general.id, 0), (root.id,)),
+        (Spot(world.guild.id, thread.id, 11, world.general.id), tuple(each.id for each in several)),
+        (Spot("", direct.channel.id, 1), (direct.id,)),
+    ]
+
+
+COMMAND: Json = {"id": "1", "name": "askrepo", "type": 1, "options": [{"name": "question", "type": 3, "value": "why?"}]}
+MENU: Json = {"id": "2", "name": "Ask about this message", "type": 3, "target_id": "3", "resolved": {"messages": {}}}
+FORM: Json = {"custom_id": "form:map:ticket", "components": []}
+PRESSED: Json = {"component_type": 2, "custom_id": "retry:abc:0"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        (2, COMMAND, Commanded),
+        (2, MENU, Shortcut),
+        (3, PRESSED, Clicked),
+        (4, COMMAND, Completing),
+        (5, FORM, Submitted),
+    ],
+)
+@pytest.mark.parametrize("place", ["channel", "thread", "direct", "by a person", "by both"])
+async def test_an_interaction_is_what_discord_delivered(
+    world: World, recorder: Recorder, kind: int, data: Json, expected: type, place: str
+) -> None:
+    discord, bot = world.discord, Bot(world.discord.bot.id, world.discord.application_id)
+    if kind == 4:
+        data = {**data, "options": [{**data["options"][0], "focused": True}]}
+    shown = await discord.says(discord.bot, world.general, "an answer")
+    thread = await discord.opens_thread(world.alice, shown)
+    await recorder.next()
+    where = {"thread": thread, "direct": discord.dm(world.alice)}.get(place, world.general)
+    message = shown if kind == 3 else None
+    _, payload = new_interaction(discord, kind, world.alice, where, data, message=message)
+    if place == "by a person":
+        payload["authorizing_integration_owners"] = {"1": world.alice.id}
+    elif place == "by both":
+        payload["authorizing_integration_owners"] = {"0": world.guild.id, "1": world.alice.id}
+    discord.gateway.dispatch("INTERACTION_CREATE", payload, where.guild, intent=0)
+    while not recorder.payloads:
+        await recorder.next()
+    read = of_interaction(recorder.payloads[0], bot)
+    assert read == of_interaction(payload, bot)
+    assert isinstance(read, Refused if place == "by a person" else expected)
