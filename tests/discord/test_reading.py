@@ -54,13 +54,13 @@ class Recorder:
         self.arrived.set()
 
     def connected(self, shard: int) -> None:
-        assert shard == 0
+        self.begun.set()
 
     def lost(self, shard: int) -> None:
         assert shard == 0
 
     def settled(self, shard: int) -> None:
-        self.begun.set()
+        assert shard == 0
 
     async def next(self) -> None:
         """Wait for one more thing."""
@@ -81,6 +81,9 @@ async def recorder(world: World) -> AsyncIterator[Recorder]:
         await client.login(discord.token)
         connecting = asyncio.create_task(client.connect())
         await asyncio.wait_for(recorder.begun.wait(), 10)
+        await discord.says(world.alice, world.general, "the guild is known before this arrives")
+        await recorder.next()
+        recorder.posts.clear()
         recorder.client = client
         yield recorder
         await client.close()
