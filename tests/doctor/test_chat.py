@@ -61,6 +61,15 @@ async def test_what_the_service_has_against_it(
     assert fix in said.fix
 
 
+async def test_a_service_that_says_nothing(chat: FakeChat) -> None:
+    chat.will(sends(b"", "stall"))
+    said = (await findings(of_chat(chat, ASKREPO_CHAT_FIRST_TOKEN_SECONDS="0.2", ASKREPO_CHAT_TOTAL_SECONDS="0.3")))[
+        "/chat"
+    ]
+    assert (said.level, said.fix) == (WRONG, "Start the service, or correct `ASKREPO_CHAT_URL`.")
+    assert "first token deadline" in said.words
+
+
 async def test_a_service_that_each_channel_has_a_token_for(chat: FakeChat) -> None:
     async with FakeChat(token="tok-good-1234", anonymous=True) as open_one:
         said = (await findings(of_chat(open_one, ASKREPO_CHAT_TOKEN="")))["/chat"]

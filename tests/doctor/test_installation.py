@@ -122,7 +122,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 async def test_a_database_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").touch(mode=0o700)
     said = await findings({"DATABASE_URL": f"sqlite:///{tmp_path}/file/askrepo.db"})
     assert (said["database"].level, said["database"].words) == (
         WRONG,
