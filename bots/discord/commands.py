@@ -108,7 +108,7 @@ class Commanding:
         managing = self._managing
         match command:
             case Ask(text):
-                await self._posing.begin(reply)
+                await reply.begin()
                 await self._posing.command(reply, sender, text)
             case Blank(manifest.MAP):
                 await managing.map_form(reply, sender)

@@ -98,7 +98,7 @@ class Interacting:
     async def _directly(self, reply: Reply, found: _Served) -> None:
         """A direct message is for a guild that has to be found out, which may take long: no form is opened there."""
         if isinstance(found, Commanded | Clicked):
-            await (reply.think() if isinstance(found, Commanded) else reply.update())
+            await (reply.begin() if isinstance(found, Commanded) else reply.update())
             guild = await self._direct.guild(found.sender.asker.user_id)
             if isinstance(guild, WorkspaceRef):
                 await self._served(reply, replace(found, sender=found.sender.under(guild.workspace_id)))

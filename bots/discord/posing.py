@@ -10,7 +10,6 @@ from bots.discord.reference import Invocation, Reference
 from bots.discord.replying import Reply
 from core.conversation.values import UNSAID, ThreadRef
 
-_TAKING = "One moment, I am taking your question. If this stays here, please ask again."
 _ELSEWHERE = "Your question is shown in this channel, and answered in a thread of its own."
 _IN_PLACE = "Your question is shown here, and answered here."
 _ABOUT = "Your question is shown and answered in the thread of that message."
@@ -21,10 +20,6 @@ class Posing:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-
-    async def begin(self, reply: Reply) -> None:
-        """The first answer. Not Discord's own sign: what is said of the answer meanwhile would take its place."""
-        await reply.begin(_TAKING)
 
     async def command(self, reply: Reply, sender: Sender, text: str) -> None:
         """A question by command: its thread begins with the post that shows it, unless it was asked in one."""

@@ -32,6 +32,8 @@ _TOKEN_LIVES = timedelta(minutes=14)  # of its fifteen
 _ALREADY = 40060  # the code for an interaction that was answered before
 
 
+_BEGUN = "One moment… If nothing else appears here, please try again."
+
 log = logs.get(__name__)
 
 
@@ -85,11 +87,14 @@ class Reply:
         await self._first(_THINKING, {"flags": EPHEMERAL})
         self._pending = True
 
-    async def begin(self, words: str) -> None:
-        """Say something that stays until something else is said in its place."""
+    async def begin(self) -> None:
+        """The same by a message of ours: whoever else answers this interaction meanwhile does not replace that one.
+
+        While Discord's own sign is shown, whatever is said next by anybody takes its place.
+        """
         if self._answered:
             return
-        await self._first(_MESSAGE, {**said(words), "flags": EPHEMERAL})
+        await self._first(_MESSAGE, {**said(_BEGUN), "flags": EPHEMERAL})
         self._pending = True
 
     async def update(self) -> None:

@@ -38,7 +38,7 @@ class Submitting:
     async def submitted(self, reply: Reply, submitted: Submitted) -> None:
         """A form was sent: acknowledge it at once, then do what it is for."""
         if submitted.form == modals.ASK_FORM:
-            await self._posing.begin(reply)
+            await reply.begin()
         elif submitted.ephemeral:
             await reply.update()
         else:

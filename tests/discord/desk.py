@@ -36,10 +36,11 @@ class DeskDiscord(FakeDiscord):
         *,
         message: Message | None = None,
         user_install: bool = False,
+        opener: Interaction | None = None,
         wait: bool = True,
     ) -> Interaction:
         interaction, payload = new_interaction(
-            self, kind, user, channel, data, message=message, user_install=user_install
+            self, kind, user, channel, data, message=message, user_install=user_install, opener=opener
         )
         await self.happened(payload)
         if wait:
@@ -53,6 +54,7 @@ class Desk:
 
     discord: DeskDiscord
     app: App
+    bot: Bot
     interacting: Interacting
     tasks: Tasks
     stopped: list[ThreadRef] = field(default_factory=list)
@@ -88,6 +90,6 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
     interacting = Interacting(app, rest, bot, direct, asking, steering, tasks, lambda guild: guild not in not_joined)
     discord.happened = interacting.happened
     await manifest.sync(rest, bot, app.settings.map_policy)
-    yield Desk(discord, app, interacting, tasks, stopped, told, not_joined)
+    yield Desk(discord, app, bot, interacting, tasks, stopped, told, not_joined)
     await tasks.finished(10)
     await rest.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from bots.discord.bot import Bot
@@ -32,14 +33,14 @@ def interaction(kind: int, data: object, **changes: object) -> Json:
         "authorizing_integration_owners": {"0": GUILD},
         "app_permissions": "2248473465835073",
     }
-    return {key: value for key, value in (told | changes).items() if value is not ...}
+    return deepcopy({key: value for key, value in (told | changes).items() if value is not ...})
 
 
 def direct(told: Json) -> Json:
     """The same in a direct message with the bot."""
     place = {"id": DIRECT, "type": 1, "parent_id": None}
     more = {"context": 1, "user": USER, "channel": place, "authorizing_integration_owners": {"0": "0"}}
-    return {key: value for key, value in (told | more).items() if key not in {"guild_id", "member"}}
+    return deepcopy({key: value for key, value in (told | more).items() if key not in {"guild_id", "member"}})
 
 
 def command(name: str = "askrepo", /, *, data: Json | None = None, **options: object) -> Json:

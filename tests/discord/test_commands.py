@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ from tests.discord.invoked import BOT, command
 WEB = "github.com/acme/web"
 
 
-def asked(name: str = "askrepo", /, **options: object) -> object:
+def asked(name: str = "askrepo", /, **options: Any) -> object:
     found = of_interaction(command(name, **options), BOT)
     assert isinstance(found, Commanded)
     return meant(found)

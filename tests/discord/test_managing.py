@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx import ASGITransport, AsyncClient
@@ -264,7 +265,12 @@ async def test_settings_by_form(world: World, people: People, app: App) -> None:
     )
     form = await people.opened(world.alice, "askrepo-settings")
     assert filled(form) == {"follow_ups": ["smart"], "model": "", "instructions": "", "default": ""}
-    typed = {"follow_ups": ["mention"], "model": "fast-one", "instructions": "Be brief.", "default": "acme/other"}
+    typed: dict[str, Any] = {
+        "follow_ups": ["mention"],
+        "model": "fast-one",
+        "instructions": "Be brief.",
+        "default": "acme/other",
+    }
     said = await people.sent(world.alice, **typed)
     assert "Saved." in said.content
     assert "Guests" not in said.content

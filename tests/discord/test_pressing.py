@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -265,27 +266,30 @@ async def test_a_message_of_a_forum_post_is_asked_about_in_that_post(
 async def test_directly_by_command(world: World, people: People, app: App, chat: FakeChat) -> None:
     direct = world.discord.dm(world.bob)
     said = await people.command(world.bob, "askrepo", {"question": "where?"}, direct)
-    assert said.content.startswith(NO_GUILD[:40])
+    await world.discord.until(lambda: said.content.startswith(NO_GUILD[:40]))
     assert chat.requests == []
 
 
 async def test_directly_with_a_default(world: World, people: People, app: App, chat: FakeChat) -> None:
     await app.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="U")
     direct = world.discord.dm(world.bob)
-    assert "/askrepo-map" in (await people.command(world.bob, "askrepo-help", channel=direct)).content
+    said = await people.command(world.bob, "askrepo-help", channel=direct)
+    await world.discord.until(lambda: "/askrepo-map" in said.content)
     await people.command(world.bob, "askrepo", {"question": "where?"}, direct)
     answer = (await answers_in(world, direct))[-1]
     assert [request.questions for request in chat.requests] == [["where?"]]
     good = await world.discord.clicks(world.bob, answer, "👍")
     await world.discord.until(lambda: good.follow_ups)
     assert await app.feedback.counts(world.place.workspace) == (1, 0)
-    said = await people.command(world.bob, "askrepo", {"question": "list"}, direct)
-    assert house.REPOSITORY in said.content
+    listed = await people.command(world.bob, "askrepo", {"question": "list"}, direct)
+    await world.discord.until(lambda: house.REPOSITORY in listed.content)
     for text in ("map acme/other", "default acme/other", "unmap", "token remove workspace"):
-        assert (
-            "a right you do not have"
-            in (await people.command(world.alice, "askrepo", {"question": text}, world.discord.dm(world.alice))).content
-        )
+        denied = await people.command(world.alice, "askrepo", {"question": text}, world.discord.dm(world.alice))
+        await world.discord.until(partial(_is_denied, denied))
+
+
+def _is_denied(said: Message) -> bool:
+    return "a right you do not have" in said.content
 
 
 # from elsewhere: no call of the service, whoever asks
