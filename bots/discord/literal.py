@@ -19,7 +19,6 @@ _LINE_START = re.compile(r"\s*(?:\d+(?=\.(?:\s|$))|(?=>|#(?:[#\s]|$)|-(?:[#\s]|$
 _EMOJI_NAME = re.compile(r":(?=[\w+-]+:)")
 _ALIKE = str.maketrans("\\*_~|`<>[@#", "＼∗＿∼¦ˋ‹›［＠＃")
 _ALIKE_IN_ADDRESS = re.compile(r":(?=//)|(?<=discord)\.(?=\w+/)|(?<=discordapp)\.(?=com/)", re.IGNORECASE)
-_LINE_REST = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
 def literal(words: str, *, fresh: bool) -> str:
@@ -37,5 +36,4 @@ def named(words: str) -> str:
 
 def alike(text: str) -> str:
     """Lines of any text without a character more: what would mean something to Discord as a look-alike."""
-    text = _ALIKE_IN_ADDRESS.sub(lambda found: "：" if found[0] == ":" else "․", text.translate(_ALIKE))
-    return _LINE_REST.sub("", text)  # a bullet with nothing but a space behind it takes the next line
+    return _ALIKE_IN_ADDRESS.sub(lambda found: "：" if found[0] == ":" else "․", text.translate(_ALIKE))

@@ -108,7 +108,8 @@ def test_what_it_understands_otherwise_is_said_its_way(text: str, shown: str) ->
         ("https://xn--80ak6aa92e.com", "`https://xn--80ak6aa92e.com`"),
         ("https://аpple.com/ ftp://a.org steam://run/1", "`https://аpple.com/` `ftp://a.org` `steam://run/1`"),
         ("见https://example.org。好", "见<https://example.org>。好"),
-        ("discord.gg/x https://discord.gg/x", "discord\\.gg/x `https://discord.gg/x`"),
+        ("discord.gg/x Discord.GG/x discordapp.com/x", "discord\\.gg/x Discord\\.GG/x discordapp\\.com/x"),
+        ("https://discord.gg/x https://Discord.gg", "`https://discord.gg/x` `https://Discord.gg`"),
         ("https://discord.com/channels/1/2", "`https://discord.com/channels/1/2`"),
         ("https://discord.com/developers/docs", "<https://discord.com/developers/docs>"),
         ("`a`&#8203;https://xn--a.b", "`a` `https://xn--a.b`"),
@@ -122,6 +123,7 @@ def test_links_show_where_they_lead(text: str, shown: str) -> None:
     ("text", "shown"),
     [
         ("@everyone @here a@here.org", "\\@everyone \\@here a\\@here.org"),
+        ("@Everyone @HERE", "\\@Everyone \\@HERE"),
         ("\\@everyone \\\\@here", "\\@everyone \\\\\\@here"),
         (f"@{Z}everyone", "\\@everyone"),
         ("@**every**one @every<b>one", "@**every**one @every\\<b>one"),
