@@ -84,6 +84,8 @@ async def _keys(given: Settings) -> list[Finding]:
     except errors.Tampered:
         words = "what is stored was changed, or is not the database that these keys belong to"
         return [wrong("keys", words, "Restore database and keys from the same backup.")]
+    except SettingsError:  # of the database's address, which has a line of its own
+        return [warning("keys", "not checked", "Mend the database first.")]
     if not found.tried:
         return [warning("keys", f"{found.where}, not tried on what is stored", "Mend the database first.")]
     return [ok("keys", found.where if found.made else f"the first run makes one in {found.where}")]

@@ -61,7 +61,7 @@ async def found(
         yield finding
     broken = {problem.name for problem in problems}
     platforms = [*slack.checks(settings), *discord.checks(settings)]
-    tasks = [asyncio.create_task(_made(check, broken, seconds)) for check in (*checkup.checks(settings), *platforms)]
+    tasks = [asyncio.create_task(made(check, broken, seconds)) for check in (*checkup.checks(settings), *platforms)]
     for task in tasks:
         for finding in await task:
             yield finding
@@ -96,8 +96,11 @@ def _clean(text: str) -> str:
     return one_line(logs.redact(text))
 
 
-async def _made(check: Check, broken: Collection[str], seconds: float) -> Sequence[Finding]:
-    """What a check finds, or what kept it from finding anything."""
+async def made(check: Check, broken: Collection[str], seconds: float) -> Sequence[Finding]:
+    """What a check finds, or what kept it from finding anything; never an exception.
+
+    `broken` are the names of settings that cannot work.
+    """
     if useless := sorted(name for name in broken if name.startswith(check.uses)):
         return [warning(check.subject, "not checked", f"Correct {code(useless[0])} first.")]
     try:
@@ -111,7 +114,7 @@ async def _made(check: Check, broken: Collection[str], seconds: float) -> Sequen
         words, fix = sentence(error, operator=True), "Mend that, or set `ASKREPO_LOG_LEVEL=debug` to see more."
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        words, fix = f"{code(str(error.filename))}: {reason}", "Make it usable for this user."
+        words, fix = f"{error.filename or 'a system call'}: {reason}", "Make it usable for this user."
     except Exception as error:
         log.debug("check failed", check=check.subject, exc_info=error)
         words, fix = f"the check itself failed ({type(error).__name__})", "`ASKREPO_LOG_LEVEL=debug` shows the details."

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bots.doctor import judged, shown
-from bots.findings import Level, ok, wrong
+from bots.doctor import judged, made, shown
+from bots.findings import Check, Finding, Level, ok, wrong
 from core.cipher import new_key
+from core.errors import DatabaseUnavailable, SettingsError
 from core.secret import Secret
 from tests.console.processes import Home, Terminal
 from tests.doctor.examined import OK, WARNING, WRONG, contents, doctor, findings, of_chat, of_discord, of_slack
@@ -129,6 +130,7 @@ async def test_no_address_with_a_password_is_shown(home: Home, name: str, url: s
 async def test_a_password_that_was_not_encoded_is_not_taken_for_a_host(home: Home) -> None:
     done = await home.run("doctor", DATABASE_URL=f"postgresql://me:pass@{CANARY}@db.example.com/askrepo")
     assert "%40" in done.out
+    assert "warning  keys              not checked" in done.out
     assert CANARY not in done.out + done.err
 
 
@@ -188,6 +190,27 @@ async def test_a_setting_that_cannot_work_does_not_hide_the_others(
     assert lines[at + 1].strip() == "Correct `ASKREPO_CHAT_URL` first."
     assert "warning  Slack bot token   not checked" in lines
     assert any(line.startswith("ok       database ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (SettingsError("ASKREPO_X", "it is odd"), "`ASKREPO_X`: it is odd"),
+        (DatabaseUnavailable("a.db", "locked"), "`a.db`: `locked`"),
+        (PermissionError(13, "Permission denied", "/some/where"), "/some/where: permission denied"),
+        (BrokenPipeError(), "a system call: brokenpipeerror"),
+        (ZeroDivisionError(CANARY), "the check itself failed (ZeroDivisionError)"),
+    ],
+)
+async def test_a_check_that_fails_is_a_finding(error: Exception, words: str) -> None:
+    async def look() -> list[Finding]:
+        raise error
+
+    (said,) = await made(Check("subject", ("ASKREPO_",), look), (), 10)
+    assert (said.level, said.subject) == (WRONG, "subject")
+    assert words in said.words
+    assert CANARY not in said.words + said.fix
+    assert said.fix
 
 
 async def test_what_hangs_is_said_and_hides_nothing(
