@@ -117,15 +117,10 @@ class _Writer:
     def write(self, parts: Sequence[Piece], inside: frozenset[Style]) -> str:
         joined = _joined(parts)
         out: list[str] = []
-        for number, part in enumerate(joined):
-            before = joined[number - 1] if number else None
-            text = self._piece(part, inside, joined[number + 1] if number + 1 < len(joined) else None)
-            if (
-                isinstance(before, Styled)
-                and isinstance(part, Styled)
-                and out[-1][-1:] in _MARKS
-                and text[:1] in _MARKS
-            ):
+        for before, part, following in zip([None, *joined], joined, [*joined[1:], None], strict=False):
+            text = self._piece(part, inside, following)
+            both_styled = isinstance(before, Styled) and isinstance(part, Styled)
+            if both_styled and out[-1][-1:] in _MARKS and text[:1] in _MARKS:
                 out.append(" ")  # marks of the one would be taken for the other's
             _add(out, text)
         return "".join(out)
