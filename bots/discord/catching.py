@@ -103,7 +103,7 @@ class Catching:
             return 0
         posts = [post for each in told if (post := reading.of_raw(each, spot, guild))]
         for post in sorted(posts, key=lambda each: int(each.message_id)):
-            self._hearing.missed(post)
+            await self._hearing.missed(post)
         return max((int(each.message_id) for each in posts), default=0) if len(told) >= _PAGE else 0
 
 

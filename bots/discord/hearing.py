@@ -55,10 +55,11 @@ class Hearing:
         """A post is not what it was."""
         self._heard(post, of_edit)
 
-    def missed(self, post: Post) -> None:
-        """A post that was there before we listened: it counts where it asks us by name, and was not accepted before."""
+    async def missed(self, post: Post) -> None:
+        """A post from before we listened: it counts where it asks us by name. Waits while there is no room."""
         found = of_post(post, self._bot_id)
         if isinstance(found, Asked) and found.mentioned:
+            await self._inbox.vacant()
             self._heard(post, of_post)
 
     def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:

@@ -26,7 +26,8 @@ _AT_ONCE = 20
 _SHARE = 0.8  # of what Discord allows in a day, whatever the number of shards
 _RESERVE = 20  # sessions that Discord allows and we never begin
 _LONGEST_PAUSE_SECONDS = 300.0  # until it is asked again
-_NEAR_SECONDS = 30.0  # a session is not reserved further ahead: what is reserved and not begun is lost
+_NEAR_SECONDS = 1.0  # a session is not reserved further ahead: what is reserved and not begun is lost
+_AGAIN_SECONDS = 15.0
 _APART_SECONDS = 5.0
 _AWAY_SECONDS = 1.0
 
@@ -107,7 +108,7 @@ class Identifying:
                 apart = await self._allowances.reserve(_BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1)
             except AllowanceSpent:
                 log.warning("too many sessions were begun lately; waiting", shard=shard)
-                await self._pause(_NEAR_SECONDS)
+                await self._pause(_AGAIN_SECONDS)
             except DatabaseUnavailable as error:  # who cannot keep what is asked need not hear it
                 log.warning("no session is begun yet", shard=shard, reason=str(error))
                 await self._pause(_AWAY_SECONDS)

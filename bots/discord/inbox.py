@@ -56,6 +56,11 @@ class Inbox:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def vacant(self) -> None:
+        """Return once there is room."""
+        while self._held >= self._room:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
     async def empty(self) -> None:
         """Return once nothing is left."""
         while self._tasks:

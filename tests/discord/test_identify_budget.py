@@ -75,7 +75,7 @@ async def crash_loop(day: Day, starts: int, hours: int) -> None:
 
 
 async def test_a_crash_loop_begins_few_sessions(day: Day) -> None:
-    await crash_loop(day, starts=100, hours=3)
+    await crash_loop(day, starts=120, hours=1)
 
 
 @pytest.mark.long

@@ -1,0 +1,179 @@
+"""What was asked while nobody listened is found, once, within bounds; what cannot be found is declared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bots.discord.catching import MOST_CALLS, Candidate, due
+from bots.discord.posts import Spot
+from core.conversation.values import ChannelRef
+from core.settings import Settings
+from tests.discord import house
+from tests.discord.house import World
+from tests.discord.listening import Ear, ear, listening
+from tests.fakes.chat import FakeChat
+
+READ = ("GET", "/channels/{channel_id}/messages")
+
+
+class Log:
+    """What was logged."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        self._text += self._capsys.readouterr().out
+        return self._text
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> Log:
+    return Log(capsys)
+
+
+@pytest.fixture
+def given(world: World, chat: FakeChat, tmp_path: Path) -> Settings:
+    return house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+
+
+async def gap(world: World) -> None:
+    """The session is lost, and no other can be had."""
+    world.discord.gateway.mute = True
+    world.discord.gateway.lose_session()
+
+
+async def over(world: World) -> None:
+    """A session can be had again."""
+    world.discord.gateway.mute = False
+    world.discord.gateway.drop()
+
+
+async def mapped(world: World, made: Ear) -> None:
+    await made.parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+
+
+async def test_what_was_asked_in_a_gap_is_found_once(world: World, given: Settings) -> None:
+    discord, bot = world.discord, world.discord.bot
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            before = await discord.says(world.alice, world.general, f"{bot} before?")
+            await made.heard()
+            thread = await discord.opens_thread(bot, before)
+            ours = await discord.says(bot, thread, "an answer")
+            await gap(world)
+            await discord.says(world.bob, world.general, "nothing to us")
+            missed = await discord.says(world.bob, world.general, f"{bot} meanwhile?")
+            reply = await discord.says(world.bob, thread, "and here?", reply_to=ours)
+            await discord.says(world.alice, thread, "without a mention")
+            await discord.says(world.alice, thread, f"{bot} stop")
+            await discord.says(world.alice, thread, f"{bot}")
+            await over(world)
+            assert await made.heard(3) == [before.id, missed.id, reply.id]
+            reads = len(discord.called(*READ))
+            discord.gateway.invalidate()
+            await made.until(lambda: len(discord.called(*READ)) == 2 * reads)
+            assert await made.accepted() == [before.id, missed.id, reply.id]
+        assert not made.told
+        (turn,) = [each for each in await made.turns() if each.message_id == reply.id]
+        assert (turn.channel_id, turn.thread_id) == (world.general.id, thread.id)
+
+
+async def test_what_was_asked_before_the_start_is_found(world: World, given: Settings) -> None:
+    discord = world.discord
+    long_ago = await discord.says(world.alice, world.general, f"{discord.bot} long ago?")
+    discord.advance(3_601)
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} just now?")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+            assert long_ago.id not in await made.accepted()
+
+
+async def test_places_without_a_repository_and_quiet_ones_are_not_read(world: World, given: Settings) -> None:
+    discord = world.discord
+    quiet, other = discord.channel(world.guild, "quiet"), discord.channel(world.guild, "other")
+    await discord.says(world.alice, quiet, f"{discord.bot} long ago?")
+    discord.advance(3_601)
+    await discord.says(world.alice, other, f"{discord.bot} not mapped?")
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} mapped?")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        await made.parts.mappings.map(ChannelRef("discord", world.guild.id, quiet.id), "acme/web", actor="x")
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+    assert [call.ids["channel_id"] for call in discord.called(*READ)] == [world.general.id]
+
+
+async def test_with_a_default_every_channel_is_looked_through(world: World, given: Settings) -> None:
+    discord = world.discord
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} mapped?")
+    async with ear(discord, given) as made:
+        await made.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="x")
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+
+
+async def test_a_busy_channel_is_read_page_by_page(world: World, given: Settings) -> None:
+    discord = world.discord
+    for number in range(250):
+        await discord.says(world.bob, world.general, f"talk {number}")
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} among them?")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+    assert len(discord.called(*READ)) == 3
+
+
+async def test_a_channel_that_cannot_be_read_is_declared(world: World, given: Settings, log: Log) -> None:
+    discord = world.discord
+    secret = discord.channel(world.guild, "secret")
+    await discord.says(world.alice, secret, f"{discord.bot} here?")
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} or here?")
+    await discord.denies(secret, "READ_MESSAGE_HISTORY")
+    discord.fail(*READ, status=503, at=secret.id)
+    async with ear(discord, given) as made:
+        await made.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="x")
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+            await made.until(lambda: "may have been missed" in log.text)
+    assert secret.id in log.text
+
+
+@pytest.mark.long
+async def test_a_guild_that_talked_too_much_costs_a_hundred_calls_and_is_declared(
+    world: World, given: Settings, log: Log
+) -> None:
+    discord = world.discord
+    for number in range(10_100):
+        await discord.says(world.bob, world.general, f"talk {number}")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            await made.until(lambda: "too much was posted" in log.text)
+    assert len(discord.called(*READ)) == MOST_CALLS
+
+
+async def test_what_found_no_room_is_looked_for_later(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given, room=2) as made:
+        await mapped(world, made)
+        async with listening(made):
+            asked = [await discord.says(world.alice, world.general, f"{discord.bot} {number}?") for number in range(6)]
+            assert await made.heard(6) == [each.id for each in asked]
+
+
+def test_where_it_is_looked_and_in_which_order() -> None:
+    def at(channel: str, newest: int, parent: str = "") -> Candidate:
+        return Candidate(Spot("7", channel, 11 if parent else 0, parent), newest)
+
+    candidates = (at("1", 50), at("2", 10), at("3", 70), at("4", 90, parent="1"), at("5", 80, parent="2"), at("6", 11))
+    mappings = {ChannelRef("discord", "7", each) for each in ("1", "6")}
+    assert [spot.channel_id for spot in due(candidates, mappings.__contains__, 10)] == ["4", "1", "6"]
