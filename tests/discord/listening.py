@@ -47,6 +47,7 @@ class Ear:
     rest: Rest
     hearing: Hearing
     gateway: Gateway
+    guilds: Guilds
     told: list[tuple[Question, str, Notice]] = field(default_factory=list)
     forgotten: list[ChannelRef] = field(default_factory=list)
     interactions: list[Mapping[str, object]] = field(default_factory=list)
@@ -139,7 +140,7 @@ async def ear(
             content=bot.reads_all if content is None else content,
             pause=pause,
         )
-        made = Ear(discord, parts, inbox, rest, hearing, gateway, pauses=pauses, forgotten=forgotten)
+        made = Ear(discord, parts, inbox, rest, hearing, gateway, guilds, pauses=pauses, forgotten=forgotten)
         try:
             yield made
         finally:

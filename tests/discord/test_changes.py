@@ -1,0 +1,271 @@
+"""Channels whose readers change, channels and guilds that go: through an unmodified discord.py to what is mapped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bots.discord.guilds import GRACE
+from core.conversation.values import ChannelRef
+from core.errors import PlatformAway
+from core.relay.claims import Scope
+from core.settings import Settings
+from tests.discord import house
+from tests.discord.house import World
+from tests.discord.listening import Ear, ear, listening
+from tests.fakes.chat import FakeChat
+from tests.fakes.discord_values import CATEGORY, Channel
+
+FAR, LONG_AGO = datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+GUILD = ("GET", "/guilds/{guild_id}")
+
+
+@pytest.fixture
+def given(world: World, chat: FakeChat, tmp_path: Path) -> Settings:
+    return house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+
+
+@pytest.fixture
+async def heard(world: World, given: Settings) -> AsyncIterator[Ear]:
+    async with ear(world.discord, given) as made, listening(made):
+        yield made
+
+
+def ref(channel: Channel) -> ChannelRef:
+    assert channel.guild
+    return ChannelRef("discord", channel.guild.id, channel.id)
+
+
+async def mapped(made: Ear, *channels: Channel) -> None:
+    for channel in channels:
+        await made.parts.mappings.map(ref(channel), house.REPOSITORY, actor="x")
+
+
+async def suspended(made: Ear, channel: Channel) -> bool:
+    (mapping,) = await made.parts.mappings.list(ref(channel))
+    return mapping.suspended
+
+
+async def settled(world: World, made: Ear) -> None:
+    """Everything that was told before has been carried out."""
+    number = len(await made.turns())
+    elsewhere = world.discord.channel(world.guild, "elsewhere")
+    await world.discord.says(world.alice, elsewhere, f"{world.discord.bot} done?")
+    await made.heard(number + 1)
+
+
+async def opened(world: World, channel: Channel) -> None:
+    await world.discord.grants(channel, "VIEW_CHANNEL", who=world.guild.roles[world.guild.id])
+
+
+async def one_more(world: World, channel: Channel) -> None:
+    await world.discord.grants(channel, "VIEW_CHANNEL", who=world.bob)
+
+
+async def moved_into_an_open_category(world: World, channel: Channel) -> None:
+    await world.discord.moves(channel, world.discord.channel(world.guild, "open", type=CATEGORY))
+
+
+async def a_role_of_administrators(world: World, channel: Channel) -> None:
+    (role,) = world.guild.members[world.alice.id].roles
+    await world.discord.changes_role(world.guild, role, "ADMINISTRATOR")
+
+
+async def a_new_role_of_administrators(world: World, channel: Channel) -> None:
+    role = world.discord.role(world.guild, "crew", "ADMINISTRATOR")
+    world.discord.role_happened("GUILD_ROLE_CREATE", world.guild, role)
+
+
+async def a_denied_role_is_gone(world: World, channel: Channel) -> None:
+    discord, guild = world.discord, world.guild
+    (role,) = guild.members[world.alice.id].roles
+    await discord.grants(channel, "VIEW_CHANNEL", who=guild.roles[guild.id])
+    await discord.denies(channel, "VIEW_CHANNEL", who=role)
+    await discord.deletes_role(guild, role)
+
+
+WIDER = [
+    opened,
+    one_more,
+    moved_into_an_open_category,
+    a_role_of_administrators,
+    a_new_role_of_administrators,
+    a_denied_role_is_gone,
+]
+
+
+@pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
+async def test_more_readers_suspend_what_is_mapped_and_what_is_being_answered_begins_anew(
+    world: World, heard: Ear, change: Callable[[World, Channel], Awaitable[None]]
+) -> None:
+    discord = world.discord
+    secret, other = (discord.channel(world.guild, name, private=True) for name in ("secret", "unmapped"))
+    await mapped(heard, secret, world.general)
+    await discord.says(world.guild.owner, secret, f"{discord.bot} why?")
+    await heard.heard()
+    leased = await heard.parts.leases.claim("another process", Scope(("discord",)), most=1)
+    assert leased
+    await change(world, secret)
+    await settled(world, heard)
+    assert await suspended(heard, secret)
+    assert not await suspended(heard, world.general)  # which everybody could see
+    assert (await heard.turns())[0].status == "waiting"
+    assert ref(secret) in heard.forgotten
+    assert await heard.parts.mappings.list(ref(other)) == ()
+
+
+async def renamed(world: World, channel: Channel) -> None:
+    await world.discord.renames(channel, "other")
+
+
+async def closed(world: World, channel: Channel) -> None:
+    await world.discord.denies(channel, "VIEW_CHANNEL", who=world.guild.roles[world.guild.id])
+
+
+async def moved_with_its_own(world: World, channel: Channel) -> None:
+    await world.discord.moves(channel, world.discord.channel(world.guild, "open", type=CATEGORY), sync=False)
+
+
+async def a_role_that_writes(world: World, channel: Channel) -> None:
+    (role,) = world.guild.members[world.alice.id].roles
+    await world.discord.changes_role(world.guild, role, "SEND_MESSAGES", "MANAGE_MESSAGES")
+
+
+async def somebody_writes(world: World, channel: Channel) -> None:
+    await world.discord.grants(channel, "SEND_MESSAGES", who=world.alice)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [renamed, closed, moved_with_its_own, a_role_that_writes, somebody_writes],
+    ids=lambda change: change.__name__,
+)
+async def test_what_adds_no_reader_suspends_nothing(
+    world: World, heard: Ear, change: Callable[[World, Channel], Awaitable[None]]
+) -> None:
+    secret = world.discord.channel(world.guild, "secret", private=True)
+    await mapped(heard, secret)
+    await change(world, secret)
+    await settled(world, heard)
+    assert not await suspended(heard, secret)
+    assert not heard.forgotten
+
+
+async def test_a_deleted_channel_is_forgotten_and_a_deleted_thread_is_not_its_channel(world: World, heard: Ear) -> None:
+    discord = world.discord
+    gone, kept = discord.channel(world.guild, "gone"), discord.channel(world.guild, "kept")
+    await mapped(heard, gone, kept)
+    thread = await discord.opens_thread(world.alice, kept)
+    await discord.deletes_channel(thread)
+    await discord.deletes_channel(gone)
+    await settled(world, heard)
+    assert await heard.parts.mappings.channels(ref(kept).workspace) == (ref(kept),)
+
+
+async def test_an_outage_is_no_removal(world: World, heard: Ear) -> None:
+    discord = world.discord
+    await mapped(heard, world.general)
+    for _ in range(100):
+        await discord.goes_out(world.guild)
+        await discord.comes_back(world.guild)
+    await settled(world, heard)
+    assert not await suspended(heard, world.general)
+    assert await heard.parts.installations.revoked("discord", before=FAR) == ()
+
+
+async def test_a_removal_suspends_at_once(world: World, heard: Ear) -> None:
+    discord = world.discord
+    other = discord.guild("other")
+    elsewhere = discord.channel(other, "general")
+    await mapped(heard, world.general, elsewhere)
+    await discord.kicks_bot(world.guild)
+    await discord.says(discord.user(other), elsewhere, f"{discord.bot} done?")
+    await heard.heard()
+    assert await suspended(heard, world.general)
+    assert not await suspended(heard, elsewhere)
+    assert await heard.parts.installations.revoked("discord", before=FAR) == (world.place.workspace,)
+
+
+async def test_a_removal_that_nobody_heard_of_is_found_at_the_next_start(world: World, given: Settings) -> None:
+    async with ear(world.discord, given) as made:
+        await mapped(made, world.general)
+    await world.discord.kicks_bot(world.guild)
+    async with ear(world.discord, given) as made, listening(made), asyncio.timeout(10):
+        while not await suspended(made, world.general):  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.01)
+
+
+def everything(_: str) -> bool:
+    return True
+
+
+async def test_what_was_left_is_forgotten_after_the_grace(world: World, given: Settings) -> None:
+    discord = world.discord
+    other = discord.guild("other")
+    elsewhere = discord.channel(other, "general")
+    async with ear(discord, given) as made:
+        await mapped(made, world.general, elsewhere)
+        await discord.kicks_bot(world.guild)
+        present = {other.id}
+        await made.guilds.look(present, lambda guild_id: guild_id == other.id)  # it is another process's
+        assert not await suspended(made, world.general)
+        await made.guilds.look(present, everything)
+        assert await suspended(made, world.general)
+        discord.advance(GRACE.total_seconds() - 60)
+        await made.guilds.look(present, everything)
+        assert await made.parts.mappings.list(world.place)
+        discord.advance(120)
+        await made.guilds.look(present, everything)
+        assert await made.parts.mappings.list(world.place) == ()
+        assert not await suspended(made, elsewhere)
+
+
+async def test_who_comes_back_within_the_grace_is_not_forgotten(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        async with listening(made):
+            await mapped(made, world.general)
+            await discord.kicks_bot(world.guild)
+            discord.invite_bot(world.guild)
+            (session,) = discord.gateway.ready
+            told = discord.gateway.guild_create(session, world.guild)
+            del told["unavailable"]  # which Discord says of guilds that it knows already
+            discord.gateway.dispatch("GUILD_CREATE", told, world.guild)
+            await settled(world, made)
+        assert await made.parts.installations.revoked("discord", before=FAR) == ()
+        assert await suspended(made, world.general)  # until somebody looks who reads it now
+        discord.advance(GRACE.total_seconds() + 60)
+        await made.guilds.look(set(), everything)
+        assert await made.parts.mappings.list(world.place)
+
+
+async def test_who_came_back_unheard_is_not_forgotten(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await mapped(made, world.general)
+        await made.guilds.left(world.place.workspace)
+        discord.advance(GRACE.total_seconds() + 60)
+        await made.guilds.look({world.guild.id}, everything)
+        assert await made.parts.mappings.list(world.place)
+        assert await made.parts.installations.revoked("discord", before=FAR) == ()
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 502, "html": True}, {"drop": "before"}, {"body": [1]}])
+async def test_an_outage_that_looks_like_a_removal_forgets_nothing(
+    world: World, given: Settings, fault: dict[str, Any]
+) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await mapped(made, world.general)
+        await made.parts.installations.revoke(world.place.workspace, before=LONG_AGO)
+        await discord.kicks_bot(world.guild)
+        discord.fail(*GUILD, times=-1, **fault)
+        with contextlib.suppress(PlatformAway):
+            await made.guilds.look(set(), everything)
+        assert await made.parts.mappings.list(world.place)
