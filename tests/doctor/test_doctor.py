@@ -72,6 +72,13 @@ async def test_what_is_wrong_is_said_and_ends_it_with_1(home: Home, slack: FakeS
     assert "many" not in done.out + done.err
 
 
+async def test_nothing_is_said_twice(home: Home, discord: FakeDiscord) -> None:
+    """What the parts would log in a running bot stands in the findings."""
+    done = await doctor(home, of_discord(discord, DISCORD_TOKEN="wrong.token.entirely"))
+    assert done.sentence.startswith("1 thing is wrong:")
+    assert done.out.count("Discord does not accept it") == 1
+
+
 async def test_wrong_usage(home: Home) -> None:
     done = await home.run("doctor", "please")
     assert (done.code, done.out) == (2, "")

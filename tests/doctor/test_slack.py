@@ -66,7 +66,7 @@ async def test_bot_tokens(slack: FakeSlack, installed: Installation, unused_tcp_
     assert (await findings(given))["Slack bot token"] == ok("Slack bot token", "askrepo in acme")
     refused = (await findings(given | {"SLACK_BOT_TOKEN": "xoxb-wrong"}))["Slack bot token"]
     assert (refused.level, refused.words) == (WRONG, "Slack refuses it (invalid_auth)")
-    for error, status in (("internal_error", 200), ("", 503), ("", 429)):
+    for error, status in (("internal_error", 200), ("new_trouble", 503), ("", 429)):
         slack.fail("auth.test", error=error, status=status)
         assert (await findings(given))["Slack bot token"].level is WARNING
     away = f"http://127.0.0.1:{unused_tcp_port}/api/"
