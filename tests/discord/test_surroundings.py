@@ -1,0 +1,148 @@
+"""What stands around a question: the thread it was asked in, the message it is about, the texts that came with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bots.attached import File
+from bots.discord.posting import Posting
+from bots.discord.reference import Invocation, Reference, decode
+from bots.discord.rest import Rest
+from bots.discord.surroundings import Around
+from core import bootstrap, wording
+from core.conversation.values import UNSAID, Question
+from tests.discord.answering import question, rest, settings
+from tests.discord.house import World
+from tests.fakes.chat import FakeChat
+from tests.fakes.discord_values import FORUM, Channel
+
+MESSAGES = ("GET", "/channels/{channel_id}/messages")
+MESSAGE = ("GET", "/channels/{channel_id}/messages/{message_id}")
+
+
+@pytest.fixture
+async def opened(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rest]:
+    async with bootstrap.opened(settings(chat, tmp_path)) as parts, rest(world.discord, parts.allowances) as each:
+        yield each
+
+
+@pytest.fixture
+def around(opened: Rest) -> Around:
+    return Around(opened, Posting(opened))
+
+
+async def asked(world: World, thread: Channel) -> Question:
+    return question(world, await world.discord.says(world.alice, thread, f"{world.discord} why?"))
+
+
+async def read(around: Around, question: Question, *, first: bool = True) -> tuple[str, tuple[str, ...]]:
+    return await around.context(question, decode(question.reference), first=first)
+
+
+async def test_a_thread_that_others_began(world: World, around: Around) -> None:
+    root = await world.discord.says(world.bob, world.general, "It does **not** work.")
+    thread = await world.discord.opens_thread(world.bob, root, "Trouble")
+    await world.discord.says(world.alice, thread, f"Since when, {world.bob}?\nYesterday?")
+    late = await asked(world, thread)
+    await world.discord.says(world.bob, thread, "After the question.")
+    context, remarks = await read(around, late)
+    assert context == (
+        "Earlier in this thread:\n\nBob:\n> It does **not** work.\n\nAlice:\n> Since when, @Bob?\n> Yesterday?"
+    )
+    assert remarks == ()
+
+
+async def test_a_thread_is_read_for_its_first_question_alone(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.bob, thread, "Hello.")
+    assert await read(around, await asked(world, thread), first=False) == ("", ())
+    assert world.discord.called(*MESSAGES) == []
+
+
+async def test_a_post_of_a_forum(world: World, around: Around) -> None:
+    forum = world.discord.channel(world.guild, "help", type=FORUM)
+    thread = await world.discord.opens_post(world.bob, forum, "Help", "It does not work.")
+    context, remarks = await read(around, await asked(world, thread))
+    assert (context, remarks) == ("Earlier in this thread:\n\nBob:\n> It does not work.", ())
+
+
+async def test_a_thread_whose_first_message_is_gone(world: World, around: Around) -> None:
+    root = await world.discord.says(world.bob, world.general, "It does not work.")
+    thread = await world.discord.opens_thread(world.bob, root)
+    await world.discord.says(world.bob, thread, "At all.")
+    await world.discord.deletes(root)
+    assert await read(around, await asked(world, thread)) == ("Earlier in this thread:\n\nBob:\n> At all.", ())
+
+
+async def test_of_a_long_thread_the_newest_posts(world: World, around: Around) -> None:
+    root = await world.discord.says(world.bob, world.general, "The very first.")
+    thread = await world.discord.opens_thread(world.bob, root)
+    for number in range(30):
+        await world.discord.says(world.bob, thread, f"Post {number}. " + "x" * 990)
+    context, remarks = await read(around, await asked(world, thread))
+    assert remarks == (wording.thread_cut(),)
+    assert len(context) < 12_100
+    assert "Post 29." in context
+    assert "Post 18." not in context
+    assert "very first" not in context
+    assert context.index("Post 28.") < context.index("Post 29.")
+
+
+async def test_of_a_thread_of_many_posts_so_many_are_read(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    for number in range(600):
+        await world.discord.says(world.bob, thread, f"{number}")
+    context, remarks = await read(around, await asked(world, thread))
+    assert len(world.discord.called(*MESSAGES)) == 5
+    assert (context.count("> "), remarks) == (500, (wording.thread_cut(),))
+
+
+async def test_a_thread_that_cannot_be_read(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    late = await asked(world, thread)
+    world.discord.fail(*MESSAGES, code=50001)
+    assert await read(around, late) == ("", (wording.thread_cut(),))
+
+
+async def test_names_are_those_of_the_server(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.discord.user(world.guild, "robot", bot=True), thread, "Deployed.")
+    await world.discord.webhook_says(thread, "Built.", "CI")
+    context, _ = await read(around, await asked(world, thread))
+    assert "robot:\n> Deployed." in context
+    assert "CI:\n> Built." in context
+
+
+async def test_what_a_question_is_about(world: World, around: Around) -> None:
+    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    about = "It is about this message:\n\n> It fails.\n> Always."
+    replied = Reference(about_text="It fails.\nAlways.")
+    assert await read(around, question(world, root, replied)) == (about, ())
+    from_menu = Reference(in_thread=True, command=Invocation("1", about_text="It fails.\nAlways."))
+    unsaid = replace(question(world, root, from_menu), message_id=f"{UNSAID}{root.id}")
+    assert await read(around, unsaid) == (about, ())
+    assert world.discord.called(*MESSAGES) == []
+
+
+async def test_texts_that_came_along(world: World, around: Around) -> None:
+    files = [
+        world.discord.file("log.txt", "```\nit failed\n```"),
+        world.discord.file("picture.txt", b"\x89PNG\0"),
+        world.discord.file("long.txt", "x" * 200_001),
+    ]
+    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?", files=files)
+    context, remarks = await read(around, question(world, root))
+    assert context == "Attached file `log.txt`:\n\n````\n```\nit failed\n```\n````"
+    assert remarks == (wording.files_skipped(["picture.txt", "long.txt"]),)
+
+
+async def test_a_file_from_elsewhere_or_gone(world: World, around: Around) -> None:
+    gone = File("1", "gone.txt", "text/plain", 5, f"{world.discord.base}/attachments/1/2/gone.txt")
+    elsewhere = File("2", "else.txt", "text/plain", 5, "https://evil.example/attachments/1/2/else.txt")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    context, remarks = await read(around, question(world, root, Reference(files=(gone, elsewhere), left_out=1)))
+    assert (context, remarks) == ("", (wording.files_skipped(["", "gone.txt", "else.txt"]),))
