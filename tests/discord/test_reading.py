@@ -10,7 +10,7 @@ import pytest
 
 from bots.discord.app import Client, gateway_at, points_to
 from bots.discord.bot import Bot
-from bots.discord.happened import Happened
+from bots.discord.happened import GuildJoined, GuildLeft, Happened
 from bots.discord.interactions import Clicked, Commanded, Completing, Refused, Shortcut, Submitted, of_interaction
 from bots.discord.posts import Answered, Post, Spot
 from bots.discord.reading import of_raw
@@ -31,6 +31,7 @@ class Recorder:
     payloads: list[Mapping[str, object]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    known: asyncio.Event = field(default_factory=asyncio.Event)
     client: Client | None = None
 
     def message(self, post: Post) -> None:
@@ -60,7 +61,7 @@ class Recorder:
         assert shard == 0
 
     def settled(self, shard: int) -> None:
-        assert shard == 0
+        self.known.set()
 
     async def next(self) -> None:
         """Wait for one more thing."""
@@ -176,6 +177,22 @@ async def test_where_posts_were_deleted(world: World, recorder: Recorder) -> Non
         (Spot(world.guild.id, thread.id, 11, world.general.id), tuple(each.id for each in several)),
         (Spot("", direct.channel.id, 1), (direct.id,)),
     ]
+
+
+async def test_to_be_added_to_a_guild_and_removed_is_no_outage(world: World, recorder: Recorder) -> None:
+    discord = world.discord
+    await asyncio.wait_for(recorder.known.wait(), 10)
+    await discord.goes_out(world.guild)
+    await discord.comes_back(world.guild)
+    await discord.kicks_bot(world.guild)
+    discord.invite_bot(world.guild)
+    (session,) = discord.gateway.ready
+    told = discord.gateway.guild_create(session, world.guild)
+    del told["unavailable"]  # which Discord says only of guilds that it knew before
+    discord.gateway.dispatch("GUILD_CREATE", told, world.guild)
+    while len(recorder.changes) < 2:
+        await recorder.next()
+    assert recorder.changes == [GuildLeft(world.place.workspace), GuildJoined(world.place.workspace)]
 
 
 COMMAND: Json = {"id": "1", "name": "askrepo", "type": 1, "options": [{"name": "question", "type": 3, "value": "why?"}]}
