@@ -23,6 +23,7 @@ _HARMLESS_AFTER_LESS = frozenset(" \t=-<>0123456789")
 _SPELLS = re.compile(r"lt|amp|[^\w\s=&]", re.IGNORECASE)  # what may make an entity of an `&`
 _AFTER_LABEL = frozenset("(:")
 _APART = frozenset(" \t(*_~\"'")
+_MAY_VANISH = frozenset("[!\\&*_`~")  # what readers take for markup: `@` and what follows it would meet
 _ENDS_URL = re.compile(r"[.,;:!?'*_~)]*(?:\s|\"|$)")
 
 
@@ -78,7 +79,7 @@ class Inline:
         breaks = {
             "<": after and after not in _HARMLESS_AFTER_LESS,
             "&": _SPELLS.match(self._text, end),
-            "@": after in ("[", "!", "\\", "&", "*", "_") or _LOUD.match(self._text, end),
+            "@": after in _MAY_VANISH or _LOUD.match(self._text, end),
         }
         if breaks.get(last):
             return piece + BREAK

@@ -6,8 +6,10 @@ might reach over its line. Targets of links stand beside their labels. Code keep
 `<…>` forms are broken and unseen characters are written out. A zero-width space is all the unseen that we add.
 
 It goes line by line and each line is decided by what stands before it (a table's header also by its next line), so
-a growing text never changes what was shown. At most `GROWTH` characters are added to any text: a text that would take
-more, which only a hostile one does, goes on with look-alikes of the same length.
+a growing text never changes what was shown. Nor do the words change that a line begins with, as long as nothing stands
+between them that means something to Markdown or Slack: a paragraph is shown before it ends. At most `GROWTH`
+characters are added to any text: a text that would take more, which only a hostile one does, goes on with look-alikes
+of the same length.
 """
 
 from __future__ import annotations
@@ -35,14 +37,11 @@ _SAME_LENGTH = str.maketrans(
     {"<": "‹", "&": "＆", "`": "ˋ", "[": "［", "]": "］", "@": "＠", ":": "：", "|": "¦", "\\": "＼"}
 )
 _SAME_LENGTH_IN_CODE = str.maketrans({"<": "‹", "&": "＆"})
-
-
-class _Line(NamedTuple):
-    """A line shown. `source` is where it ends in the text, `waits` whether the next line may still change it."""
-
-    source: int
-    text: str
-    waits: bool
+# The words a paragraph begins with, each with the blank behind it, that are shown as they are whatever follows: plain
+# characters (a colon only where no address can begin with it) and code spans that are closed.
+_PLAIN = r"[\w.,;!?'\"()*~/%+=#$“”‘’–—…-]"
+_SPAN = r"`[\w\x20-%'-;=-_a-{}~]++`"
+_WORDS = re.compile(rf"(?=[^\W\d_]|`[^`]|\*\*[^\s*])(?:(?!\S*?(?i:www\.))(?:{_PLAIN}|{_SPAN})++:?+ ++)++")
 
 
 class _State(NamedTuple):
@@ -56,8 +55,16 @@ class _State(NamedTuple):
     head: bool = False
 
 
+class _Line(NamedTuple):
+    """A line shown, whether the next line may still change it, and where it leaves that one."""
+
+    text: str
+    waits: bool
+    after: _State
+
+
 def rendered(text: str) -> str:
-    """A finished page, or a beginning of it that ends at a line end, as harmless Markdown for Slack.
+    """A finished page, or as much of a growing one as is `streamable`, as harmless Markdown for Slack.
 
     Every line end becomes a line feed. At most `GROWTH` characters longer than the text; linear in its length.
     """
@@ -65,12 +72,15 @@ def rendered(text: str) -> str:
 
 
 def streamable(text: str) -> str:
-    """The longest beginning of the text whose rendering nothing that follows can change."""
+    """A beginning of the text whose rendering nothing that follows can change: whole lines, and plain words after."""
     end = text.rfind("\n", 0, len(text)) + 1
     if (at := text.rfind("\r", 0, max(0, len(text) - 1)) + 1) > end:
         end = at
     known = text[:end]
-    *_, last = (_Line(0, "", waits=False), *_lines(_LINE_END.sub("\n", known)))
+    *_, last = (_Line("", False, _State()), *_lines(_LINE_END.sub("\n", known)))
+    words = None if last.after.block.fenced else _WORDS.match(text, end)
+    if words:
+        return text[: words.end()]
     if not last.waits:
         return known
     body = known[:-2] if known.endswith("\r\n") else known[:-1]
@@ -100,7 +110,7 @@ def _lines(text: str) -> Iterator[_Line]:
             shown, after, waits = _austere(state, line.removesuffix("\n"))
         written += len(shown) + len(end)
         state = after
-        yield _Line(read, shown + end, waits)
+        yield _Line(shown + end, waits, after)
 
 
 def _shown(state: _State, line: str, following: str) -> tuple[str, _State, bool]:
@@ -126,7 +136,15 @@ def _shown(state: _State, line: str, following: str) -> tuple[str, _State, bool]
         if after.kind is Kind.DELIMITER and state.head:
             return clean, _State(after, cells=True), False
         clean = clean.replace("|", "\\|")
+    if after.kind is Kind.DELIMITER and not _is_certain(after):
+        clean = "\\-".join(clean.rsplit("-", 1))
+        after = advance(block, clean)
     return _text(state, clean, after, following)
+
+
+def _is_certain(delimiter: Block) -> bool:
+    """Readers disagree whether a single hyphen makes a table's head, or a heading, of the line above."""
+    return delimiter.head[1] != "-"
 
 
 def _parted_quote(block: Block, clean: str) -> str:
@@ -151,7 +169,8 @@ def _text(state: _State, clean: str, after: Block, following: str) -> tuple[str,
     head = advance(state.block, shown)
     if head.kind is Kind.TEXT:
         clean_following = without_unseen(following.removesuffix("\n"))
-        if following and advance(head, clean_following).kind is Kind.DELIMITER:
+        second = advance(head, clean_following)
+        if following and second.kind is Kind.DELIMITER and _is_certain(second):
             return shown, _State(head, head=True), True
     shown = _among(state.block, clean, after, cells=False)
     return shown, _State(advance(state.block, shown)), head.kind is Kind.TEXT
@@ -199,5 +218,7 @@ def _austere(state: _State, line: str) -> tuple[str, _State, bool]:
     clean = without_unseen(line)
     after = advance(state.block, clean)
     code = after.fenced or after.kind is Kind.CLOSER or (after.kind is Kind.OTHER and is_deep(after.head[0]))
-    shown = clean.translate(_SAME_LENGTH_IN_CODE if code else _SAME_LENGTH)
+    words = None if code else _WORDS.match(clean)  # they may be shown already
+    plain = words[0] if words else ""
+    shown = plain + clean[len(plain) :].translate(_SAME_LENGTH_IN_CODE if code else _SAME_LENGTH)
     return shown, _State(advance(state.block, shown), state.cells), False

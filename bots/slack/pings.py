@@ -17,9 +17,10 @@ _BANG = r"(?:!|&(?:amp;)*(?:excl;|#0*33;?|#[xX]0*21;?))"
 _AT = r"(?:@|&(?:amp;)*(?:commat;|#0*64;?|#[xX]0*40;?))"
 _HASH = r"(?:#|&(?:amp;)*(?:num;|#0*35;?|#[xX]0*23;?))"
 _WORD = r"(?i:here|channel|everyone|group|subteam|date)"
+_USER, _PLACE = "(?i:[UW])", "(?i:[CGD])"
 _ADDRESS = r"(?i:[a-z][a-z0-9+.-]{0,30}://|mailto:|tel:|javascript:|data:)[^<>|\s]*\|"
-_FORM = re.compile(rf"{_LESS}(?={_BANG}{_WORD}|{_AT}[UW]|{_HASH}[CGD]|{_ADDRESS})")
-_DECODED = re.compile(rf"<(?:!{_WORD}|@[UW]|#[CGD]|{_ADDRESS})")
+_FORM = re.compile(rf"{_LESS}(?={_BANG}{_WORD}|{_AT}{_USER}|{_HASH}{_PLACE}|{_ADDRESS})")
+_DECODED = re.compile(rf"<(?:!{_WORD}|@{_USER}|#{_PLACE}|{_ADDRESS})")
 _ALOUD = re.compile(r"@(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
 
 

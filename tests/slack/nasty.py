@@ -217,6 +217,43 @@ WORDS = (
     "AT&T",
     "a < b",
 )
+PARAGRAPH = (
+    *(
+        "The ",
+        "word ",
+        "and ",
+        "file.py ",
+        "(see ",
+        "note: ",
+        "e.g. ",
+        "don’t ",
+        "— ",
+        "src/a.ts, ",
+        "é ",
+        "日本 ",
+        "#1 ",
+    ),
+    *("**bold** ", "**so ", "*it* ", "x_y ", "`code` ", "`a b`, ", "`[a](b)` ", "`:` ", "`a`/`b` ", "1. ", "- ", "> "),
+    *(
+        "www.x.org ",
+        "(www.",
+        "http",
+        "s://x.y ",
+        "tel:",
+        "tel: ",
+        ":",
+        "@",
+        "here ",
+        "`a",
+        "`",
+        "`` ",
+        "|",
+        "[",
+        "]",
+        "(",
+    ),
+    *("\t", "  ", "\n", "\n", "\r\n", "\n\n", "\n---\n", "\n|-|\n", "\n-\n", "\n```\n"),
+)
 KINDS = (MENTIONS, LINKS, CODE, BLOCKS, BLOCKS, UNSEEN, WORDS, WORDS, EMOJI)
 
 

@@ -94,6 +94,8 @@ def test_links_show_where_they_lead(text: str, shown: str) -> None:
         ("<\\!here>", f"<{Z}\\!here>"),
         ("\\<!here>", f"\\<{Z}!here>"),
         ("@here, @Channel and @[everyone](x)", f"@{Z}here, @{Z}Channel and @{Z}{Z}everyone (`x`)"),
+        ("@`` ``here", f"@{Z}`` ``here"),
+        ("`<@u1>`", f"`<{Z}@u1>`"),
         ("```<!here>\n```", f"```<{Z}!here>\n```"),
         ("`<https://a/`b|c>", f"`<{Z}https://a/`b|c>"),
     ],
@@ -119,6 +121,7 @@ def test_nobody_is_called(text: str, shown: str | None) -> None:
         ("<div>\n```\n</div>\n\n[a](b)", f"<{Z}div>\n```\n</div>\n\n[a](b)"),
         ("```\na\n```\u200b\n[b](c)", "```\na\n```<U+200B>\n[b](c)"),
         ("\u200b    [a](b)", "    [a](b)"),
+        ("|\\\n-\ne\n\t[a](b)", "|\\\n\\-\ne\n\ta (`b`)"),
     ],
 )
 def test_code_is_what_every_reader_takes_for_code(text: str, shown: str) -> None:
@@ -182,6 +185,42 @@ def test_what_was_shown_stays_whatever_follows(text: str) -> None:
 )
 def test_whole_lines_are_shown_at_once_but_what_may_head_a_table(text: str, known: str) -> None:
     assert streamable(text) == known
+
+
+@pytest.mark.parametrize(
+    ("known", "more"),
+    [
+        ("The routes, as far as I see: ", "they"),
+        ("A line.\nThe routes stand in `src/app.ts`, ", "and"),
+        ("**Routes** ", "stand"),
+        ("`app.ts` holds ", "`a | b` "),
+        ("see ", "www.example.org and"),
+        ("see ", "https://example.org and"),
+        ("call ", "tel:110 or"),
+        ("so ", "[a](b) "),
+        ("so ", "<b> "),
+        ("so ", "@here "),
+        ("so ", "&lt; "),
+        ("so ", "`a b"),
+        ("so ", "``a` b"),
+        ("so ", "\\` b"),
+        ("so ", "a\u200b b"),
+        ("so a ", "| b "),
+        ("a | b\nand ", "so"),  # no line of a table follows
+        ("- a\n", "- b c"),  # what stands behind a marker waits for its end
+        ("", "    a b"),
+        ("", "> a b"),
+        ("```\nx = 1\n", "y = 2 "),
+    ],
+)
+def test_the_words_a_paragraph_begins_with_are_shown_before_it_ends(known: str, more: str) -> None:
+    assert streamable(known + more) == known
+
+
+def test_words_that_were_shown_stay_in_a_text_that_would_grow_too_long() -> None:
+    text = "<a" * 2_400 + "\nThe `app` says: " + "&lt;!here " * 300
+    assert streamable(text).endswith("The `app` says: ")
+    assert "The `app` says: ＆lt;!here" in rendered(text)
 
 
 @given(nasty | wild)

@@ -147,6 +147,8 @@ async def test_one_line_without_an_end(world: World, app: App, chat: FakeChat) -
     root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
     assert await ended(app) == ["answered"]
     assert outcome(world, root, said) is Seen.WHOLE
+    assert len(world.slack.called("chat.appendStream")) > 1  # it was shown while it grew
+    assert world.slack.called("chat.update") == []
 
 
 @pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
