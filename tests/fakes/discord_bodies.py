@@ -152,12 +152,10 @@ def _check_files(body: Json, files: Mapping[str, Any], old: Message | None) -> N
     if len(files) > 10:
         raise bad("files", "Must be 10 or fewer in length.")
     known = {file.id for file in old.attachments} if old else set()
-    for name, (filename, content, _) in files.items():
+    for name, (_, content, _) in files.items():
         number_of = name.removeprefix("files[").removesuffix("]")
         if name != f"files[{number_of}]" or not number_of.isdigit():
             raise bad(name, "A file's part is called files[n].")
-        if not filename:
-            raise bad(name, "A file has a name.")
         if len(content) > _FILE:
             raise DiscordError(40005)
         known.add(number_of)

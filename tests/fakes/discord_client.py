@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -99,6 +100,16 @@ class Server:
         async with self.http.request(method, self.fake.api_url + path, data=data, headers=headers) as response:
             raw = await response.read()
             return response.status, json.loads(raw) if raw else None
+
+    async def upload(self, path: str, body: Json, *parts: tuple[str, bytes]) -> tuple[int, Any]:
+        """The status and body of a request with files: the name of each part, and its content."""
+        form = aiohttp.FormData(quote_fields=False)
+        form.add_field("payload_json", json.dumps(body), content_type="application/json")
+        for name, content in parts:
+            form.add_field(name, io.BytesIO(content), filename="answer.md")
+        headers = {"Authorization": f"Bot {self.fake.token}", "User-Agent": _AGENT}
+        async with self.http.post(self.fake.api_url + path, data=form, headers=headers) as response:
+            return response.status, await response.json()
 
     async def refused(self, method: str, path: str, body: Any = None) -> tuple[int, int]:
         """The status and Discord's code of a request that is refused."""

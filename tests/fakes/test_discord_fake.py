@@ -148,7 +148,11 @@ async def test_the_limits_themselves_are_allowed(server: Server) -> None:
     await server.posted(embeds=embeds)
     v2 = [{"type": 17, "components": [{"type": 10, "content": "x" * 4_000}, row(button())]}]
     body = {"components": v2, "flags": 1 << 15, "allowed_mentions": QUIET}
-    assert (await server.call("POST", path(server), body))[0] == 200
+    status, answer = await server.call("POST", path(server), body)
+    assert status == 200
+    for flags in (0, 4):  # what it is made of cannot be changed
+        assert await server.refused("PATCH", path(server, answer["id"]), {"flags": flags}) == (400, 50035)
+    server.fake.allows(50035)
 
 
 async def test_leaving_with_a_violation_raises() -> None:
@@ -567,14 +571,27 @@ async def test_files_are_served_without_a_token(server: Server) -> None:
     assert [each.status for each in server.fake.called("GET", CDN)] == [200, 200, 503, 404]
 
 
-async def test_a_large_file_is_refused(server: Server) -> None:
-    form = aiohttp.FormData(quote_fields=False)
-    form.add_field("payload_json", json.dumps({"content": "t", "allowed_mentions": QUIET}))
-    form.add_field("files[0]", io.BytesIO(b"x" * ((10 << 20) + 1)), filename="a.md")
-    headers = {"Authorization": f"Bot {server.fake.token}", "User-Agent": "DiscordBot (https://example.org, 1)"}
-    async with server.http.post(server.fake.api_url + path(server), data=form, headers=headers) as response:
-        assert (response.status, (await response.json())["code"]) == (413, 40005)
-    server.fake.allows(40005)
+async def test_which_files_are_refused(server: Server) -> None:
+    server.fake.limits.on = False
+    body = {"content": "t", "allowed_mentions": QUIET}
+    wrong: list[tuple[int, list[tuple[str, bytes]]]] = [
+        (40005, [("files[0]", b"x" * ((10 << 20) + 1))]),
+        (50035, [(f"files[{at}]", b"x") for at in range(11)]),
+        (50035, [("file", b"x")]),
+        (50035, [("files[one]", b"x")]),
+    ]
+    for code, parts in wrong:
+        _, answer = await server.upload(path(server), body, *parts)
+        assert answer["code"] == code
+    await server.fake.denies(server.general, "ATTACH_FILES")
+    assert (await server.upload(path(server), body, ("files[0]", b"x")))[1]["code"] == 50013
+    server.fake.allows(40005, 50035)
+    await server.fake.grants(server.general, "ATTACH_FILES")
+    _, answer = await server.upload(path(server), body, ("files[0]", b"x"))
+    message = server.general.messages[answer["id"]]
+    assert [each.content for each in message.attachments] == [b"x"]
+    await server.call("PATCH", path(server, message.id), {"attachments": []})
+    assert message.attachments == []
 
 
 async def test_who_can_be_written_to_directly(server: Server) -> None:

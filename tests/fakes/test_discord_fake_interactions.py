@@ -416,6 +416,8 @@ def with_options(*options: dict[str, Any]) -> dict[str, Any]:
         with_options({"choices": [{"name": "n", "value": "v"}], "autocomplete": True}),
         with_options({"choices": [{"name": "n", "value": "x" * 101}]}),
         with_options({"type": 5, "autocomplete": True}),
+        with_options({"name": 5}),
+        with_options({"options": [OPTION]}),
         with_options({"max_length": 6_001}),
         with_options({"type": 1}, {"name": "p"}),
         with_options({"type": 2, "options": [OPTION]}),
@@ -444,7 +446,10 @@ async def test_a_bulk_overwrite_is_the_whole_set(server: Server) -> None:
     assert second[0]["id"] == first[0]["id"]
     assert [each["name"] for each in (await server.call("GET", path))[1]] == ["ask"]
     fake.limits.on = False
-    assert await server.refused("PUT", path, [GOOD, GOOD]) == (400, 50035)
+    for wrong in ([GOOD, GOOD], [{**GOOD, "name": "A"}], GOOD):
+        assert await server.refused("PUT", path, wrong) == (400, 50035)
+    elsewhere = f"/applications/{fake.application_id}/guilds/{'1' * 18}/commands"
+    assert await server.refused("PUT", elsewhere, []) == (403, 50001)
     assert await server.refused("PUT", path, [{"name": f"m{at}", "type": 3} for at in range(16)]) == (400, 30032)
     assert await server.refused("PUT", "/applications/" + "1" * 18 + "/commands", []) == (404, 10002)
     own = f"/applications/{fake.application_id}/guilds/{server.acme.id}/commands"
@@ -462,3 +467,8 @@ async def test_one_command_is_made_and_removed(server: Server) -> None:
     assert (status, made["name"]) == (201, "ask")
     assert (await server.call("DELETE", f"{path}/{made['id']}"))[0] == 204
     assert await server.refused("DELETE", f"{path}/{made['id']}") == (404, 10063)
+    assert await server.refused("POST", path, {**GOOD, "name": "A"}) == (400, 50035)
+    for at in range(15):
+        await server.call("POST", path, {"name": f"m{at}", "type": 3})
+    assert await server.refused("POST", path, {"name": "one more", "type": 3}) == (400, 30032)
+    server.fake.allows(50035, 30032)
