@@ -45,6 +45,7 @@ class Writer:
         self._note = ""
         self._in_doubt = False
         self._fileless = False
+        self._unattached = 0
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
@@ -200,6 +201,15 @@ class Writer:
             log.warning("no file", turn=self._hold.claim.turn_id, reason=str(error))
             self._fileless = True  # the file's number is a post's from now on
             return False
+        except DeliveryFailed as error:
+            self._unattached += 1
+            if self._unattached <= len(_AGAIN_SECONDS):
+                raise
+            if self._in_doubt:
+                await patiently(self._remember)
+            self._fileless = number not in self._ids
+            log.warning("no file after several tries", turn=self._hold.claim.turn_id, reason=str(error))
+            return not self._fileless
         return True
 
     async def _put(

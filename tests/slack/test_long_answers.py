@@ -10,11 +10,13 @@ from core.relay.pages import pages
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack_values import File, Message
+from tests.sampling import sampled
 from tests.slack.house import World
 from tests.slack.outcomes import answers, ended
 
 _POST = 9_000
 _MOST = 6
+_UPLOADING = ["files.getUploadURLExternal", "files.completeUploadExternal"]
 
 
 @pytest.fixture
@@ -84,8 +86,10 @@ async def test_a_very_long_answer_is_its_beginning_and_a_file(
     assert any("the whole answer is in the attached file" in post.shown for post in answers(world, root))
 
 
-@pytest.mark.parametrize("fault", [{"drop": "before"}, {"drop": "after"}, {"status": 500}, {"html": True}])
-@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    sampled(_UPLOADING, [{"drop": "before"}, {"drop": "after"}, {"status": 500}, {"html": True}], one_in=2),
+)
 async def test_the_file_is_there_once(
     world: World, app: App, chat: FakeChat, method: str, fault: dict[str, object]
 ) -> None:
@@ -99,15 +103,30 @@ async def test_the_file_is_there_once(
     assert [file.content.decode() for file in files] == [said]
 
 
-@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
-async def test_without_a_file_all_is_in_posts(world: World, app: App, chat: FakeChat, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    sampled(_UPLOADING, [{"error": "missing_scope"}, {"status": 500}, {"drop": "before"}], one_in=2),
+)
+async def test_without_a_file_all_is_in_posts(
+    world: World, app: App, chat: FakeChat, method: str, fault: dict[str, object]
+) -> None:
     world.slack.native_streaming = False
-    world.slack.fail(method, error="missing_scope", times=-1)
+    world.slack.fail(method, **fault, times=-1)  # type: ignore[arg-type]
     said = essay(60_000)
     root = await ask(world, app, chat, said)
     shown, files = parted(world, root)
     assert files == []
     assert shown == [rendered(page.text) for page in pages(said, _POST)]
+
+
+async def test_a_file_that_slack_took_without_saying_so_is_there_once(world: World, app: App, chat: FakeChat) -> None:
+    world.slack.native_streaming = False
+    world.slack.fail("files.completeUploadExternal", drop="after", times=-1)
+    said = essay(60_000)
+    root = await ask(world, app, chat, said)
+    shown, files = parted(world, root)
+    assert len(shown) == _MOST
+    assert [file.content.decode() for file in files] == [said]
 
 
 async def test_a_redo_replaces_posts_and_file(world: World, app: App, chat: FakeChat) -> None:
