@@ -64,16 +64,12 @@ def _more(before: Doors, after: Doors, member: str | None, combinations: Iterabl
 
 def _combinations(before: Doors, after: Doors) -> frozenset[tuple[_Held, _Held]]:
     """What roles can bring along together, before and after: 256 pairs at most, however many roles there are."""
-    roles = ({*before.roles, *after.roles} | _named(before) | _named(after)) - {before.everyone}
+    roles = {*before.roles, *after.roles} - {before.everyone}
     found = {0}
     for bits in {int(_held(before, role)) | int(_held(after, role)) << _BITS for role in roles}:
         found |= {each | bits for each in found}
     mask = (1 << _BITS) - 1
     return frozenset((_Held(each & mask), _Held(each >> _BITS)) for each in found)
-
-
-def _named(doors: Doors) -> set[str]:
-    return {each.target_id for each in doors.overwrites if not each.member}
 
 
 def _held(doors: Doors, role: str) -> _Held:

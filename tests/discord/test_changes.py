@@ -82,21 +82,12 @@ async def a_new_role_of_administrators(world: World, channel: Channel) -> None:
     world.discord.role_happened("GUILD_ROLE_CREATE", world.guild, role)
 
 
-async def a_denied_role_is_gone(world: World, channel: Channel) -> None:
-    discord, guild = world.discord, world.guild
-    (role,) = guild.members[world.alice.id].roles
-    await discord.grants(channel, "VIEW_CHANNEL", who=guild.roles[guild.id])
-    await discord.denies(channel, "VIEW_CHANNEL", who=role)
-    await discord.deletes_role(guild, role)
-
-
 WIDER = [
     opened,
     one_more,
     moved_into_an_open_category,
     a_role_of_administrators,
     a_new_role_of_administrators,
-    a_denied_role_is_gone,
 ]
 
 
@@ -118,6 +109,20 @@ async def test_more_readers_suspend_what_is_mapped_and_what_is_being_answered_be
     assert (await heard.turns())[0].status == "waiting"
     assert ref(secret) in heard.forgotten
     assert await heard.parts.mappings.list(ref(other)) == ()
+
+
+async def test_a_role_that_kept_people_out_is_gone(world: World, heard: Ear) -> None:
+    discord = world.discord
+    (role,) = world.guild.members[world.alice.id].roles
+    await discord.denies(world.general, "VIEW_CHANNEL", who=role)
+    await mapped(heard, world.general)
+    await discord.says(world.bob, world.general, f"{discord.bot} before?")
+    await heard.heard()
+    assert not await suspended(heard, world.general)
+    await discord.deletes_role(world.guild, role)
+    await discord.says(world.bob, world.general, f"{discord.bot} after?")
+    await heard.heard(2)
+    assert await suspended(heard, world.general)
 
 
 async def renamed(world: World, channel: Channel) -> None:
