@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.fakes.discord_permissions import BOT, bits, sees
 from tests.fakes.discord_shapes import channel_json, thread_member_json
 from tests.fakes.discord_talk import Talk
-from tests.fakes.discord_values import Channel, Guild, Json, Member, Overwrite, Role, User
+from tests.fakes.discord_values import HAS_THREAD, Channel, Guild, Json, Member, Overwrite, Role, User
 
 
 class House(Talk):
@@ -73,6 +73,8 @@ class House(Talk):
             self.channels.pop(each.id, None)
         if not channel.thread:
             self.gateway.dispatch("CHANNEL_DELETE", told, channel.guild)
+        elif channel.parent and (origin := channel.parent.messages.get(channel.id)):
+            origin.thread, origin.flags = None, origin.flags & ~HAS_THREAD
 
     # roles and members
 

@@ -166,9 +166,10 @@ class Rest:
             method, handling.template, handling.ids, query, body, status, answer, world.clock(), kept, shared=shared
         )
         world.calls.append(call)
-        recent = [each for each in world.invalid if each.at > call.at - _INVALID_SECONDS]
-        if call.invalid and len(recent) == _INVALID + 1:
-            world.violated("too_many_invalid", call.name, f"more than {_INVALID} in ten minutes")
+        if call.invalid:
+            recent = [each for each in world.invalid if each.at > call.at - _INVALID_SECONDS]
+            if len(recent) == _INVALID + 1:
+                world.violated("too_many_invalid", call.name, f"more than {_INVALID} in ten minutes")
         world.change()
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:

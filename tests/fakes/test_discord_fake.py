@@ -80,6 +80,9 @@ async def test_who_the_bot_is_and_who_is_there(server: Server) -> None:
 
 LONG = "x" * 2_001
 SELECT = {"type": 3, "custom_id": "s", "options": [{"label": "a", "value": "a"}]}
+INPUT = {"type": 4, "custom_id": "i", "style": 1, "label": "of forms only"}
+DISPLAY = {"type": 10, "content": "of Components V2 only"}
+V2 = 1 << 15
 WRONG: list[tuple[int, dict[str, Any]]] = [
     (50006, {"content": ""}),
     (50006, {"content": "  \n"}),
@@ -108,8 +111,14 @@ WRONG: list[tuple[int, dict[str, Any]]] = [
     (50035, {"content": "t", "components": [row(button(colour="red"))]}),
     (50035, {"content": "t", "components": [row(SELECT, button())]}),
     (50035, {"content": "t", "components": [row({**SELECT, "options": []})]}),
-    (50035, {"content": "t", "components": [row({"type": 4, "custom_id": "i", "style": 1, "label": "no"})]}),
-    (50035, {"content": "t", "components": [{"type": 10, "content": "needs the flag of Components V2"}]}),
+    (50035, {"content": "t", "components": [row(INPUT)]}),
+    (50035, {"content": "t", "components": [DISPLAY]}),
+    (50035, {"flags": V2, "components": [{**DISPLAY, "content": "x" * 2_001}] * 2}),
+    (50035, {"flags": V2, "components": [row(*(button(f"{at}.{n}") for n in range(5))) for at in range(7)]}),
+    (50035, {"flags": V2, "components": [{"type": 17, "components": []}]}),
+    (50035, {"flags": V2, "components": [{"type": 17, "components": [button()]}]}),
+    (50035, {"flags": V2, "components": [INPUT]}),
+    (50035, {"flags": V2, "components": [DISPLAY], "embeds": [{"title": "t"}]}),
     (50035, {"content": "t", "allowed_mentions": {"parse": ["users"], "users": ["1" * 17]}}),
     (50035, {"content": "t", "allowed_mentions": {"parse": ["all"]}}),
     (50035, {"content": "t", "message_reference": {"message_id": "1" * 17}}),
@@ -336,6 +345,10 @@ async def test_one_thread_for_one_message(server: Server) -> None:
     assert await server.refused("POST", path(server, f"{question.id}/threads"), {"name": "x"}) == (400, 160006)
     await fake.deletes(server.general.messages[thread.id])
     assert (await server.posted(thread)).channel is thread  # it lives on
+    await fake.deletes_channel(thread)
+    another = await server.thread()
+    await fake.deletes_channel(another)
+    assert (await server.call("POST", path(server, f"{another.id}/threads"), {"name": "again"}))[0] == 201
 
 
 async def test_archived_and_locked_threads(server: Server) -> None:

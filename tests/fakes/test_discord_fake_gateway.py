@@ -439,3 +439,5 @@ async def test_opcodes_7_and_9_by_hand(server: Server) -> None:
         assert (await wire.next())["d"] is False
         assert not server.fake.gateway.sessions
         server.fake.gateway.drop(4000)
+        assert await wire.next() == {"closed": 4000}
+        assert server.fake.gateway.closed == [4000]

@@ -417,6 +417,7 @@ def with_options(*options: dict[str, Any]) -> dict[str, Any]:
         with_options({"choices": [{"name": "n", "value": "x" * 101}]}),
         with_options({"type": 5, "autocomplete": True}),
         with_options({"name": 5}),
+        with_options({"type": 4, "choices": [{"name": "n", "value": "v"}]}),
         with_options({"options": [OPTION]}),
         with_options({"max_length": 6_001}),
         with_options({"type": 1}, {"name": "p"}),
