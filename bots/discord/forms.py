@@ -47,8 +47,7 @@ class Forms:
 
     async def about(self, sender: Sender, form: str, ticket: str) -> About | None:
         """What a form is about; None where it is not theirs, not of this kind or channel, used, or too old."""
-        about = await self._read(form, sender, ticket)
-        return about if about is not None and about.form == form else None
+        return await self._read(form, sender, ticket)
 
     async def use_up(self, form: str, ticket: str) -> bool:
         """Whether this form is sent for the first time; it cannot be sent again."""

@@ -198,7 +198,7 @@ def _sender(payload: _Fields, handle: Handle) -> Sender | Ignored:
     if user.get("bot") is True:
         return Ignored(Reason.BOT)
     name = text(member.get("nick")) or text(user.get("global_name")) or text(user.get("username")) or ""
-    return Sender(handle, Asker(user_id, name), spot, 0 if direct else _bits(member.get("permissions")))
+    return Sender(handle, Asker(user_id, name), spot, _bits(member.get("permissions")))
 
 
 def _spot(channel: _Fields, guild_id: str | None) -> Spot | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from core import wording
-
-COMMAND = "/askrepo-"  # what is typed before the name of a command
-
 _CODE = re.compile(r"(`[^`]*`)")
+_COMMAND = re.compile(r"`/askrepo (default|help|list|map|settings|status|token|unmap|why)(?: ([^`]+))?`")
+_OPTIONS = {"default": "repository", "map": "repository", "token": "action", "unmap": "repository"}
 _WORKSPACE = re.compile(r"\bworkspace\b")
 
 HELP = """\
@@ -30,6 +28,12 @@ its menu, then “Apps”."""
 
 
 def native(words: str) -> str:
-    """The words with the names that Discord's commands have, and a workspace called a server."""
-    pieces = _CODE.split(wording.typed(words, COMMAND))
+    """The words with commands as Discord has them, and a workspace called a server."""
+    pieces = _CODE.split(_COMMAND.sub(_typed, words))
     return "".join(each if at % 2 else _WORKSPACE.sub("server", each) for at, each in enumerate(pieces))
+
+
+def _typed(command: re.Match[str]) -> str:
+    name, rest = command[1], command[2]
+    option = f"{_OPTIONS[name]}:" if name in _OPTIONS else ""
+    return f"`/askrepo-{name}{f' {option}{rest}' if rest else ''}`"

@@ -85,6 +85,8 @@ def test_the_settings_show_what_holds_now() -> None:
 def test_a_token_is_never_shown_again() -> None:
     typed = modals.typed_in(submitted(filled("token", "sekrit-1234"), filled("label", "mine"), kind="token"))
     assert typed == {"label": "mine"}
+    repeated = submitted(filled("token", " sekrit-1234 "), filled("label", "my sekrit-1234"), kind="token")
+    assert modals.typed_in(repeated) == {}
     again = modals.token_form(TICKET, {"token": "sekrit-1234", "label": "mine"}, whose="x", repository="y", pasted=True)
     assert "sekrit" not in json.dumps(again)
     assert inputs(again)["label"]["value"] == "mine"

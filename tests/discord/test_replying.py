@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bots.discord.managing import enter_token
 from core import bootstrap
 from core.conversation.values import ChannelRef
 from tests.discord import house
@@ -183,11 +184,27 @@ async def test_a_form_that_takes_too_long_is_not_opened(world: World, at: Desk, 
         await held.wait()
 
     holding = asyncio.create_task(at.app.database.write(hold))
-    said = await people.command(world.alice, "askrepo-settings")
-    held.set()
-    await holding
+    try:
+        said = await people.command(world.alice, "askrepo-settings")
+    finally:
+        held.set()
+        await holding
     assert "could not open the form in time" in said.content
     assert said.ephemeral_to is world.alice
+
+
+async def test_a_button_to_enter_a_token_is_for_the_mapping_it_was_made_for(
+    world: World, at: Desk, people: People
+) -> None:
+    """Its id has no room for a name, and holds a digest of it."""
+    other = await at.app.mappings.map(world.place, "acme/other", actor="U")
+    listed = await people.command(world.alice, "askrepo-list")
+    listed.components = [{"type": 1, "components": [enter_token(other.repository)]}]
+    form = await people.form(world.alice, await world.discord.clicks(world.alice, listed, "Enter a token"))
+    assert "`github.com/acme/other`" in str(form.components)
+    await at.app.mappings.unmap(world.place, "acme/other", actor="U")
+    said = await people.reply(await world.discord.clicks(world.alice, listed, "Enter a token"))
+    assert "not here any more" in said.content
 
 
 async def test_a_guild_that_we_have_left_is_refused(world: World, at: Desk, people: People, chat: FakeChat) -> None:
