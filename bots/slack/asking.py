@@ -93,8 +93,8 @@ class Asking:
             await self._parts.intake.accept(question)
 
     async def deleted(self, deleted: Deleted) -> None:
-        """A question was deleted: it is not answered any more, and its text is forgotten."""
-        await self._parts.revisions.erase(deleted.channel, deleted.message_id)
+        """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten."""
+        await self._parts.revisions.erase(deleted.channel, deleted.message_id, deleted.within)
 
     async def stopped(self, thread: ThreadRef) -> None:
         """Somebody pressed Slack's own stop button."""

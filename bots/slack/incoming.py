@@ -81,10 +81,11 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A post is gone; one of ours may have shown the question of a command."""
+    """A post is gone; one of ours may have shown a question that came without one. `within`: the thread it stood in."""
 
     channel: ChannelRef
     message_id: str
+    within: str | None
     installed: Installed
 
 
@@ -205,7 +206,7 @@ def _deleted(delivery: _Delivery, deleted_ts: object) -> Incoming:
     reason = _unwanted(delivery, before)
     if reason and reason is not Reason.OWN:
         return Ignored(reason)
-    return Deleted(delivery.channel, ts, delivery.installed)
+    return Deleted(delivery.channel, ts, stamp(before.get("thread_ts")), delivery.installed)
 
 
 def _unwanted(delivery: _Delivery, post: _Fields) -> Reason | None:

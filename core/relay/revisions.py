@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation.history import text_cell
 from core.conversation.values import ChannelRef, Outcome, Question, ThreadRef, WorkspaceRef
 from core.database import Database, now_ms
+from core.relay.delivery import ECHO
 from core.scope import in_channel, in_thread, in_workspace, of_turn
-from core.tables import TurnRow
+from core.tables import PostRow, TurnRow
 from core.workspaces import Workspaces
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
@@ -63,13 +64,16 @@ class Revisions:
 
         return await self._database.write(unit)
 
-    async def erase(self, channel: ChannelRef, message_id: str) -> ThreadRef | None:
-        """Forget all text of a question, and stop it where it is still open; the thread it was asked in, if any."""
+    async def erase(self, channel: ChannelRef, message_id: str, within: str | None = None) -> ThreadRef | None:
+        """Forget all text of a question, and stop it where it is still open; the thread it was asked in, if any.
+
+        The message is the question, or our post that shows it: at the beginning of its thread, or in the one `within`.
+        """
         workspace = channel.workspace
         key = await self._workspaces.data_key(workspace)
 
         async def unit(connection: AsyncConnection) -> ThreadRef | None:
-            here = _at(channel, message_id)
+            here = or_(_at(channel, message_id), _shown_by(channel, message_id, within))
             row = (
                 await connection.execute(select(TurnRow.turn_id, TurnRow.thread_id).where(here).with_for_update())
             ).one_or_none()
@@ -158,3 +162,14 @@ class Revisions:
 
 def _at(channel: ChannelRef, message_id: str) -> ColumnElement[bool]:
     return and_(in_channel(TurnRow, channel), TurnRow.message_id == message_id)
+
+
+def _shown_by(channel: ChannelRef, post_id: str, within: str | None) -> ColumnElement[bool]:
+    """The condition that this post of ours shows the turn's question."""
+    shown = select(PostRow.turn_id).where(
+        in_workspace(PostRow, channel.workspace),
+        PostRow.turn_id == TurnRow.turn_id,
+        PostRow.number == ECHO,
+        PostRow.post_id == post_id,
+    )
+    return and_(in_channel(TurnRow, channel), TurnRow.thread_id.in_({post_id, within or post_id}), shown.exists())

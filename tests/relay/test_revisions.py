@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
 from core.channels.access import Audience, Standing
 from core.cipher import Keyring
-from core.conversation.values import UNSAID, ThreadRef
+from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.database import Database
 from core.errors import DeliveryUncertain, NotYet
 from core.relay.delivery import ECHO, Surroundings
@@ -110,6 +111,28 @@ async def test_of_many_messages_only_questions_are_known(process: Process) -> No
     assert await process.revisions.known(HERE.channel, many) == (asked.message_id,)
     assert await process.revisions.known(replace(HERE.channel, workspace_id="other"), many) == ()
     assert await process.revisions.known(HERE.channel, []) == ()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_a_question_without_a_post_is_forgotten_with_the_post_that_shows_it(
+    process: Process, platform: FakePlatform, chat: FakeChat, database: Database, inside: bool
+) -> None:
+    chat.will(says("The secret is ", *ENDLESS, delay=0.02))
+    place = HERE if inside else ThreadRef(HERE.channel, f"{UNSAID}1")
+    accepted = await process.intake.accept(question("My secret?", within=place, message_id=f"{UNSAID}1"))
+    assert accepted.turn_id is not None
+    ended = process.worker.outcome(accepted.turn_id)
+    await platform.until(lambda: any("The secret" in text for text in platform.texts))
+    shown = [(thread, *item) for thread, posts in platform.posts.items() for item in posts.items()]
+    ((begun, echo),) = [(thread, post_id) for thread, post_id, post in shown if post.number == ECHO]
+    elsewhere = ChannelRef("slack", HERE.channel.workspace_id, "C2")
+    assert await process.revisions.erase(elsewhere, echo, begun.thread_id) is None
+    assert await process.revisions.erase(HERE.channel, "another", begun.thread_id) is None
+    assert await process.revisions.erase(HERE.channel, echo, begun.thread_id if inside else None) == begun
+    assert await ended == "stopped"
+    assert await texts_kept(database) == [False]
+    (turn,) = await process.history.turns(begun)
+    assert turn.question.text == ""
 
 
 async def test_a_deleted_question_leaves_the_conversation(process: Process, chat: FakeChat) -> None:

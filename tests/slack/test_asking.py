@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.bootstrap import App
+from core.conversation.values import ThreadRef
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.slack.house import World, answered
+from tests.slack.outcomes import ended
 
 
 async def test_a_mention_is_answered_in_its_thread(world: World, app: App, chat: FakeChat) -> None:
@@ -156,3 +158,19 @@ async def test_a_deleted_question_stops_and_is_forgotten(world: World, app: App,
     await slack.until(lambda: any("The beginning." in post.body for post in slack.thread(general, root.ts)[1:]))
     await slack.deletes(root)
     await slack.until(lambda: any("Stopped" in post.body for post in slack.thread(general, root.ts)))
+
+
+async def test_a_command_is_forgotten_with_the_post_that_shows_its_question(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    slack, general = world.slack, world.general
+    slack.allows_pings_of(world.alice)
+    chat.will(says("The beginning.\n", *["and on "] * 10_000, delay=0.02))
+    await slack.command(world.alice, general, "my secret?")
+    await slack.until(lambda: any("The beginning." in post.body for post in slack.posts(general)))
+    echo = slack.posts(general)[0]
+    await slack.deletes(echo)
+    await slack.until(lambda: any("Stopped" in post.body for post in slack.thread(general, echo.ts)))
+    assert await ended(app) == ["stopped"]
+    thread = ThreadRef(world.place, echo.ts)
+    assert [(turn.question.text, turn.answer) for turn in await app.history.turns(thread)] == [("", None)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -226,16 +227,16 @@ def test_an_edit_of_talk_among_others_is_not_for_us() -> None:
 
 
 def test_a_deletion() -> None:
-    expected = Deleted(CHANNEL, TS, INSTALLED)
+    expected = Deleted(CHANNEL, TS, None, INSTALLED)
     assert of_event(payload("message_deleted")) == expected
-    assert of_event(payload("message_tombstone")) == expected
+    assert of_event(payload("message_tombstone")) == replace(expected, within=TS)
     assert of_event(event("message_deleted", previous_message=...)) == expected
 
 
 def test_a_deletion_of_a_post_of_ours_is_told_that_of_another_bot_is_not() -> None:
     before = part(payload("message_deleted"), "event", "previous_message")
     ours = event("message_deleted", previous_message={**before, "user": BOT, "thread_ts": ROOT})
-    assert of_event(ours) == Deleted(CHANNEL, TS, INSTALLED)
+    assert of_event(ours) == Deleted(CHANNEL, TS, ROOT, INSTALLED)
     other = event("message_deleted", previous_message={**before, "bot_id": "B0OTHER001"})
     assert of_event(other) == Ignored(Reason.BOT)
     assert of_event(event("message_deleted", deleted_ts=None, previous_message=None)) == Ignored(Reason.MALFORMED)
