@@ -10,7 +10,6 @@ from tests.fakes.discord_permissions import sees
 from tests.fakes.discord_sessions import Session
 from tests.fakes.discord_shapes import (
     channel_json,
-    guild_json,
     guild_parts,
     member_json,
     message_json,
@@ -68,10 +67,6 @@ class Events(World):
             return self.gateway.guild_create(session, guild, joined=joined)
 
         self.gateway.dispatch("GUILD_CREATE", data, guild)
-
-    def guild_changed(self, guild: Guild) -> None:
-        """GUILD_UPDATE."""
-        self.gateway.dispatch("GUILD_UPDATE", guild_json(guild), guild)
 
     def guild_gone(self, guild: Guild, *, outage: bool) -> None:
         """GUILD_DELETE: `unavailable` is set for an outage only."""

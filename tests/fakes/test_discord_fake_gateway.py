@@ -110,6 +110,7 @@ async def test_discord_py_is_told_of_everything(server: Server) -> None:
     assert [each.message_id for each in app.told("raw_message_delete")] == [int(reply.id)]
     assert len(app.told("raw_bulk_message_delete")[0].message_ids) == 2
     assert app.told("raw_thread_update")[0].data["thread_metadata"]["archived"]
+    assert [each.name for each in app.told("guild_channel_create")] == ["things"]
     assert len(app.told("guild_channel_update")) == 3
     assert app.told("guild_role_update")
 
@@ -189,6 +190,7 @@ REFUSED: list[tuple[int, list[tuple[int, Any]]]] = [
     (4004, [(2, {"token": "wrong"})]),
     (4004, [(6, {"token": "wrong"})]),
     (4005, [(2, {}), (2, {})]),
+    (4005, [(2, {}), (6, {})]),
     (4010, [(2, {"shard": [2, 2]})]),
     (4013, [(2, {"intents": 1 << 40})]),
     (4014, [(2, {"intents": CONTENT})]),
@@ -207,6 +209,7 @@ async def test_what_the_gateway_refuses(server: Server, code: int, frames: list[
             pass
     assert frame == {"closed": code}
     assert [each.code for each in server.fake.violations] == [code]
+    assert server.fake.gateway.closed == [code]
     server.fake.allows(code)
 
 
@@ -257,6 +260,7 @@ async def test_heartbeats_are_acknowledged_unless_deaf(server: Server) -> None:
         await wire.event("GUILD_CREATE")
         await wire.send(1, 2)
         assert (await wire.next())["op"] == 11
+        assert len(server.fake.gateway.heartbeats) == 1
         server.fake.gateway.deaf = True
         await wire.send(1, 2)
         await server.fake.says(server.alice, server.general, "after")
