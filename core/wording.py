@@ -7,7 +7,6 @@ channels/replies.py.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 from core import errors
 from core.errors import AskrepoError, ChatError, DatabaseError, Deadline, Gone
 
-_COMMAND = re.compile("`/askrepo (?=(?:default|help|list|map|settings|status|token|unmap|why)\\b)")
 _SHOWN = 120  # characters of one value
 _AGAIN = "Please try again."
 _LATER = "Please try again in a few minutes."
@@ -43,14 +41,6 @@ def duration(seconds: float) -> str:
     else:
         number, unit = -int(-seconds // 3600), "hour"
     return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
-def typed(words: str, command: str) -> str:
-    """Words of ours with commands as they are typed where they are read: `command` is what stands before their names.
-
-    "/askrepo " is what all words are written with; a platform whose commands have no words after them has "/askrepo-".
-    """
-    return _COMMAND.sub(f"`{command}", words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +172,10 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     ),
     errors.RepositoryPathError: lambda e, _: f"{code(e.path)} {e.problem}.",
     errors.MappingError: "No repository could be chosen here. `/askrepo why` shows how I choose.",
+    errors.NoDefault: (
+        "In direct messages I answer about this workspace's default repository, and it has none yet. Somebody who may "
+        "manage the workspace can set it. Until then, ask in a channel where a repository is mapped."
+    ),
     errors.NotMapped: (f"No repository is mapped here yet. {_MANAGER} can map one with `/askrepo map owner/name`."),
     errors.UnknownAlias: _unknown_alias,
     errors.BadAlias: lambda e, _: (

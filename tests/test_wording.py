@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core import errors, wording
 from core.errors import AskrepoError, ChatError, Deadline
-from core.wording import code, duration, sentence, typed
+from core.wording import code, duration, sentence
 
 CANARY = "cAnArY"
 DETAIL = f"https://user:{CANARY}@internal.example.com/chat?token={CANARY}"
@@ -36,6 +36,7 @@ SAMPLES: list[AskrepoError] = [
     errors.RepositoryPathError("/srv/code", "is no git repository"),
     errors.MappingError(DETAIL),
     errors.NotMapped(DETAIL),
+    errors.NoDefault(DETAIL),
     errors.UnknownAlias("web", ("api", "github.com/acme/docs")),
     errors.UnknownAlias("web", ()),
     errors.BadAlias("Web!"),
@@ -213,11 +214,3 @@ def test_remarks_below_and_during_an_answer() -> None:
     assert len({wording.waiting(reason, 2) for reason in ("rate limited", "indexing", "unavailable")}) == 3
     assert "oldest turn was" in wording.shortened(1)
     assert "oldest 3 turns were" in wording.shortened(3)
-
-
-def test_commands_are_worded_as_they_are_typed_on_a_platform() -> None:
-    words = sentence(errors.NotMapped())
-    assert "`/askrepo map owner/name`" in words
-    assert typed(words, "/askrepo ") == words
-    assert "`/askrepo-map owner/name`" in typed(words, "/askrepo-")
-    assert typed("`/askrepo how does login work?`", "/askrepo-") == "`/askrepo how does login work?`"

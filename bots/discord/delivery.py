@@ -9,6 +9,7 @@ from bots.discord import components, outgoing
 from bots.discord.bot import Ourselves
 from bots.discord.failures import DiscordRefused
 from bots.discord.fields import snowflake
+from bots.discord.native import native
 from bots.discord.people import People
 from bots.discord.permissions import SEND_MESSAGES, VIEW_CHANNEL
 from bots.discord.posting import Posting
@@ -27,7 +28,7 @@ from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 log = logs.get(__name__)
 
 # Discord allows some five changes of messages in five seconds and channel; what it allows indeed, its answers say
-_LIMITS = Limits(characters=outgoing.PAGE, seconds_between=1.2, posts=8, command="/askrepo-")
+_LIMITS = Limits(characters=outgoing.PAGE, seconds_between=1.2, posts=8, native=native)
 _FILE = "askrepo-answer-{turn}.md"
 _FRESH = timedelta(minutes=5)
 _PAGES = 3  # of a thread, of 100 messages each, when a post of ours is looked for

@@ -205,7 +205,7 @@ class Answering:
         if hold.claim.attempt > 1:
             await writer.clear()
         offer = Offer.MAP if isinstance(error, NotMapped) else None
-        await writer.tell(Notice(self._words(hold.claim, wording.sentence(error)), offer))
+        await writer.tell(Notice(wording.sentence(error), offer))
         return Ending(Outcome.REFUSED, told=True)
 
     async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:
@@ -240,8 +240,8 @@ class Answering:
         return None
 
     def _words(self, claim: Claim, words: str) -> str:
-        """Words of ours, as people of that platform type commands."""
-        return wording.typed(words, self._deliveries[claim.workspace.platform].limits.command)
+        """Words of ours, as people of that platform say them."""
+        return self._deliveries[claim.workspace.platform].limits.native(words)
 
     def _delivery(self, question: Question) -> Delivery:
         return self._deliveries[question.thread.channel.platform]

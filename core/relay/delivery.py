@@ -26,14 +26,14 @@ ECHO = -1  # the number of the post that shows a question which came without one
 class Limits:
     """What a platform takes: characters of one post, and seconds from one change of an answer to the next.
 
-    An answer of more than `posts` posts is shown as far as that, and attached as a file. `command` is what is typed
-    before the name of a command.
+    An answer of more than `posts` posts is shown as far as that, and attached as a file. `native` words a
+    sentence of ours as people of the platform say and type it.
     """
 
     characters: int
     seconds_between: float
     posts: int | None = None
-    command: str = "/askrepo "
+    native: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,10 @@ def test_a_permission_is_had_where_all_of_it_is() -> None:
 
 def test_words_name_the_commands_that_discord_has() -> None:
     said = native(sentence(errors.NotMapped()))
-    assert "`/askrepo-map owner/name`" in said
+    assert "`/askrepo-map repository:owner/name`" in said
     assert "/askrepo " not in native(sentence(errors.SeveralMapped((WEB,))))
+    assert "`/askrepo-token action:set`" in native(sentence(errors.TokenRefused()))
+    assert native("Try `/askrepo how does login work?`.") == "Try `/askrepo how does login work?`."
 
 
 def test_a_workspace_is_a_server_but_not_in_a_name() -> None:

@@ -81,7 +81,7 @@ def test_a_question_that_came_by_a_command() -> None:
 
 def test_a_notice_offers_what_can_be_done() -> None:
     message = notice(Notice("Run `/askrepo map owner/name`.", Offer.MAP), TURN)
-    assert message["content"] == "Run `/askrepo-map owner/name`."
+    assert message["content"] == "Run `/askrepo-map repository:owner/name`."
     assert labels(message) == ["Map a repository"]
     assert shows(message, TURN) is None  # it is no post of an answer
     assert labels(said("hello")) == []
