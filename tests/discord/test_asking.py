@@ -119,6 +119,26 @@ async def test_an_event_that_discord_py_cannot_read_ends_nothing(world: World, h
     assert len(discord.gateway.identifies) == 1
 
 
+async def test_a_thread_that_discord_did_not_tell_of_is_asked_about_once(world: World, given: Settings) -> None:
+    discord = world.discord
+    thread = await discord.opens_thread(world.alice, await discord.says(world.alice, world.general, "Login fails."))
+    assert thread.thread
+    thread.thread.archived = True
+    async with ear(discord, given) as made, listening(made):
+        thread.thread.archived = False
+        await discord.says(world.bob, thread, "nothing to us")
+        question = await discord.says(world.alice, thread, f"{discord.bot} why?")
+        await discord.says(world.bob, thread, "nothing to us")
+        last = await discord.says(world.alice, world.general, f"{discord.bot} last?")
+        await made.heard(2)
+        assert await threads(made) == [(world.general.id, thread.id), (world.general.id, last.id)]
+        await discord.deletes(question)
+        await discord.says(world.alice, thread, f"{discord.bot} stop")
+        await made.until_told()
+        assert (await made.turns())[0].erased_at is not None
+    assert len(discord.called("GET", "/channels/{channel_id}")) == 1
+
+
 async def test_one_message_delivered_twice_is_one_question(world: World, heard: Ear) -> None:
     discord = world.discord
     question = await discord.says(world.alice, world.general, f"{discord.bot} once?")
@@ -183,6 +203,8 @@ async def test_a_mention_that_is_added_asks_and_an_old_post_does_not(world: Worl
     discord.advance(3 * 3_600)
     post = await discord.says(world.alice, world.general, "where is login?")
     await discord.edits(old, f"{discord.bot} long ago?")
+    thread = await discord.opens_thread(world.bob, old)
+    await discord.edits(await discord.says(world.bob, thread, "nothing to us"), "still nothing to us")
     await discord.edits(post, f"{discord.bot} where is login?")
     assert await heard.heard() == [post.id]
 
@@ -190,8 +212,8 @@ async def test_a_mention_that_is_added_asks_and_an_old_post_does_not(world: Worl
 async def test_a_deleted_question_is_forgotten(world: World, heard: Ear) -> None:
     discord = world.discord
     one = await discord.says(world.alice, world.general, f"{discord.bot} one?")
-    two = await discord.says(world.alice, world.general, f"{discord.bot} two?")
     other = await discord.says(world.bob, world.general, "something else")
+    two = await discord.says(world.alice, world.general, f"{discord.bot} two?")
     await heard.heard(2)
     await discord.deletes(one)
     await discord.deletes(other, two)
