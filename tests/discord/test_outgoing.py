@@ -68,7 +68,9 @@ def test_what_discord_understands_stays_as_it_is(text: str) -> None:
         ("- [ ] a", "- \\[ ] a"),
         ("-", "-"),
         ("- \n  > a\n- b", "-\n> a\n- b"),
-        ("a\r\nb\rc", "a\nb\nc"),
+        ("- > # a", "-\n> # a"),
+        ("> - > # a", "> - \\> **a**"),
+        ("a\r\nb\rc\r\rd\r\n\r\ne", "a\nb\nc\n\nd\n\ne"),
         ("", ""),
         (" \n\n", ""),
         ("&#8203;", "…"),
@@ -157,6 +159,7 @@ def test_nobody_is_called_and_nothing_hidden(text: str, shown: str) -> None:
         ("&#35; a", "\\# a"),
         ("- \\- a", "- \\- a"),
         ("# \\# a", "# \\# a"),
+        ("\\## a", "\\## a"),
         ("\\* \\_ \\~ \\` \\[ \\| \\\\", "\\* \\_ \\~ \\` \\[ \\| \\\\"),
         ("a * b snake_case *open `open", "a \\* b snake\\_case \\*open \\`open"),
         ("a - b # c > d 1. e", "a - b # c > d 1. e"),
@@ -239,6 +242,7 @@ def test_what_nobody_sees_is_gone_from_text_and_named_in_code() -> None:
         assert rendered(f"`a{character}b`") == f"`a<U+{ord(character):04X}>b`"
         assert rendered(f"a|b\n-|-\n{character}|d") == "```\na  b\n-  -\n   d\n```"
         assert escaped(f"a{character}b") == "ab"
+    assert rendered(f"```\na{Z * 200}b\n```") == "```\nab\n```"
     assert rendered("a\u2028b\x85c\ud800") == "a b c\N{REPLACEMENT CHARACTER}"
     assert rendered("a&#8203;b&zwj;c&shy;") == "abc"
 
