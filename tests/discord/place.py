@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from core import bootstrap
 from core.bootstrap import App
 from core.channels.grammar import ThreadWord
 from core.settings import Settings
-from tests.console.processes import Process
 from tests.discord import house, markdown
 from tests.discord.house import World
 from tests.fakes.chat import FakeChat
@@ -21,6 +17,7 @@ from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord_pings import notified
 from tests.fakes.discord_threads import open_from
 from tests.fakes.discord_values import Channel, Message, User
+from tests.mortal import MortalProcess
 from tests.platform_contract import REPOSITORY, Person, Post, Told
 
 _SMALL = "-# "  # begins a line of ours under an answer, or in its place
@@ -145,40 +142,24 @@ class DiscordPlace:
         return [link for post in self._ours(thread) for link in markdown.seen(post.content).links]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MortalDiscordPlace(DiscordPlace):
     """The same with askrepo in a process of its own. `app` is closed."""
 
-    forks: Path = Path()
-    folder: Path = Path()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    process: Process | None = None
+    process: MortalProcess
 
     async def start(self) -> None:
-        silent = os.open(os.devnull, os.O_RDWR)
-        log = os.open(self.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.process = await Process.start(
-            self.forks,
-            ["run", "discord", "worker"],
-            folder=self.folder,
-            environment={**self.environment, "PATH": os.environ["PATH"], "HOME": str(self.folder)},
-            streams=[silent, log, log],
-        )
-        os.close(silent)
-        os.close(log)
+        await self.process.start()
         await self.discord.until(lambda: self.discord.gateway.ready, seconds=20)
 
     async def stop(self) -> None:
         """Kill it, if it runs."""
-        if self.process is not None:
-            self.process.close()
-            await self.discord.until(lambda: not self.discord.gateway.ready)
+        self.process.kill()
+        await self.discord.until(lambda: not self.discord.gateway.ready)
 
     async def kill(self) -> None:
         await self.stop()
-        with closing(sqlite3.connect(self.folder / "askrepo.db")) as connection:
-            connection.execute("UPDATE turns SET lease_until = 0 WHERE status = 'running'")
-            connection.commit()
+        self.process.let_leases_end()
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from tests.console.processes import forking
 from tests.discord.house import World, environment
 from tests.discord.place import DiscordPlace, MortalDiscordPlace, prepared, running
 from tests.fakes.chat import FakeChat
+from tests.mortal import MortalProcess
 from tests.platform_contract import REPOSITORY, Capability, PlatformContract
 
 
@@ -43,7 +44,8 @@ class TestDiscord(PlatformContract):
     ) -> AsyncIterator[MortalDiscordPlace]:
         given = environment(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
         parts = await prepared(given, world)
-        place = MortalDiscordPlace(world, chat, parts, forks=forks, folder=tmp_path, environment=given)
+        process = MortalProcess(forks, tmp_path, ("discord", "worker"), given)
+        place = MortalDiscordPlace(world, chat, parts, process=process)
         await place.start()
         yield place
         await place.stop()

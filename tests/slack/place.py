@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,12 +15,12 @@ from core import bootstrap
 from core.bootstrap import App
 from core.channels.grammar import ThreadWord
 from core.settings import Settings
-from tests.console.processes import Process
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_blocks import pings
 from tests.fakes.slack_pushing import Delivery
 from tests.fakes.slack_values import Channel, Message, User
+from tests.mortal import MortalProcess
 from tests.platform_contract import FIRST_TOKEN_SECONDS, REPOSITORY, Person, Post, Told
 from tests.slack import house
 from tests.slack.house import World
@@ -157,40 +155,24 @@ class SlackPlace:
         return [link for post in self._ours(thread) for link in _links(post.body)]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class MortalSlackPlace(SlackPlace):
     """The same with askrepo in a process of its own, over Socket Mode, which needs no address. `app` is closed."""
 
-    forks: Path = Path()
-    folder: Path = Path()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    process: Process | None = None
+    process: MortalProcess
 
     async def start(self) -> None:
-        silent = os.open(os.devnull, os.O_RDWR)
-        log = os.open(self.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self.process = await Process.start(
-            self.forks,
-            ["run", "slack", "worker"],
-            folder=self.folder,
-            environment={**self.environment, "PATH": os.environ["PATH"], "HOME": str(self.folder)},
-            streams=[silent, log, log],
-        )
-        os.close(silent)
-        os.close(log)
+        await self.process.start()
         await self.slack.until(lambda: self.slack.sockets.open > 0)
 
     async def stop(self) -> None:
         """Kill it, if it runs."""
-        if self.process is not None:
-            self.process.close()
-            await self.slack.until(lambda: self.slack.sockets.open == 0)
+        self.process.kill()
+        await self.slack.until(lambda: self.slack.sockets.open == 0)
 
     async def kill(self) -> None:
         await self.stop()
-        with closing(sqlite3.connect(self.folder / "askrepo.db")) as connection:
-            connection.execute("UPDATE turns SET lease_until = 0 WHERE status = 'running'")
-            connection.commit()
+        self.process.let_leases_end()
 
 
 def environment(world: World, chat: FakeChat, folder: Path, transport: str) -> dict[str, str]:

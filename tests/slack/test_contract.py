@@ -10,6 +10,7 @@ import pytest
 
 from tests.console.processes import forking
 from tests.fakes.chat import FakeChat
+from tests.mortal import MortalProcess
 from tests.platform_contract import REPOSITORY, Capability, PlatformContract
 from tests.slack.house import World
 from tests.slack.place import MortalSlackPlace, SlackPlace, environment, prepared, running
@@ -46,7 +47,8 @@ class TestSlack(PlatformContract):
         world.slack.transport = "socket"
         given = environment(world, chat, tmp_path, "socket")
         parts = await prepared(given, world)
-        place = MortalSlackPlace(world, chat, parts, forks=forks, folder=tmp_path, environment=given)
+        process = MortalProcess(forks, tmp_path, ("slack", "worker"), given)
+        place = MortalSlackPlace(world, chat, parts, process=process)
         await place.start()
         yield place
         await place.stop()
