@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,21 +153,31 @@ async def test_one_line_without_an_end(world: World, app: App, chat: FakeChat) -
     assert world.slack.called("chat.update") == []
 
 
-@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
-async def test_twenty_at_once_stay_inside_the_tiers(
-    world: World, chat: FakeChat, tmp_path: Path, processes: int
-) -> None:
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/askrepo.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.mark.parametrize(
+    ("processes", "url"),
+    [
+        pytest.param(1, "sqlite", marks=pytest.mark.long),
+        (2, "sqlite"),
+        pytest.param(2, "postgresql", marks=pytest.mark.long),
+    ],
+    indirect=["url"],
+)
+async def test_twenty_at_once_stay_inside_the_tiers(world: World, chat: FakeChat, url: str, processes: int) -> None:
     """The fake fails the test where a call comes inside a Retry-After; here there is not even one."""
     slack = world.slack
     said = lines(40)
     chat.will(*[says(*said.splitlines(keepends=True), delay=0.1)] * 20)
-    given = house.settings(
-        slack,
-        world.askrepo,
-        chat,
-        f"sqlite:///{tmp_path}/askrepo.db",
-        SLACK_SIGNING_SECRET=slack.app.signing_secret,
-    )
+    more = {"SLACK_SIGNING_SECRET": slack.app.signing_secret}
+    if not url.startswith("sqlite"):
+        more["ASKREPO_SECRET_KEYS"] = base64.b64encode(os.urandom(32)).decode()  # no file beside it to keep one in
+    given = house.settings(slack, world.askrepo, chat, url, **more)
     async with house.askrepo(slack, given) as app, house.askrepo(slack, given, [Role.WORKER]) as other:
         workers = [app, other][:processes]
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)

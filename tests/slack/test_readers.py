@@ -1,0 +1,266 @@
+"""Channels whose readers change: a mapping is suspended until somebody confirms it, in whatever order it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from core.bootstrap import App
+from core.channels.access import Audience
+from core.conversation.values import ChannelRef
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import Exchange
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_values import Message
+from tests.platform_contract import holding
+from tests.slack import house
+from tests.slack.askers import (
+    SUSPENDED,
+    WIDENED,
+    ask,
+    by_oauth,
+    keep,
+    refused,
+)
+from tests.slack.house import World, answered
+
+
+@pytest.fixture
+def transport() -> str:
+    """The payloads are the same over Socket Mode, for which the contract of all platforms stands."""
+    return "http"
+
+
+async def shares(world: World) -> None:
+    await world.slack.shares(world.general, world.slack.team("rival"))
+
+
+async def changes_id(world: World) -> None:
+    await world.slack.changes_id(world.general, "C0NEWID")
+
+
+async def made_public(world: World) -> None:
+    world.general.kind = "public"
+    slack = world.slack
+    event = {"type": "message", "subtype": "channel_convert_to_public", "channel": world.general.id}
+    event |= {"user": world.alice.id, "ts": slack.now_ts(), "channel_type": "group", "text": ""}
+    await slack.deliver(event, world.askrepo, world.general)
+
+
+async def reads_along_unheard(world: World) -> None:
+    """Slack does not tell, nor does the question's envelope: only conversations.info shows it."""
+    before = world.general.public
+    world.general.public = lambda: before() | {"is_ext_shared": True}  # type: ignore[method-assign]
+
+
+async def leaves_and_comes_back(world: World) -> None:
+    await world.slack.kicks_bot(world.general)
+    await world.slack.invites_bot(world.general, world.bob)
+
+
+async def archived_and_reopened(world: World) -> None:
+    await world.slack.archives(world.general, world.alice)
+    world.general.archived = False
+
+
+@pytest.mark.parametrize(
+    "change", [shares, changes_id, made_public, reads_along_unheard, leaves_and_comes_back, archived_and_reopened]
+)
+async def test_a_channel_with_other_readers_is_suspended_until_somebody_confirms(
+    world: World, app: App, chat: FakeChat, change: Callable[[World], Awaitable[None]]
+) -> None:
+    world.general.kind = "private"
+    if change is not reads_along_unheard:  # what was heard a moment ago must not count
+        await answered(world, await ask(world, world.alice))
+    else:
+        await app.preferences.record_audience(world.place, Audience.PRIVATE)
+    number, shown = len(chat.requests), [post.ts for post in world.slack.posts(world.general)]
+    await change(world)
+    await ask(world, world.alice, text="and now?")
+
+    def told() -> list[str]:
+        return [each.body for each in world.slack.ephemerals(world.general, world.alice)]
+
+    await world.slack.until(lambda: any(SUSPENDED in body or WIDENED in body for body in told()))
+    assert len(chat.requests) == number
+    fresh = [post for post in world.slack.posts(world.general) if post.ts not in shown]
+    assert [post.author for post in fresh] == [world.alice]
+    assert [each.suspended for each in await app.mappings.list(world.place)] == [True]
+    await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+    await answered(world, await ask(world, world.alice, text="confirmed?"))
+    assert [request.questions for request in chat.requests[number:]] == [["confirmed?"]]
+
+
+async def test_a_channel_that_became_shared_while_slack_was_asked_about_it(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Slack's word from before the sharing arrives after the event, and must neither count nor be remembered."""
+    slack, held = world.slack, asyncio.Event()
+    await app.preferences.record_audience(world.place, Audience.PRIVATE)
+    world.general.kind = "private"
+    fault = slack.fail("conversations.info", hold=held)
+    await ask(world, world.alice)
+    while fault.times:  # noqa: ASYNC110 - the fake tells nobody of it
+        await asyncio.sleep(0.01)
+    await shares(world)
+    held.set()
+    await refused(world, world.alice, SUSPENDED, WIDENED)
+    assert len(slack.called("conversations.info")) == 2
+    assert chat.requests == []
+
+
+async def test_rename_and_being_made_private_change_nothing(world: World, app: App, chat: FakeChat) -> None:
+    await answered(world, await ask(world, world.alice))
+    await world.slack.renames(world.general, "headquarters")
+    world.general.kind = "private"
+    event = {"type": "message", "subtype": "channel_convert_to_private", "channel": world.general.id}
+    event |= {"user": world.alice.id, "ts": world.slack.now_ts(), "channel_type": "channel", "text": ""}
+    await world.slack.deliver(event, world.askrepo, world.general)
+    await answered(world, await ask(world, world.alice))
+    assert [request.repository for request in chat.requests] == [house.REPOSITORY] * 2
+
+
+async def test_a_deleted_channel_is_forgotten(world: World, app: App, chat: FakeChat) -> None:
+    event = {"type": "channel_deleted", "channel": world.general.id}
+    await world.slack.deliver(event, world.askrepo, world.general)
+    assert await app.mappings.list(world.place) == ()
+    await ask(world, world.alice)
+    await refused(world, world.alice, "No repository is mapped here yet.")
+    assert chat.requests == []
+
+
+async def test_a_channel_of_the_same_name_is_another_channel(world: World, app: App, chat: FakeChat) -> None:
+    await world.slack.archives(world.general, world.alice)
+    again = world.slack.channel(world.team, world.general.name, world.alice)
+    await ask(world, world.alice, again)
+    await refused(world, world.alice, "No repository is mapped here yet.", channel=again)
+    assert chat.requests == []
+
+
+async def test_a_kick_in_mid_answer_ends_in_one_outcome(world: World, app: App, chat: FakeChat) -> None:
+    go_on = asyncio.Event()
+    chat.will(holding("The beginning.\n\n", "The end.", go_on))
+    root = await ask(world, world.alice)
+
+    def thread() -> list[Message]:
+        return world.slack.thread(world.general, root.ts)[1:]
+
+    await world.slack.until(lambda: any("The beginning." in post.body for post in thread()))
+    world.slack.allows("not_in_channel")
+    await world.slack.kicks_bot(world.general)
+    go_on.set()
+    direct = world.slack.dm(world.alice)
+    await world.slack.until(lambda: world.slack.posts(direct) or world.slack.ephemerals(world.general, world.alice))
+    assert not any("The end." in post.body for post in thread())
+    assert len(chat.requests) == 1
+
+
+# the orders in which sharing, asking and confirming may happen
+
+
+EVENTS = ("share", "move", "unshare", "ask", "flush", "confirm")
+ORDERS = [
+    order
+    for order in itertools.permutations(EVENTS)
+    if order.index("share") < order.index("unshare") and order.index("ask") < order.index("flush")
+]
+
+
+@pytest.mark.parametrize("seed", [3, pytest.param(None, marks=pytest.mark.long)])
+async def test_nothing_is_shown_between_sharing_and_confirming_in_any_order(
+    slack: FakeSlack, chat: FakeChat, tmp_path: Path, seed: int | None
+) -> None:
+    """A few orders, drawn by the seed; in the long run all of them. Each has a workspace of its own."""
+    orders = ORDERS if seed is None else random.Random(seed).sample(ORDERS, 20)
+    go_on: dict[str, asyncio.Event] = {}
+
+    async def held(exchange: Exchange) -> None:
+        (number,) = [number for number in go_on if f"question {number}?" in exchange.request.question]
+        await holding("The beginning.\n\n", "The end.", go_on[number])(exchange)
+
+    chat._default = held
+    worlds = [house.world(slack) for _ in orders]
+    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+        for world in worlds:
+            await keep(parts, slack, world.askrepo)
+        for start in range(0, len(orders), 20):
+            rooms = [Room(worlds[at], parts, str(at), orders[at]) for at in range(start, min(start + 20, len(orders)))]
+            go_on.update({room.name: room.go_on for room in rooms})
+            await asyncio.gather(*(room.live() for room in rooms))
+
+
+class Room:
+    """A private channel in which the six things happen in one order."""
+
+    def __init__(self, world: World, app: App, name: str, order: tuple[str, ...]) -> None:
+        self.world, self.app, self.name, self.order = world, app, name, order
+        self.go_on = asyncio.Event()
+        self.channel = world.slack.channel(world.team, f"room-{name}", world.alice, kind="private")
+        self.closed = self.refused = self.ended_before = False
+        self.question: Message | None = None
+
+    @property
+    def place(self) -> ChannelRef:
+        return ChannelRef("slack", self.world.team.id, self.channel.id)
+
+    def shown(self) -> str:
+        return "\n".join(post.body for post in self.world.slack.posts(self.channel) if post.author.bot)
+
+    async def told(self) -> None:
+        """Until the asker was refused; nothing of an answer is left by then."""
+        slack = self.world.slack
+        told = slack.ephemerals
+        await slack.until(
+            lambda: any(word in e.body for e in told(self.channel, self.world.alice) for word in (SUSPENDED, WIDENED))
+        )
+        self.refused = True
+        assert self.shown() == "", self.order
+
+    async def live(self) -> None:
+        await self.app.mappings.map(self.place, house.REPOSITORY, actor="U0")
+        await self.app.preferences.record_audience(self.place, Audience.PRIVATE)
+        for step in self.order:
+            await getattr(self, step)()
+            if self.closed:
+                assert "The end." not in self.shown() or self.ended_before, (self.order, step)
+
+    async def _close(self) -> None:
+        self.closed = True
+        if self.question is not None and not self.refused and not self.ended_before:
+            await self.told()
+
+    async def share(self) -> None:
+        await self.world.slack.shares(self.channel, self.world.slack.team("rival"))
+        await self._close()
+
+    async def move(self) -> None:
+        await self.world.slack.changes_id(self.channel, f"{self.channel.id}N")
+        await self._close()
+
+    async def unshare(self) -> None:
+        self.channel.shared_with.clear()
+        told = {"type": "channel_unshared", "channel": self.channel.id, "is_ext_shared": False}
+        await self.world.slack.deliver(told, self.world.askrepo, self.channel)
+
+    async def ask(self) -> None:
+        self.question = await ask(self.world, self.world.alice, self.channel, f"question {self.name}?")
+        if self.closed:
+            await self.told()
+        else:
+            await self.world.slack.until(lambda: "The beginning." in self.shown())
+
+    async def flush(self) -> None:
+        self.go_on.set()
+        assert self.question is not None
+        if not self.refused:
+            await answered(self.world, self.question)
+            self.ended_before = True
+
+    async def confirm(self) -> None:
+        await self.app.mappings.map(self.place, house.REPOSITORY, actor=self.world.alice.id)
+        self.closed = False

@@ -1,0 +1,65 @@
+"""Several workspaces in one process: what is equal in both never mixes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.conversation.values import ChannelRef
+from core.secret import Secret
+from tests.fakes.chat import FakeChat
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_values import Channel, Installation, Message, Team, User
+from tests.slack import house
+from tests.slack.askers import (
+    by_oauth,
+    keep,
+)
+
+
+@pytest.fixture
+def transport() -> str:
+    """The payloads are the same over Socket Mode, for which the contract of all platforms stands."""
+    return "http"
+
+
+async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> None:
+    """Both have a channel, a person and messages of the same ids; each asks about its own repository with its token."""
+    worlds = []
+    for name in ("acme", "umbrella"):
+        team = slack.team(name)
+        installation = slack.install(team)
+        user = slack.user(team, "alice", user_id="U0SAME")
+        channel = slack.channel(team, "general", user, channel_id="C0SAME")
+        worlds.append((team, installation, user, channel))
+    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+        for team, installation, _, channel in worlds:
+            place = ChannelRef("slack", team.id, channel.id)
+            await keep(parts, slack, installation)
+            await parts.mappings.map(place, f"github.com/{team.name}/code", actor="U0")
+            secret = Secret(f"token-of-{team.name}-1234")
+            await parts.tokens.save_for_mapping(place, f"github.com/{team.name}/code", secret, label="own", actor="U0")
+        for number in range(8):
+            at = f"{1_800_000_000 + number}.000100"
+            await asyncio.gather(*(say(slack, each, at, f"question {number}?") for each in worlds))
+        await slack.until(lambda: [done(channel) for _, _, _, channel in worlds] == [8, 8])
+    told = [(each.repository, each.token) for each in chat.requests]
+    assert sorted(set(told)) == sorted((f"github.com/{t[0].name}/code", f"token-of-{t[0].name}-1234") for t in worlds)
+    assert len(told) == 16
+    for team, _, _, channel in worlds:
+        for post in channel.messages.values():
+            assert post.author.team is team
+            assert team.name in post.body or post.author.name == "alice"
+
+
+def done(channel: Channel) -> int:
+    return sum(any(each["action_id"] == "retry" for each in post.buttons) for post in channel.messages.values())
+
+
+async def say(slack: FakeSlack, where: tuple[Team, Installation, User, Channel], ts: str, text: str) -> None:
+    _, installation, user, channel = where
+    message = Message(ts, channel, user, f"{installation.bot} {text}")
+    channel.add(message)
+    await slack.deliver(slack._message_event(message), installation, channel)
