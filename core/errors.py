@@ -15,6 +15,7 @@
     ├── RepositoryPathError         a folder that is no usable git repository
     ├── MappingError
     │   ├── NotMapped               no rule of the choosing order named a repository
+    │   ├── NoDefault               the same in a direct message, where only a default could
     │   ├── UnknownAlias            `in:alias` names nothing here
     │   ├── BadAlias                a text that cannot be an alias
     │   ├── AliasTaken              the alias already names another repository here
@@ -143,6 +144,10 @@ class MappingError(AskrepoError):
 
 class NotMapped(MappingError):
     """No rule of the choosing order named a repository for this place."""
+
+
+class NoDefault(MappingError):
+    """A direct message names no repository, and its workspace has no default."""
 
 
 class UnknownAlias(MappingError):

@@ -15,7 +15,7 @@ from core.channels.tokens import ChosenToken, Tokens
 from core.chat.contract import Message
 from core.conversation.history import Exchange, History, put
 from core.conversation.values import Asker, ChannelRef, Question
-from core.errors import AccessUnknown, NotMapped
+from core.errors import AccessUnknown, NoDefault, NotMapped
 from core.relay.claims import Claim, Open
 from core.relay.delivery import Delivery, Surroundings, patiently
 from core.relay.leases import Leases
@@ -84,7 +84,12 @@ class Planning:
         facts = await self._mappings.facts(thread)
         first = not stretches and not await self._history.began_anew(thread)
         around = await self._around(claim, question, preferences, facts, first=first)
-        choice = choose(facts, question.text)
+        try:
+            choice = choose(facts, question.text)
+        except NotMapped:
+            if around.audience is Audience.DIRECT:
+                raise NoDefault from None
+            raise
         mapping = next((each for each in facts.mappings if same(each.repository, choice.repository)), None)
         if around.audience is Audience.SHARED and mapping is None:
             raise NotMapped  # other organisations read along: a default set for everywhere is not meant for them

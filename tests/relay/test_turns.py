@@ -7,9 +7,11 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
+from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.database import Database
 from core.errors import DeliveryFailed, PlaceGone
+from core.relay.delivery import Surroundings
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
@@ -78,6 +80,17 @@ async def test_unmapped_is_refused_with_the_next_step(process: Process, platform
     (notice,) = platform.notices[elsewhere]
     assert "/askrepo map" in notice
     assert platform.visible(elsewhere) == []
+
+
+async def test_a_direct_message_without_a_default_is_told_of_the_default(
+    process: Process, platform: FakePlatform
+) -> None:
+    alone = thread(channel="D1", platform="slack")
+    platform.surroundings = Surroundings(Standing.MEMBER, Audience.DIRECT)
+    assert await process.ask(question(within=alone)) == "refused"
+    (notice,) = platform.notices[alone]
+    assert "default repository" in notice
+    assert "/askrepo map" not in notice
 
 
 async def test_a_thread_stays_on_its_repository_until_told_otherwise(
