@@ -121,7 +121,7 @@ def typed_of(now: ChannelPreferences, default: str | None) -> Typed:
 def typed_in(submitted: Submitted) -> Typed:
     """What is shown again when a form has to be opened once more: everything but a token, wherever it was typed."""
     token = submitted.value(TOKEN).strip()
-    told = {name: submitted.value(name) for name in submitted.values if name != TOKEN}
+    told = {name: submitted.value(name) for name in submitted.values}
     return {name: value for name, value in told.items() if not token or token not in value}
 
 

@@ -30,8 +30,6 @@ _PAUSE_SECONDS = 0.2  # between two tries of a first answer
 _PAUSES_SECONDS = (0.5, 2.0, 5.0)  # between the tries of a later one
 _TOKEN_LIVES = timedelta(minutes=14)  # of its fifteen
 _ALREADY = 40060  # the code for an interaction that was answered before
-
-
 _BEGUN = "One moment… If nothing else appears here, please try again."
 
 log = logs.get(__name__)

@@ -229,6 +229,16 @@ async def test_a_form_is_sent_once(world: World, people: People, app: App, chat:
     assert [each.repository for each in await app.mappings.list(ref(world, unmapped))] == [OTHER]
 
 
+async def test_a_form_with_something_wrong_is_sent_again_only_by_its_button(
+    world: World, people: People, app: App, unmapped: Channel
+) -> None:
+    form = await people.opened(world.alice, "askrepo-map")
+    said = await people.sent(world.alice, form, repository="nothing at all")
+    assert "not good any more" in (await people.sent(world.alice, form, repository="acme/other")).content
+    await people.again(world.alice, said)
+    await people.mends(world.alice, said, "now.", repository="acme/other")
+
+
 async def test_a_form_of_one_channel_is_none_of_another(
     world: World, people: People, app: App, unmapped: Channel
 ) -> None:
