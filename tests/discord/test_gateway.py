@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,8 +194,23 @@ async def test_at_the_end_what_was_heard_is_accepted_first(world: World, given: 
             await manifest.sync(made.rest, await Ourselves(made.rest).bot(), "admins")
             await discord.command(world.alice, world.general, "askrepo-help", wait=False)
             await made.until(lambda: made.interactions)  # which comes after them
-        assert await made.accepted() == [each.id for each in questions]
+        assert [turn.message_id for turn in await made.turns()] == [each.id for each in questions]
     await discord.until(lambda: not discord.gateway.sessions)  # closed as somebody who does not come back
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"html": True, "status": 502}, {"body": {}}, {"drop": "before"}])
+async def test_while_discord_does_not_say_where_its_gateway_is_it_is_asked_ever_more_seldom(
+    world: World, given: Settings, fault: dict[str, Any]
+) -> None:
+    discord = world.discord
+    discord.fail("GET", "/gateway/bot", times=4, **fault)
+    async with ear(discord, given) as made, listening(made):
+        await asks(world, made)
+    waited = [seconds for seconds in made.pauses if seconds]
+    assert 2 <= len(waited) <= 4  # a connection that is reset is tried once more by aiohttp itself
+    for number, seconds in enumerate(waited, start=1):
+        assert 2.0**number / 2 <= seconds <= 2.0**number
+    assert len(discord.gateway.identifies) == 1
 
 
 async def test_it_ends_while_a_connection_is_being_made(world: World, given: Settings) -> None:
