@@ -101,14 +101,14 @@ class Server:
             raw = await response.read()
             return response.status, json.loads(raw) if raw else None
 
-    async def upload(self, path: str, body: Json, *parts: tuple[str, bytes]) -> tuple[int, Any]:
+    async def upload(self, path: str, body: Json, *parts: tuple[str, bytes], method: str = "POST") -> tuple[int, Any]:
         """The status and body of a request with files: the name of each part, and its content."""
         form = aiohttp.FormData(quote_fields=False)
         form.add_field("payload_json", json.dumps(body), content_type="application/json")
         for name, content in parts:
             form.add_field(name, io.BytesIO(content), filename="answer.md")
         headers = {"Authorization": f"Bot {self.fake.token}", "User-Agent": _AGENT}
-        async with self.http.post(self.fake.api_url + path, data=form, headers=headers) as response:
+        async with self.http.request(method, self.fake.api_url + path, data=form, headers=headers) as response:
             return response.status, await response.json()
 
     async def refused(self, method: str, path: str, body: Any = None) -> tuple[int, int]:

@@ -88,9 +88,9 @@ class Gateway(Dispatcher):
 
     def _left(self, connection: Connection) -> None:
         session = connection.session
-        ours = session is None or session.connection is not connection
+        left_by_client = session is not None and session.connection is connection
         connection.detach()
-        if session and not ours and connection.socket.close_code in {1000, 1001}:
+        if session and left_by_client and connection.socket.close_code in {1000, 1001}:
             self._forget(session)  # the client said it would not come back
 
     def _received(self, connection: Connection, text: str) -> None:
@@ -148,7 +148,7 @@ class Gateway(Dispatcher):
         self._greet(session)
 
     def _checked(self, data: Json) -> tuple[int, tuple[int, int]]:
-        if not isinstance(data, dict) or data.get("token") != self._world.token or not self._world.token_alive:
+        if not isinstance(data, dict) or data.get("token") != self._world.token:
             raise _Close(4004)
         intents, properties = data.get("intents"), data.get("properties")
         if not isinstance(intents, int) or not isinstance(properties, dict) or not 0 <= intents <= _KNOWN:
@@ -170,7 +170,7 @@ class Gateway(Dispatcher):
     def _resume(self, connection: Connection, data: Json) -> None:
         if connection.session:
             raise _Close(4005)
-        if not isinstance(data, dict) or data.get("token") != self._world.token or not self._world.token_alive:
+        if not isinstance(data, dict) or data.get("token") != self._world.token:
             raise _Close(4004)
         session = self.sessions.get(str(data.get("session_id")))
         seq = data.get("seq")

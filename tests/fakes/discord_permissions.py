@@ -89,8 +89,6 @@ def sees(channel: Channel, user: User) -> bool:
 
 
 def need(channel: Channel, user: User, *names: str) -> None:
-    """50001 where the channel cannot be seen, 50013 where one of these is missing."""
-    if not sees(channel, user):
-        raise DiscordError(50001)
+    """50013 where one of these is missing."""
     if not may(channel, user, *names):
         raise DiscordError(50013)

@@ -90,7 +90,7 @@ class Rest:
         if not headers.get("User-Agent", "").startswith("DiscordBot ("):
             self._world.violated("user_agent", handling.where, "must be DiscordBot (url, version)")
         given = headers.get("Authorization", "")
-        if given == f"Bot {self._world.token}" and self._world.token_alive:
+        if given == f"Bot {self._world.token}":
             return
         first = self._refused.setdefault(given, time.monotonic())
         if time.monotonic() - first > _IN_FLIGHT:

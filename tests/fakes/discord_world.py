@@ -57,7 +57,6 @@ class World(Clock):
         self._allowed: set[int | str] = set()
         self.bot = self._user("askrepo", bot=True)
         self.token = _token(self.bot.id)
-        self.token_alive = True
 
     # people and places
 

@@ -73,6 +73,9 @@ async def test_who_the_bot_is_and_who_is_there(server: Server) -> None:
         with pytest.raises(discord.NotFound, match="10007"):
             await guild.fetch_member(int(stranger.id))
         assert (await app.fetch_user(int(stranger.id))).name == "bob"
+        for nobody in (app.fetch_user, guild.fetch_member):
+            with pytest.raises(discord.NotFound, match="10013"):
+                await nobody(123456789012345678)
         direct = await member.create_dm()
         await direct.send("psst")
     assert [each.content for each in server.fake.posts(server.fake.dm(server.alice))] == ["psst"]
@@ -325,7 +328,8 @@ async def test_pages_of_a_history(server: Server) -> None:
     assert await page(f"limit=2&before={sent[3].id}") == ["2", "1"]
     assert await page(f"limit=2&after={sent[0].id}") == ["2", "1"]
     assert await page(f"limit=3&around={sent[2].id}") == ["3", "2", "1"]
-    assert await server.refused("GET", f"{path(server)}?limit=101") == (400, 50035)
+    for wrong in ("limit=101", "limit=all", "before=1&after=1", "before=yesterday"):
+        assert await server.refused("GET", f"{path(server)}?{wrong}") == (400, 50035)
     server.fake.allows(50035)
 
 
@@ -600,8 +604,11 @@ async def test_which_files_are_refused(server: Server) -> None:
     for code, parts in wrong:
         _, answer = await server.upload(path(server), body, *parts)
         assert answer["code"] == code
+    old = await server.posted()
     await server.fake.denies(server.general, "ATTACH_FILES")
     assert (await server.upload(path(server), body, ("files[0]", b"x")))[1]["code"] == 50013
+    refused = await server.upload(path(server, old.id), body, ("files[0]", b"x"), method="PATCH")
+    assert refused[1]["code"] == 50013
     server.fake.allows(40005, 50035)
     await server.fake.grants(server.general, "ATTACH_FILES")
     _, answer = await server.upload(path(server), body, ("files[0]", b"x"))
@@ -618,7 +625,8 @@ async def test_who_can_be_written_to_directly(server: Server) -> None:
         _, channel = await server.call("POST", "/users/@me/channels", {"recipient_id": person.id})
         body = {"content": "psst", "allowed_mentions": QUIET}
         assert (await server.refused("POST", f"/channels/{channel['id']}/messages", body))[1] == code
-    assert await server.refused("POST", "/users/@me/channels", {"recipient_id": "1" * 18}) == (404, 10013)
+    for recipient, refusal in (("1" * 18, (404, 10013)), (fake.user(None, "other", bot=True).id, (403, 50007))):
+        assert await server.refused("POST", "/users/@me/channels", {"recipient_id": recipient}) == refusal
 
 
 async def test_the_content_is_hidden_without_the_privilege(server: Server) -> None:

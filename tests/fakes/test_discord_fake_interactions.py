@@ -228,6 +228,8 @@ async def test_which_answers_fit_which_interactions(server: Server) -> None:
     for kind, data in right:
         assert await answer(server, await used(), kind, data) is None
     assert await answer(server, await clicked(server), 8, {"choices": []}) == 50035
+    for data in ({"flags": 4}, {"content": "said too early"}):
+        assert await answer(server, await clicked(server), 5, data) == 50035
     opened = await clicked(server)
     assert await answer(server, opened, 9, form) is None
     sent = await fake.submits(server.alice, wait=False)
@@ -295,6 +297,9 @@ async def test_choices_are_limited(server: Server) -> None:
         typed = list(server.fake.interactions.values())[-1]
         assert await answer(server, typed, 8, {"choices": choices}) == 50035
         assert await answer(server, typed, 5) == 50035
+    assert await answer(server, typed, 8, {"choices": []}) is None
+    body = {"content": "t", "allowed_mentions": QUIET}
+    assert await server.refused("POST", hook(server, typed), body) == (404, 10015)
     server.fake.allows(50035)
 
 
@@ -303,6 +308,7 @@ async def test_before_the_answer_and_after_fifteen_minutes_there_is_no_webhook(s
     assert await server.refused("POST", hook(server, pressed), body) == (404, 10015)
     assert await server.refused("PATCH", hook(server, pressed, "@original"), body) == (404, 10015)
     await answer(server, pressed, 5)
+    assert await server.refused("POST", f"/webhooks/{'1' * 18}/{pressed.token}", body) == (404, 10015)
     server.fake.advance(899)
     status, told = await server.call("PATCH", hook(server, pressed, "@original"), body)
     assert (status, told["content"]) == (200, "t")
