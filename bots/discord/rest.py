@@ -18,7 +18,7 @@ from uuid import uuid4
 import aiohttp
 from yarl import URL
 
-from bots.discord.buckets import Buckets
+from bots.discord.buckets import Buckets, Second
 from bots.discord.failures import Reply, failure, paused
 from bots.discord.harmless import Body, harmless
 from bots.discord.refusals import Circuits, Refusals, is_invalid
@@ -35,7 +35,7 @@ log = logs.get(__name__)
 _BOT = WorkspaceRef("discord", "@bot")  # what is counted over all guilds; no guild's id looks like it
 _GLOBAL = "requests"
 # Discord takes 50 requests a second from a bot, by whatever process
-_PACE = Pace(43 * 60, 1, soon=0.25)
+_PACE = Pace(43 * 60, 1, soon=0.25, kept=0.25)
 _ALONE = Pace(43 * 60, 1, within=1.0, soon=1.0)  # for a caller that will not come back for its place
 _TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 _LARGEST_REPLY = 16_000_000  # octets
@@ -60,6 +60,7 @@ class Rest:
         self._allowances = allowances
         self._clock = clock
         self._lines = Lines(allowances, clock)
+        self._second = Second()
         self._buckets = Buckets(clock)
         self._refusals = Refusals(clock)
         self._circuits = Circuits(clock)
@@ -100,6 +101,7 @@ class Rest:
         else:
             await self._lines.stand(_BOT, _GLOBAL, _ALONE, caller := uuid4().hex)
         self._lines.leave(_BOT, _GLOBAL, caller)
+        await self._second.room()
         self._may_send(named, major)
         self._refusals.begin()
         reply = None

@@ -19,13 +19,15 @@ _SPENT_SECONDS = 60.0  # before somebody for whom there was no place asks again
 class Pace:
     """How often something may be called in one workspace: in any minute `per_minute` and `burst` together.
 
-    A call that is not due `within` so many seconds takes no place in the line. One that is due `soon` is waited for.
+    A call that is not due `within` so many seconds takes no place in the line. One that is due `soon` is waited for. A
+    place is `kept` so long for a caller who is late.
     """
 
     per_minute: float
     burst: int
     within: float = FURTHEST_SECONDS
     soon: float = 0.05
+    kept: float = 600.0
 
 
 class Lines:
@@ -45,7 +47,7 @@ class Lines:
         """Return once this caller's turn has come. `caller` holds one place at a time; a turn's id, mostly."""
         key = (workspace, name, caller)
         due = self._slots.get(key)
-        if due is None or self._clock() - due > _STALE_SECONDS:
+        if due is None or self._clock() - due > pace.kept:
             due = await self._reserved(workspace, name, pace)
         elif due <= self._clock() + pace.soon and await self._allowances.held_back(workspace, name):
             due = await self._reserved(workspace, name, pace)  # a pause has been asked for meanwhile

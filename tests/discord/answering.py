@@ -78,7 +78,7 @@ def question(world: World, message: Message, reference: Reference | None = None)
         message.id,
         int(message.id),
         Asker(message.author.id, message.author.name),
-        message.content.replace(str(world.discord), "").strip(),
+        message.content.replace(str(world.discord.bot), "").strip(),
         moment(message.id),
         told.encode(),
     )
@@ -101,7 +101,7 @@ def commanded(world: World, asker: User, text: str, reference: Reference) -> Que
 
 async def ask(world: World, app: App, text: str = "why?", *, by: User | None = None) -> Message:
     """Somebody asks in the channel."""
-    message = await world.discord.says(by or world.alice, world.general, f"{world.discord} {text}")
+    message = await world.discord.says(by or world.alice, world.general, f"{world.discord.bot} {text}")
     await app.intake.accept(question(world, message))
     return message
 

@@ -52,7 +52,7 @@ def post(asked: Question, number: int = 0, post_id: str | None = None, *, attach
 
 
 async def asks(world: World, text: str = "why?") -> Message:
-    return await world.discord.says(world.alice, world.general, f"{world.discord} {text}")
+    return await world.discord.says(world.alice, world.general, f"{world.discord.bot} {text}")
 
 
 def thread_of(world: World, message: Message) -> Channel:
@@ -94,7 +94,7 @@ async def test_a_question_elsewhere_is_answered_where_it_is(world: World, desk: 
             place, reference = world.discord.dm(world.alice), Reference(direct=True)
         case "voice":
             place = world.discord.channel(world.guild, "talk", type=VOICE)
-    root = await world.discord.says(world.alice, place, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, place, f"{world.discord.bot} why?")
     asked = replace(question(world, root, reference), thread=ThreadRef(world.place, place.id))
     around = await desk.delivery.survey(asked, first=False)
     assert around.standing is Standing.MEMBER
@@ -163,7 +163,7 @@ async def test_nothing_is_found_where_no_thread_is(world: World, desk: Desk) -> 
 
 async def test_nobody_can_know_where_a_thread_is_gone(world: World, desk: Desk) -> None:
     thread = await world.discord.opens_thread(world.bob, world.general)
-    root = await world.discord.says(world.alice, thread, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, thread, f"{world.discord.bot} why?")
     await world.discord.deletes_channel(thread)
     with pytest.raises(PlaceGone):
         await desk.delivery.find(question(world, root), TURN)
@@ -210,7 +210,7 @@ async def test_a_notice_answers_the_question(world: World, desk: Desk) -> None:
         await desk.delivery.tell(question(world, root), TURN, notice)
     (shown,) = told(world, root)
     assert (shown.type, shown.reference) == (REPLY, root)
-    assert shown.content == "Run `/askrepo-map owner/name`."
+    assert shown.content == "Run `/askrepo-map repository:owner/name`."
     assert list(shown.buttons) == ["Map a repository"]
 
 

@@ -36,7 +36,7 @@ def around(opened: Rest) -> Around:
 
 
 async def asked(world: World, thread: Channel) -> Question:
-    return question(world, await world.discord.says(world.alice, thread, f"{world.discord} why?"))
+    return question(world, await world.discord.says(world.alice, thread, f"{world.discord.bot} why?"))
 
 
 async def read(around: Around, question: Question, *, first: bool = True) -> tuple[str, tuple[str, ...]]:
@@ -118,7 +118,7 @@ async def test_names_are_those_of_the_server(world: World, around: Around) -> No
 
 
 async def test_what_a_question_is_about(world: World, around: Around) -> None:
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
     about = "It is about this message:\n\n> It fails.\n> Always."
     replied = Reference(about_text="It fails.\nAlways.")
     assert await read(around, question(world, root, replied)) == (about, ())
@@ -134,7 +134,7 @@ async def test_texts_that_came_along(world: World, around: Around) -> None:
         world.discord.file("picture.txt", b"\x89PNG\0"),
         world.discord.file("long.txt", "x" * 200_001),
     ]
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?", files=files)
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?", files=files)
     context, remarks = await read(around, question(world, root))
     assert context == "Attached file `log.txt`:\n\n````\n```\nit failed\n```\n````"
     assert remarks == (wording.files_skipped(["picture.txt", "long.txt"]),)
@@ -143,6 +143,6 @@ async def test_texts_that_came_along(world: World, around: Around) -> None:
 async def test_a_file_from_elsewhere_or_gone(world: World, around: Around) -> None:
     gone = File("1", "gone.txt", "text/plain", 5, f"{world.discord.base}/attachments/1/2/gone.txt")
     elsewhere = File("2", "else.txt", "text/plain", 5, "https://evil.example/attachments/1/2/else.txt")
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
     context, remarks = await read(around, question(world, root, Reference(files=(gone, elsewhere), left_out=1)))
     assert (context, remarks) == ("", (wording.files_skipped(["", "gone.txt", "else.txt"]),))

@@ -123,7 +123,7 @@ async def test_what_never_works_is_told_once(
     world: World, app: App, chat: FakeChat, call: tuple[str, str], fault: str
 ) -> None:
     """Each attempt fails, until there is no more: the asker is told, or at last reads why."""
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
     spoiled = world.discord.fail(*call, **{**FAULTS[fault], "times": -1, "at": root.id})
     await app.intake.accept(question(world, root))
     await ended(app, seconds=90)
@@ -146,7 +146,7 @@ async def test_what_never_works_is_told_once(
 async def test_a_missing_permission_is_said_by_its_name(
     world: World, app: App, chat: FakeChat, permission: str, named: str
 ) -> None:
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
     await world.discord.denies(world.general, permission)
     await app.intake.accept(question(world, root))
     assert await ended(app) == ["failed"]
@@ -222,7 +222,7 @@ async def test_the_question_is_deleted_in_mid_answer(world: World, app: App, cha
 
 
 async def test_the_question_is_deleted_before_its_thread_is_there(world: World, app: App, chat: FakeChat) -> None:
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
     await world.discord.deletes(root)
     await app.intake.accept(question(world, root))
     assert await ended(app) == ["failed"]
@@ -233,7 +233,7 @@ async def test_the_question_is_deleted_before_its_thread_is_there(world: World, 
 
 
 async def test_a_thread_that_somebody_else_opened_is_used(world: World, app: App, chat: FakeChat) -> None:
-    root = await world.discord.says(world.alice, world.general, f"{world.discord} why?")
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
     thread = await world.discord.opens_thread(world.bob, root, "What Alice asks")
     chat.will(says(SAID))
     await app.intake.accept(question(world, root))
