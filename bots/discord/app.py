@@ -84,6 +84,7 @@ class Client(discord.AutoShardedClient):
     def __init__(
         self, hearing: Hearing, sessions: Sessions, before_identify: BeforeIdentify, shards: Shards, *, content: bool
     ) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # what voice would need is not missed
         super().__init__(
             intents=intents(content=content),
             shard_ids=list(shards.ids),
