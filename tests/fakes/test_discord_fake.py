@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-import math
 from typing import Any
 
 import aiohttp
@@ -13,8 +11,8 @@ import discord
 import pytest
 
 from tests.fakes.discord import FakeDiscord
-from tests.fakes.discord_client import App, Server, button, logged_in, row
-from tests.fakes.discord_values import ANNOUNCEMENT, CATEGORY, FORUM, REQUIRE_TAG
+from tests.fakes.discord_client import Server, button, logged_in, row
+from tests.fakes.discord_values import CATEGORY
 
 QUIET: dict[str, Any] = {"parse": []}
 MESSAGES = "/channels/{channel_id}/messages"
@@ -146,6 +144,16 @@ async def test_a_body_that_is_wrong_is_refused_and_fails_the_test(
     assert [(each.code, each.where) for each in server.fake.violations] == [(code, f"POST {MESSAGES}")]
     server.fake.allows(code)
     assert server.fake.violations == []
+
+
+async def test_a_body_that_is_no_object(server: Server) -> None:
+    assert await server.refused("POST", path(server), []) == (400, 50035)
+    form = aiohttp.FormData({"content": "not in payload_json"})
+    form.add_field("files[0]", io.BytesIO(b"x"), filename="a.md")
+    headers = {"Authorization": f"Bot {server.fake.token}", "User-Agent": "DiscordBot (https://example.org, 1)"}
+    async with server.http.post(server.fake.api_url + path(server), data=form, headers=headers) as response:
+        assert (await response.json())["code"] == 50035
+    server.fake.allows(50035)
 
 
 async def test_an_error_names_the_field(server: Server) -> None:
@@ -333,265 +341,6 @@ async def test_pages_of_a_history(server: Server) -> None:
     server.fake.allows(50035)
 
 
-# threads
-
-
-async def test_one_thread_for_one_message(server: Server) -> None:
-    fake = server.fake
-    thread = await server.thread()
-    assert await server.refused("POST", path(server, f"{thread.id}/threads"), {"name": "x"}) == (400, 160004)
-    nested = await server.posted(thread)
-    assert await server.refused("POST", f"/channels/{thread.id}/messages/{nested.id}/threads", {"name": "x"}) == (
-        400,
-        50024,
-    )
-    question = await fake.says(server.alice, server.general, "?")
-    for wrong in ({"name": ""}, {"name": "x" * 101}, {"name": "x", "auto_archive_duration": 61}, {}):
-        assert await server.refused("POST", path(server, f"{question.id}/threads"), wrong) == (400, 50035)
-    fake.allows(50035, 50024)
-    fake.active_threads = 1
-    assert await server.refused("POST", path(server, f"{question.id}/threads"), {"name": "x"}) == (400, 160006)
-    await fake.deletes(server.general.messages[thread.id])
-    assert (await server.posted(thread)).channel is thread  # it lives on
-    await fake.deletes_channel(thread)
-    another = await server.thread()
-    await fake.deletes_channel(another)
-    assert (await server.call("POST", path(server, f"{another.id}/threads"), {"name": "again"}))[0] == 201
-
-
-async def test_archived_and_locked_threads(server: Server) -> None:
-    fake, thread = server.fake, await server.thread()
-    message, body = await server.posted(thread), {"content": "t", "allowed_mentions": QUIET}
-    here = f"/channels/{thread.id}/messages"
-    await fake.archives(thread)
-    assert await server.refused("PATCH", f"{here}/{message.id}", body) == (400, 50083)
-    before = thread.archived
-    await server.posted(thread)
-    assert (before, thread.archived) == (True, False)
-    await fake.locks(thread)
-    assert await server.refused("POST", here, body) == (400, 160005)
-    await fake.locks(thread, archived=False)
-    assert await server.refused("PATCH", f"{here}/{message.id}", body) == (400, 160005)
-    await fake.unlocks(thread)
-    assert (await server.call("PATCH", f"{here}/{message.id}", body))[0] == 200
-    await fake.denies(server.general, "SEND_MESSAGES")
-    await server.posted(thread)  # SEND_MESSAGES has no effect in a thread
-    await fake.denies(server.general, "SEND_MESSAGES_IN_THREADS")
-    assert await server.refused("POST", here, body) == (403, 50013)
-    assert fake.violations == []
-
-
-async def test_private_threads_exist_for_their_members(server: Server) -> None:
-    fake = server.fake
-    secret = await fake.opens_thread(server.alice, server.general, "secret", private=True)
-    assert await server.refused("GET", f"/channels/{secret.id}") == (403, 50001)
-    await fake.says(server.alice, secret, f"{fake.bot} come in")
-    assert (await server.call("GET", f"/channels/{secret.id}"))[0] == 200
-    assert (await server.call("GET", f"/channels/{secret.id}/thread-members/{server.alice.id}"))[0] == 200
-
-
-async def test_posts_of_a_forum(server: Server) -> None:
-    fake = server.fake
-    forum = fake.channel(server.acme, "help", type=FORUM, flags=REQUIRE_TAG, tags=["bug"])
-    assert await server.refused("POST", f"/channels/{forum.id}/messages", {"content": "t"}) == (400, 50008)
-    first = {"content": "first", "allowed_mentions": QUIET}
-    post = {"name": "a post", "message": first}
-    assert await server.refused("POST", f"/channels/{forum.id}/threads", post) == (400, 40067)
-    fake.allows(50008, 40067)
-    tagged = {**post, "applied_tags": [forum.tags[0]["id"]]}
-    status, answer = await server.call("POST", f"/channels/{forum.id}/threads", tagged)
-    assert (status, answer["id"], answer["parent_id"]) == (201, answer["message"]["id"], forum.id)
-    theirs = await fake.opens_post(server.alice, forum, "another", "why?", tags=["bug"])
-    assert await server.refused("POST", f"/channels/{forum.id}/messages/{theirs.id}/threads", {"name": "x"}) == (
-        400,
-        50024,
-    )
-    fake.allows(50024)
-
-
-async def test_threads_without_a_message(server: Server) -> None:
-    status, answer = await server.call("POST", f"/channels/{server.general.id}/threads", {"name": "x", "type": 11})
-    assert (status, answer["type"]) == (201, 11)
-    status, answer = await server.call("POST", f"/channels/{server.general.id}/threads", {"name": "x"})
-    assert (status, answer["type"]) == (201, 12)  # private, unless one asks for another
-    news = server.fake.channel(server.acme, "news", type=ANNOUNCEMENT)
-    message = await server.posted(news)
-    status, answer = await server.call("POST", f"/channels/{news.id}/messages/{message.id}/threads", {"name": "x"})
-    assert (status, answer["type"]) == (201, 10)
-    assert [each.type for each in server.general.messages.values()] == [18]
-
-
-async def test_archives_of_a_channel(server: Server) -> None:
-    threads = [await server.thread(str(at)) for at in range(3)]
-    for thread in threads[:2]:
-        await server.fake.archives(thread)
-    _, one = await server.call("GET", f"/channels/{server.general.id}/threads/archived/public?limit=1")
-    assert ([each["name"] for each in one["threads"]], one["has_more"]) == (["1"], True)
-    _, active = await server.call("GET", f"/guilds/{server.acme.id}/threads/active")
-    assert [each["name"] for each in active["threads"]] == ["2"]
-    assert active["members"][0]["user_id"] == server.fake.bot.id
-
-
-# who may not, limits, faults
-
-
-async def test_a_dead_token_may_be_told_once(server: Server) -> None:
-    old = server.fake.token
-    server.fake.new_token()
-    assert (await server.call("GET", "/users/@me", token=old))[0] == 401
-    await asyncio.sleep(0.3)  # beyond what may have been under way
-    assert server.fake.violations == []
-    assert (await server.call("GET", "/users/@me", token=old))[0] == 401
-    assert [each.code for each in server.fake.violations] == ["called_after_401"]
-    assert len(server.fake.invalid) == 2
-    server.fake.allows("called_after_401")
-
-
-async def test_headers_of_a_request(server: Server) -> None:
-    url, token = server.fake.api_url + path(server), f"Bot {server.fake.token}"
-    async with server.http.get(url, headers={"Authorization": token, "User-Agent": "curl"}) as response:
-        assert response.headers["Content-Type"] == "application/json"
-        assert response.headers["Via"]
-    agent = {"Authorization": token, "User-Agent": "DiscordBot (https://example.org, 1)"}
-    async with server.http.post(url, data=b"{}", headers={**agent, "Content-Type": "text/plain"}) as response:
-        assert response.status == 400
-    async with server.http.post(url, data=b"{", headers={**agent, "Content-Type": "application/json"}) as response:
-        assert (await response.json())["code"] == 50109
-    assert [each.code for each in server.fake.violations] == ["user_agent", 50035, 50109]
-    server.fake.allows("user_agent", 50035, 50109)
-
-
-async def test_a_bucket_empties_and_fills(server: Server) -> None:
-    fake, url = server.fake, server.fake.api_url + path(server)
-    fake.limits.rules["GET", MESSAGES] = (2, 60.0)
-    headers = {"Authorization": f"Bot {fake.token}", "User-Agent": "DiscordBot (https://example.org, 1)"}
-
-    async def get() -> tuple[int, dict[str, str], Any]:
-        async with server.http.get(url, headers=headers) as response:
-            return response.status, dict(response.headers), await response.json()
-
-    status, first, _ = await get()
-    assert (status, first["X-RateLimit-Limit"], first["X-RateLimit-Remaining"]) == (200, "2", "1")
-    assert 59 < float(first["X-RateLimit-Reset-After"]) <= 60
-    assert (await get())[1]["X-RateLimit-Remaining"] == "0"
-    status, told, body = await get()
-    assert (status, told["X-RateLimit-Scope"], body["global"]) == (429, "user", False)
-    assert 0 < body["retry_after"] <= 60
-    assert int(told["Retry-After"]) == math.ceil(body["retry_after"])
-    assert fake.violations == []
-    fake.limits.told_long_ago()
-    assert (await get())[0] == 429
-    assert [each.code for each in fake.violations] == ["called_inside_retry_after"]
-    fake.allows("called_inside_retry_after")
-    other = fake.channel(server.acme, "other")
-    assert (await server.call("GET", f"/channels/{other.id}/messages"))[0] == 200  # a bucket of its own
-    fake.advance(60)
-    assert (await get())[0] == 200
-    assert len(fake.invalid) == 2
-
-
-async def test_fifty_requests_a_second_for_the_whole_bot(server: Server) -> None:
-    server.fake.limits.overall = 3
-    server.fake.limits.other = (100, 1.0)
-    answers = [await server.call("GET", "/gateway") for _ in range(4)]
-    assert [status for status, _ in answers] == [200, 200, 200, 429]
-    assert answers[-1][1]["global"] is True
-    server.fake.advance(1)
-    assert (await server.call("GET", "/gateway"))[0] == 200
-
-
-async def test_too_many_invalid_requests_fail_the_test(server: Server) -> None:
-    server.fake.limits.on = False
-    await server.fake.denies(server.general, "VIEW_CHANNEL")
-    for _ in range(101):
-        await server.refused("GET", f"/channels/{server.general.id}")
-    assert [each.code for each in server.fake.violations] == ["too_many_invalid"]
-    server.fake.allows("too_many_invalid")
-
-
-async def test_faults_strike_in_order(server: Server) -> None:
-    fake = server.fake
-    message, body = await server.posted(), {"content": "t", "allowed_mentions": QUIET}
-    first = fake.fail("PATCH", MESSAGE, code=10008, after=1)
-    assert (await server.call("PATCH", path(server, message.id), body))[0] == 200
-    assert not first.struck
-    assert await server.refused("PATCH", path(server, message.id), body) == (404, 10008)
-    await fake.met(first)
-    for fault, seen in (
-        ({"status": 503}, (503, 0)),
-        ({"status": 400, "body": {"code": 1}}, (400, 1)),
-    ):
-        fake.fail("PATCH", MESSAGE, **fault)
-        assert await server.refused("PATCH", path(server, message.id), body) == seen
-    fake.fail("PATCH", MESSAGE, code=50013, at="1" * 18)
-    assert (await server.call("PATCH", path(server, message.id), body))[0] == 200
-    assert [each.status for each in fake.called("PATCH", MESSAGE)] == [200, 404, 503, 400, 200]
-
-
-@pytest.mark.parametrize(
-    ("fault", "headers"),
-    [
-        ({"retry_after": 2.5}, {"Retry-After": "3", "X-RateLimit-Scope": "user", "Via": "1.1 fake"}),
-        ({"retry_after": 0.0, "scope": "shared"}, {"Retry-After": "0", "X-RateLimit-Scope": "shared"}),
-        ({"retry_after": 1.0, "scope": "global"}, {"X-RateLimit-Global": "true"}),
-        ({}, {"X-RateLimit-Scope": "user"}),
-        ({"html": True, "via": False}, {"Content-Type": "text/html; charset=utf-8"}),
-    ],
-)
-async def test_faults_of_429(server: Server, fault: dict[str, Any], headers: dict[str, str]) -> None:
-    server.fake.fail("GET", MESSAGES, status=429, **fault)
-    asking = {"Authorization": f"Bot {server.fake.token}", "User-Agent": "DiscordBot (https://example.org, 1)"}
-    async with server.http.get(server.fake.api_url + path(server), headers=asking) as response:
-        assert response.status == 429
-        assert headers.items() <= response.headers.items()
-        assert ("Via" in response.headers) == fault.get("via", True)
-        assert ("retry_after" in await response.text()) == ("retry_after" in fault)
-    assert len(server.fake.invalid) == (0 if fault.get("scope") == "shared" else 1)
-    server.fake.limits.told_long_ago()
-    await server.call("GET", path(server))
-    late = [each.code for each in server.fake.violations]
-    assert late == (["called_inside_retry_after"] if fault.get("retry_after") else [])
-    server.fake.allows("called_inside_retry_after")
-
-
-@pytest.mark.parametrize(("drop", "posts"), [("before", 0), ("after", 1)])
-async def test_a_dropped_request_did_or_did_not_take_effect(server: Server, drop: Any, posts: int) -> None:
-    server.fake.fail("POST", MESSAGES, drop=drop)
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await server.posted()
-    assert len(server.fake.posts(server.general)) == posts
-    assert server.fake.calls[-1].status == 0
-
-
-async def test_a_request_that_hangs(server: Server) -> None:
-    gate = asyncio.Event()
-    fault = server.fake.fail("POST", MESSAGES, hold=gate)
-    posting = asyncio.create_task(server.posted())
-    await server.fake.met(fault)
-    assert not posting.done()
-    gate.set()
-    assert (await posting).content == "first"
-
-
-async def test_files_are_served_without_a_token(server: Server) -> None:
-    file = server.fake.file("notes.txt", "some notes")
-    await server.fake.says(server.alice, server.general, "look", files=[file])
-    _, shown = await server.call("GET", path(server))
-    url = shown[0]["attachments"][0]["url"]
-    async with server.http.get(url) as response:
-        assert await response.text() == "some notes"
-    async with server.http.get(url, headers={"Authorization": f"Bot {server.fake.token}"}):
-        pass
-    assert [each.code for each in server.fake.violations] == ["token_to_cdn"]
-    server.fake.allows("token_to_cdn")
-    server.fake.fail("GET", CDN, status=503)
-    del server.fake.files[file.id]
-    for status in (503, 404):
-        async with server.http.get(url) as response:
-            assert response.status == status
-    assert [each.status for each in server.fake.called("GET", CDN)] == [200, 200, 503, 404]
-
-
 async def test_which_files_are_refused(server: Server) -> None:
     server.fake.limits.on = False
     body = {"content": "t", "allowed_mentions": QUIET}
@@ -636,11 +385,3 @@ async def test_the_content_is_hidden_without_the_privilege(server: Server) -> No
     await fake.says(server.alice, server.general, f"{fake.bot} for us")
     _, shown = await server.call("GET", path(server))
     assert [each["content"] for each in shown] == [f"{fake.bot} for us", ""]
-
-
-async def test_discord_py_waits_out_a_limit(server: Server) -> None:
-    server.fake.fail("POST", MESSAGES, status=429, retry_after=0.05)
-    async with logged_in(server.fake, App()) as app:
-        channel: Any = await app.fetch_channel(int(server.general.id))
-        await channel.send("at last")
-    assert [each.status for each in server.fake.called("POST", MESSAGES)] == [429, 200]
