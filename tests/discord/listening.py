@@ -74,18 +74,18 @@ class Ear:
         await self.until(lambda: len(self.told) >= number)
         return [notice.text for _, _, notice in self.told]
 
-    async def until(self, seen: Callable[[], object]) -> None:
+    async def until(self, seen: Callable[[], object], *, seconds: float = 10) -> None:
         """Wait until something is so in this process."""
 
         async def look() -> list[None]:
             return [None] if seen() else []
 
-        await _until(look, 1)
+        await _until(look, 1, seconds)
 
 
-async def _until(look: Callable[[], Awaitable[list[Thing]]], number: int) -> list[Thing]:
+async def _until(look: Callable[[], Awaitable[list[Thing]]], number: int, seconds: float = 10) -> list[Thing]:
     """Look until there are so many."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(seconds):
         while len(found := await look()) < number:  # noqa: ASYNC110 - it is another task's, or the database's
             await asyncio.sleep(0.01)
     return found

@@ -148,6 +148,7 @@ async def test_a_channel_that_cannot_be_read_is_declared(world: World, given: Se
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 async def test_a_guild_that_talked_too_much_costs_a_hundred_calls_and_is_declared(
     world: World, given: Settings, log: Log
 ) -> None:
@@ -157,7 +158,7 @@ async def test_a_guild_that_talked_too_much_costs_a_hundred_calls_and_is_declare
     async with ear(discord, given) as made:
         await mapped(world, made)
         async with listening(made):
-            await made.until(lambda: "too much was posted" in log.text)
+            await made.until(lambda: "too much was posted" in log.text, seconds=250)
     assert len(discord.called(*READ)) == MOST_CALLS
 
 
