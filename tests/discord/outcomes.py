@@ -12,7 +12,7 @@ from bots.discord.outgoing import rendered
 from core.bootstrap import App
 from core.tables import TurnRow
 from tests.discord.house import World
-from tests.fakes.discord_values import REPLY, Message
+from tests.fakes.discord_values import REPLY, Channel, Message
 
 _ENDED = {"answered", "failed", "stopped", "refused"}
 _SIGN = "Looking through the code"
@@ -50,7 +50,7 @@ def told(world: World, root: Message) -> list[Message]:
     )
 
 
-def _notices(world: World, root: Message, places: set[object]) -> Iterator[Message]:
+def _notices(world: World, root: Message, places: set[Channel | None]) -> Iterator[Message]:
     yield from world.discord.ephemerals(root.channel, root.author)
     for place in world.discord.channels.values():
         if place in places:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 import pytest
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from bots.discord.failures import Barred, DiscordRefused
 from bots.discord.rest import Rest
@@ -77,7 +77,8 @@ class Server:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body: Any = None
         if request.content_type == "multipart/form-data":
-            body = {part.name: await part.read() async for part in await request.multipart() if part}
+            reader = await request.multipart()
+            body = {part.name: await part.read() async for part in reader if isinstance(part, BodyPartReader)}
         elif request.can_read_body:
             body = await request.json()
         self.seen.append((self.clock(), request, body))
@@ -289,10 +290,12 @@ async def test_nothing_is_fetched_from_elsewhere(rest: Rest, url: str) -> None:
 async def test_failures(
     rest: Rest, server: Server, reply: web.Response, reads: type[DeliveryError], writes: type[DeliveryError]
 ) -> None:
-    fresh = lambda: web.Response(  # noqa: E731 - a response is sent once
-        status=reply.status, body=reply.body, headers={"Content-Type": reply.headers.get("Content-Type", "text/html")}
-    )
-    server.reply = lambda _: fresh()
+
+    def fresh(_: web.Request) -> web.Response:  # a response is sent once
+        kind = reply.headers.get("Content-Type", "text/html")
+        return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": kind})
+
+    server.reply = fresh
     for method, expected in (("GET", reads), ("POST", writes)):
         with pytest.raises(DeliveryError) as caught:
             await rest.call(method, "/channels/{channel_id}/messages", channel_id="7")
