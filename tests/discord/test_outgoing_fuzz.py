@@ -16,8 +16,10 @@ from bots.discord.outgoing import GROWTH, escaped, rendered
 from core.invisible import with_unseen_named, without_unseen
 from tests.discord.markdown import Seen, cards, pinged, shapes
 from tests.discord.nasty import ADDRESSES, EMOJI, KINDS, LINKS, LOOKS, MENTIONS, WORDS, listing, nasty, span
-from tests.slack.mrkdwn import TEXT_ONLY, is_honest, unseen
+from tests.slack.mrkdwn import is_honest, unseen
 
+_READER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
+_READER.normalizeLinkText = str  # type: ignore[method-assign]  # it would decode punycode
 _WORD = re.compile(r"[^\W_]")
 _MARKS = {"bold", "italic", "struck", "h1", "h2", "h3", "quote", "item"}
 
@@ -45,8 +47,8 @@ def assert_among(parts: Sequence[str], among: Sequence[str]) -> None:
         assert any(part == other for other in found), f"{part!r} not in order among {among!r}"
 
 
-def tokens(text: str, reader: MarkdownIt = TEXT_ONLY) -> list[Token]:
-    return [token for block in reader.parse(text) for token in (block, *(block.children or ()))]
+def tokens(text: str) -> list[Token]:
+    return [token for block in _READER.parse(text) for token in (block, *(block.children or ()))]
 
 
 def assert_words_stay(text: str, found: Sequence[Seen]) -> None:
