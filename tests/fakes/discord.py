@@ -26,7 +26,8 @@ What the app did: `calls`, `called("POST", "/channels/{channel_id}/messages")`, 
 
 The gateway (`fake.gateway`): `drop(code) lose_session reconnect invalidate(resumable=)`, `ready identifies resumes`,
 `budget max_concurrency heartbeat_interval deaf mute refuses shards`. Portal: `message_content members_intent`.
-Limits (`fake.limits`): `on rules other overall`. Faults: `fail(method, route, …)`, `met(fault)`, `faults.clear()`.
+Limits (`fake.limits`): `on rules other overall`. Faults: `fail(method, route, …)`, `met(fault)`, `faults.clear()`,
+`told_long_ago()`.
 Time: `freeze advance clock`; rate limits go by the real clock and `advance` even when frozen.
 
 A broken limit is in `violations` and fails the test on leaving, unless `allows(code)`. Codes are Discord's error and
@@ -57,6 +58,7 @@ class FakeDiscord(Interactions):
         super().__init__()
         self.faults = Faults()
         self.limits = Limits()
+        self._rest = Rest(self, self.faults, self.limits)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -97,10 +99,15 @@ class FakeDiscord(Interactions):
         """Wait until the fault has struck."""
         await self.until(lambda: fault.struck, seconds)
 
+    def told_long_ago(self) -> None:
+        """Everybody has heard of every 401 and 429 by now: no later request can have left before."""
+        self.limits.told_long_ago()
+        self._rest.told_long_ago()
+
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `api_url` is then known."""
         app = web.Application(client_max_size=_BODY)
-        app.add_routes([*Rest(self, self.faults, self.limits).routes(), web.get("/gateway", self.gateway.handle)])
+        app.add_routes([*self._rest.routes(), web.get("/gateway", self.gateway.handle)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)

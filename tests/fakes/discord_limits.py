@@ -50,11 +50,14 @@ class Verdict:
 class Limits:
     """`on`: whether limits hold (headers are sent anyhow). `rules` by method and route, `other` for all else.
 
+    `overall` requests in `overall_seconds` for the whole bot.
+
     They go by the real clock and `advance`, whether the fake is frozen or not, since the app waits on the real one.
     """
 
     on: bool = True
     overall: int = 50
+    overall_seconds: float = 1.0
     other: Rule = (30, 10.0)
     rules: dict[tuple[str, str], Rule] = field(default_factory=_rules)
     _windows: dict[tuple[str, ...], _Window] = field(default_factory=dict)
@@ -95,7 +98,7 @@ class Limits:
     def _overall(self, now: float) -> float:
         window = self._windows.get(("global",))
         if window is None or now >= window.ends:
-            window = self._windows[("global",)] = _Window(now + 1.0)
+            window = self._windows[("global",)] = _Window(now + self.overall_seconds)
         if window.used >= self.overall:
             self._told[("global",)] = (window.ends, time.monotonic())
             return window.ends - now

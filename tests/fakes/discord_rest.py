@@ -37,6 +37,10 @@ class Rest:
         self._limits = limits
         self._refused: dict[str, float] = {}  # what was answered 401, and when
 
+    def told_long_ago(self) -> None:
+        """Everybody has heard of a 401 by now: no later request can have left before."""
+        self._refused = dict.fromkeys(self._refused, -math.inf)
+
     def routes(self) -> list[web.RouteDef]:
         return [
             web.route("*", PREFIX + "{path:/.*}", self._api),

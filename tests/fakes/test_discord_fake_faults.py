@@ -25,7 +25,7 @@ async def test_a_dead_token_may_be_told_once(server: Server) -> None:
     old = server.fake.token
     server.fake.new_token()
     assert (await server.call("GET", "/users/@me", token=old))[0] == 401
-    await asyncio.sleep(0.3)  # beyond what may have been under way
+    server.fake.told_long_ago()
     assert server.fake.violations == []
     assert (await server.call("GET", "/users/@me", token=old))[0] == 401
     assert [each.code for each in server.fake.violations] == ["called_after_401"]
@@ -58,14 +58,14 @@ async def test_a_bucket_empties_and_fills(server: Server) -> None:
 
     status, first, _ = await get()
     assert (status, first["X-RateLimit-Limit"], first["X-RateLimit-Remaining"]) == (200, "2", "1")
-    assert 59 < float(first["X-RateLimit-Reset-After"]) <= 60
+    assert 0 < float(first["X-RateLimit-Reset-After"]) <= 60
     assert (await get())[1]["X-RateLimit-Remaining"] == "0"
     status, told, body = await get()
     assert (status, told["X-RateLimit-Scope"], body["global"]) == (429, "user", False)
     assert 0 < body["retry_after"] <= 60
     assert int(told["Retry-After"]) == math.ceil(body["retry_after"])
     assert fake.violations == []
-    fake.limits.told_long_ago()
+    fake.told_long_ago()
     assert (await get())[0] == 429
     assert [each.code for each in fake.violations] == ["called_inside_retry_after"]
     fake.allows("called_inside_retry_after")
@@ -77,12 +77,11 @@ async def test_a_bucket_empties_and_fills(server: Server) -> None:
 
 
 async def test_fifty_requests_a_second_for_the_whole_bot(server: Server) -> None:
-    server.fake.limits.overall = 3
-    server.fake.limits.other = (100, 1.0)
+    server.fake.limits.overall, server.fake.limits.overall_seconds = 3, 60.0
     answers = [await server.call("GET", "/gateway") for _ in range(4)]
     assert [status for status, _ in answers] == [200, 200, 200, 429]
     assert answers[-1][1]["global"] is True
-    server.fake.advance(1)
+    server.fake.advance(60)
     assert (await server.call("GET", "/gateway"))[0] == 200
 
 
@@ -117,9 +116,9 @@ async def test_faults_strike_in_order(server: Server) -> None:
 @pytest.mark.parametrize(
     ("fault", "headers"),
     [
-        ({"retry_after": 2.5}, {"Retry-After": "3", "X-RateLimit-Scope": "user", "Via": "1.1 fake"}),
+        ({"retry_after": 100.5}, {"Retry-After": "101", "X-RateLimit-Scope": "user", "Via": "1.1 fake"}),
         ({"retry_after": 0.0, "scope": "shared"}, {"Retry-After": "0", "X-RateLimit-Scope": "shared"}),
-        ({"retry_after": 1.0, "scope": "global"}, {"X-RateLimit-Global": "true"}),
+        ({"retry_after": 100.0, "scope": "global"}, {"X-RateLimit-Global": "true"}),
         ({}, {"X-RateLimit-Scope": "user"}),
         ({"html": True, "via": False}, {"Content-Type": "text/html; charset=utf-8"}),
     ],
@@ -133,7 +132,7 @@ async def test_faults_of_429(server: Server, fault: dict[str, Any], headers: dic
         assert ("Via" in response.headers) == fault.get("via", True)
         assert ("retry_after" in await response.text()) == ("retry_after" in fault)
     assert len(server.fake.invalid) == (0 if fault.get("scope") == "shared" else 1)
-    server.fake.limits.told_long_ago()
+    server.fake.told_long_ago()
     await server.call("GET", path(server))
     late = [each.code for each in server.fake.violations]
     assert late == (["called_inside_retry_after"] if fault.get("retry_after") else [])
