@@ -19,7 +19,7 @@ from tests.discord.nasty import ADDRESSES, EMOJI, KINDS, LINKS, LOOKS, MENTIONS,
 from tests.slack.mrkdwn import is_honest, unseen
 
 _READER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
-_READER.normalizeLinkText = str  # type: ignore[method-assign]  # it would decode punycode
+_READER.normalizeLinkText = str  # type: ignore[assignment, method-assign]  # it would decode punycode
 _WORD = re.compile(r"[^\W_]")
 _MARKS = {"bold", "italic", "struck", "h1", "h2", "h3", "quote", "item"}
 
