@@ -58,8 +58,8 @@ class TerminalDelivery:
                 await asyncio.sleep(_TICK_SECONDS)
 
     async def survey(self, question: Question, *, first: bool) -> Surroundings:
-        """Whoever has the terminal asks, and reads the answer alone."""
-        return Surroundings(Standing.MEMBER, Audience.DIRECT)
+        """Whoever has the terminal asks; it is like a private channel of theirs, which they may map."""
+        return Surroundings(Standing.MEMBER, Audience.PRIVATE)
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it. A terminal cannot edit what has scrolled by: what differs from it is shown below."""
@@ -127,8 +127,8 @@ class PlainDelivery:
         """Nothing was written that could be left."""
 
     async def survey(self, question: Question, *, first: bool) -> Surroundings:
-        """Whoever started the command asks, and reads the answer alone."""
-        return Surroundings(Standing.MEMBER, Audience.DIRECT)
+        """Whoever started the command asks, as in a private channel of theirs."""
+        return Surroundings(Standing.MEMBER, Audience.PRIVATE)
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it, but nothing before the end."""

@@ -194,7 +194,7 @@ async def test_a_question_that_still_waits_can_be_stopped(terminal: Open, chat: 
     again.type("\x03")
     await again.prompt(2)
     once(again.text, "› what is it?", "Stopped, as you asked.")
-    assert turns(away) == [("stopped", 0)]
+    assert turns(away) == [("stopped", 1)]
 
 
 async def test_told_to_end_at_the_prompt_it_ends(terminal: Open) -> None:

@@ -29,7 +29,8 @@ from bots.tasks import Tasks
 from core import bootstrap
 from core.bootstrap import App
 from core.channels.mappings import suspension_of
-from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
+from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
+from core.relay.claims import Ending, Scope
 from core.relay.steering import Steering
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack_values import Channel, User
@@ -89,7 +90,8 @@ class Rim:
         thread = ThreadRef(ref, self.world.slack.now_ts())
         asked = Question(thread, thread.thread_id, 1, Asker(user.id), "where?", datetime.now(UTC))
         accepted = await self.app.intake.accept(asked)
-        await self.app.leases.stop(thread)
+        (claim,) = await self.app.leases.claim("worker", Scope(("slack",), thread), 1)
+        await self.app.leases.finish(claim, Ending(Outcome.STOPPED))
         self.turns[f"{team}/{channel}"] = accepted.turn_id or ""
 
 
