@@ -87,7 +87,7 @@ async def running(
         workers: list[Worker] = []
 
         async def stop(thread: ThreadRef) -> bool:
-            return await workers[0].stop(thread) if workers else await parts.leases.stop(thread) is not None
+            return await (workers[0] if workers else parts.leases).stop(thread)
 
         deliveries: dict[str, Delivery] = {}
         connections: list[Connection] = []

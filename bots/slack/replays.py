@@ -4,6 +4,11 @@ Slack signs each retry anew, so a signature that comes twice is a repetition by 
 proxy that got no answer. Hence a signature is spent only by an answer that acknowledges the request; one that failed
 may be repeated. While the first copy is worked on the second is refused: should the first fail, Slack still retries.
 A signature need not be remembered longer than the time in it passes.
+
+Each process remembers for itself, since a row for each request would cost more than what is left: of several `web`
+processes each may take a copy once. A question in it meets its natural key, a form its ticket, which the database
+redeems once; `mute`, `unmute` and `new` change nothing twice; `retry` is refused while an answer runs; `stop` may end
+the next answer of that thread, where everybody sees it and can ask again.
 """
 
 from __future__ import annotations

@@ -124,6 +124,24 @@ async def test_a_worker_that_dies_leaves_its_post_to_the_next(world: World, chat
             assert answers(world, root) == [post]
 
 
+async def test_stop_where_another_process_answers(world: World, chat: FakeChat, tmp_path: Path) -> None:
+    """The one that hears the word has no worker; the answer learns of it by the database."""
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    url, secret = f"sqlite:///{tmp_path}/askrepo.db", slack.app.signing_secret
+    given = house.settings(slack, world.askrepo, chat, url, SLACK_SIGNING_SECRET=secret)
+    chat.will(says("The beginning.\n", *["and on "] * 10_000, delay=0.02))
+    async with house.askrepo(slack, given, [Role.WEB]) as app, house.askrepo(slack, given, [Role.WORKER]):
+        await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        root = await slack.says(world.alice, general, f"{bot} tell me everything")
+        await slack.until(lambda: any("The beginning." in post.body for post in answers(world, root)))
+        await slack.says(world.alice, general, f"{bot} stop", thread=root.ts)
+        assert await ended(app) == ["stopped"]
+        await slack.says(world.alice, general, f"{bot} stop", thread=root.ts)
+        await slack.until(lambda: slack.ephemerals(general, world.alice))
+    (told,) = slack.ephemerals(general, world.alice)
+    assert told.body == "Nothing is being answered here."
+
+
 async def test_one_that_died_before_it_recorded_its_stream(world: World, app: App, chat: FakeChat) -> None:
     """The next attempt finds the open stream in the thread, and makes it its own post."""
     world.slack.fail("chat.startStream", drop="after")
