@@ -92,9 +92,8 @@ WRONG: list[tuple[int, dict[str, Any]]] = [
     (50035, {"content": 5}),
     (50035, {"content": "t", "colour": "red"}),
     (50035, {"content": "t", "tts": "no"}),
-    (50035, {"content": "t", "embeds": "none"}),
-    (50035, {"content": "t", "embeds": ["none"]}),
-    (50035, {"content": "t", "message_reference": {"message_id": "the last"}}),
+    (50035, {"content": "t", "embeds": 5}),
+    (50035, {"content": "t", "embeds": [5]}),
     (50035, {"content": "t", "nonce": "n" * 26}),
     (50035, {"content": "t", "flags": 64}),
     (50035, {"content": "t", "flags": 1 << 5}),
@@ -376,6 +375,8 @@ async def test_who_can_be_written_to_directly(server: Server) -> None:
         assert (await server.refused("POST", f"/channels/{channel['id']}/messages", body))[1] == code
     for recipient, refusal in (("1" * 18, (404, 10013)), (fake.user(None, "other", bot=True).id, (403, 50007))):
         assert await server.refused("POST", "/users/@me/channels", {"recipient_id": recipient}) == refusal
+    assert await server.refused("POST", "/users/@me/channels", {"recipient_id": "alice"}) == (400, 50035)
+    fake.allows(50035)
 
 
 async def test_the_content_is_hidden_without_the_privilege(server: Server) -> None:
