@@ -143,6 +143,13 @@ async def test_a_post_that_is_tried_again_is_there_once(world: World, desk: Desk
     ]
 
 
+async def test_a_thread_whose_opening_is_in_doubt_is_opened_again(world: World, desk: Desk) -> None:
+    root = await asks(world)
+    world.discord.fail(*THREAD, drop="after")
+    await desk.delivery.show(post(question(world, root)), "So", None)
+    assert len(world.discord.threads(world.general)) == 1
+
+
 async def test_another_process_finds_what_was_posted(world: World, desk: Desk) -> None:
     root = await asks(world)
     asked = question(world, root)

@@ -12,6 +12,7 @@ from typing import Any, Self
 import pytest
 from aiohttp import BodyPartReader, web
 
+from bots.discord.buckets import Buckets
 from bots.discord.failures import Barred, DiscordRefused
 from bots.discord.rest import Rest
 from core.database import Database
@@ -598,3 +599,16 @@ async def test_a_shared_limit_is_not_our_fault(rest: Rest, server: Server, clock
             await post(rest, str(number + 1))
         clock.now += 0.1
     assert len(server.seen) == 120
+
+
+def test_of_a_new_window_the_calls_under_way_are_not_counted_twice(clock: Clock) -> None:
+    """Three calls leave as it begins; the first answer, which knows of itself alone, leaves nothing for a fourth."""
+    buckets, told = Buckets(clock), {"X-RateLimit-Limit": "3", "X-RateLimit-Remaining": "2"}
+    buckets.begin(POST, "7")
+    buckets.end(POST, "7", {**told, "X-RateLimit-Reset-After": "5"})
+    clock.now += 6
+    for _ in range(3):
+        assert buckets.wait(POST, "7") == 0
+        buckets.begin(POST, "7")
+    buckets.end(POST, "7", {**told, "X-RateLimit-Reset-After": "4"})
+    assert buckets.wait(POST, "7") > 0
