@@ -67,6 +67,13 @@ def test_where_nothing_is_known_nothing_is_offered() -> None:
     assert offered("askrepo-map", facts=Facts()) == []
 
 
+def test_25_are_offered_at_most_and_none_that_is_too_long_to_choose() -> None:
+    long = f"github.com/acme/{'x' * 90}"
+    names = [long, *(f"github.com/acme/r{number:02}" for number in range(40))]
+    facts = Facts(mappings=tuple(Mapping(each, None, False, None, "U1", AT) for each in names))
+    assert offered("askrepo-unmap", facts=facts) == names[1:26]
+
+
 @given(
     st.lists(st.from_regex(r"[a-z]{1,39}/[a-z0-9][a-z0-9._-]{1,90}x", fullmatch=True), max_size=40),
     st.text(max_size=120),

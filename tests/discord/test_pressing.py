@@ -167,6 +167,9 @@ async def test_a_question_by_command_in_a_thread_is_answered_there(
 ) -> None:
     answer = await ask(world)
     thread = answer.channel
+    await recorded(app, world)
+    why = await people.command(world.alice, "askrepo-why", channel=thread)
+    assert f"this thread: `{house.REPOSITORY}`, **chosen**" in why.content
     said = await people.command(world.alice, "askrepo", {"question": "and logout?"}, thread)
     await world.discord.until(lambda: "shown here" in said.content)
     await answers_in(world, thread, 2)
