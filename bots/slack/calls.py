@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.slack.methods import IN_CHANNEL, METHODS
 from bots.slack.web_client import retry_after
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import (
-    AllowanceSpent,
     DeliveryError,
     DeliveryFailed,
     DeliveryUncertain,
@@ -27,14 +26,13 @@ from core.errors import (
     PlaceGone,
     PlatformAway,
 )
-from core.relay.limits import FURTHEST_SECONDS, Allowances
+from core.relay.limits import Allowances
+from core.relay.line import Lines
 
 log = logs.get(__name__)
 
 Answer = Mapping[str, object]
 
-_SOON_SECONDS = 0.05  # a slot this near is now
-_STALE_SECONDS = 600.0
 _UNKNOWN_RETRY_SECONDS = 5.0  # after a refusal for pace that does not say how long
 
 # what ends all hope for a place, as the methods' pages list it; so does every `restricted_action…`
@@ -83,61 +81,12 @@ class SlackRefused(DeliveryFailed):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a method may be called in one workspace: in any minute `per_minute` and `burst` together.
-
-    A call that is not due `within` so many seconds takes no place in the line.
-    """
-
-    per_minute: float
-    burst: int
-    within: float = FURTHEST_SECONDS
-
-
-# a little below the tiers: Slack counts in windows of its own, and other calls of the app count too
-_TIER_2, _TIER_3, _TIER_4 = Pace(15, 4), Pace(40, 8), Pace(80, 15)
-_PACES = {
-    "chat.startStream": replace(_TIER_2, within=1.0),  # a post is as good a beginning
-    "chat.stopStream": _TIER_2,
-    "chat.appendStream": _TIER_4,
-    "chat.update": _TIER_3,
-    "chat.delete": _TIER_3,
-    "chat.postEphemeral": _TIER_4,
-    "chat.postMessage": Pace(200, 20),
-    "conversations.info": _TIER_3,
-    "conversations.replies": _TIER_3,
-    "conversations.history": _TIER_3,
-    "conversations.open": _TIER_3,
-    "users.info": _TIER_4,
-    "views.open": _TIER_4,
-    "views.update": _TIER_4,
-    "views.publish": _TIER_4,
-    "files.getUploadURLExternal": _TIER_4,
-    "files.completeUploadExternal": _TIER_4,
-    "files.delete": _TIER_3,
-    "assistant.threads.setStatus": Pace(200, 30),
-}
-_READING = frozenset(  # these take no JSON
-    {
-        "conversations.history",
-        "conversations.info",
-        "conversations.replies",
-        "files.getUploadURLExternal",
-        "files.info",
-        "users.info",
-    }
-)
-_IN_CHANNEL = Pace(50, 5)  # posts: about one a second and channel
-
-
 class Calls:
     """Calls of this process. Raises NotYet, PlaceGone, SlackRefused, DeliveryUncertain and DeliveryFailed."""
 
     def __init__(self, allowances: Allowances, clock: Callable[[], float] = time.monotonic) -> None:
         self._allowances = allowances
-        self._clock = clock
-        self._slots: dict[tuple[WorkspaceRef, str, str], float] = {}
+        self._lines = Lines(allowances, clock)
 
     async def call(
         self,
@@ -150,23 +99,25 @@ class Calls:
     ) -> Answer:
         """Call it now, or raise NotYet. `caller` holds one place in the line at a time; a turn's id, mostly."""
         given = {name: value for name, value in arguments.items() if value is not None}
-        if method in _PACES:
-            await self._in_line(workspace, method, _PACES[method], caller)
+        known = METHODS[method]
+        lines = {} if known.pace is None else {method: known.pace}
         if method == "chat.postMessage":
-            await self._in_line(workspace, f"{method} {given.get('channel')}", _IN_CHANNEL, caller)
+            lines[f"{method} {given.get('channel')}"] = IN_CHANNEL
+        for line, pace in lines.items():
+            await self._lines.stand(workspace, line, pace, caller)
         try:
-            if method in _READING:
-                response = await client.api_call(method, http_verb="GET", params=given)
-            else:
+            if known.takes_json:
                 response = await client.api_call(method, json=given)
+            else:
+                response = await client.api_call(method, http_verb="GET", params=given)
         except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _failure(method, error)
             if isinstance(failure, NotYet):
                 await self._allowances.hold_back(workspace, method, failure.seconds)
             raise failure from None
         finally:
-            self._slots.pop((workspace, method, caller), None)
-            self._slots.pop((workspace, f"{method} {given.get('channel')}", caller), None)
+            for line in lines:
+                self._lines.leave(workspace, line, caller)
         return response.data if isinstance(response.data, dict) else {}
 
     async def patiently(
@@ -178,34 +129,6 @@ class Calls:
                 return await self.call(client, workspace, method, caller=caller, **arguments)
             except NotYet as error:
                 await asyncio.sleep(error.seconds)
-
-    async def _in_line(self, workspace: WorkspaceRef, name: str, pace: Pace, caller: str) -> None:
-        """Return once this caller's slot has come; a slot is kept while its caller comes back for it."""
-        key = (workspace, name, caller)
-        now = self._clock()
-        due = self._slots.get(key)
-        if due is None or now - due > _STALE_SECONDS:
-            due = now + await self._reserved(workspace, name, pace)
-        elif due <= now + _SOON_SECONDS and await self._allowances.held_back(workspace, name):
-            due = now + await self._reserved(workspace, name, pace)  # Slack has asked for a pause meanwhile
-        self._slots[key] = due
-        if due > now + _SOON_SECONDS:
-            raise NotYet(due - now)
-
-    async def _reserved(self, workspace: WorkspaceRef, name: str, pace: Pace) -> float:
-        self._forget_stale()
-        try:
-            return await self._allowances.reserve(
-                workspace, name, per_minute=pace.per_minute, burst=pace.burst, within=pace.within
-            )
-        except AllowanceSpent:
-            raise NotYet(_STALE_SECONDS / 10) from None
-
-    def _forget_stale(self) -> None:
-        """Places that nobody came back for."""
-        past = self._clock() - _STALE_SECONDS
-        for key in [key for key, due in self._slots.items() if due < past]:
-            del self._slots[key]
 
 
 def _failure(method: str, error: Exception) -> DeliveryError:

@@ -1,38 +1,11 @@
-"""What the code uses of Slack: methods, events, and the scopes they need. The manifest asks for exactly these.
+"""The events the code hears, and all scopes it needs. The manifest asks for exactly these.
 
-Scopes are those that Slack's page of each method and event lists for a bot token.
+Scopes are those that Slack's page of each event lists for a bot token.
 """
 
 from __future__ import annotations
 
-_READ = ("channels:read", "groups:read", "im:read", "mpim:read")
-_HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
-
-METHODS: dict[str, tuple[str, ...]] = {
-    "apps.connections.open": (),  # by the app-level token, whose connections:write is granted where it is made
-    "assistant.threads.setStatus": ("chat:write",),
-    "auth.test": (),
-    "chat.appendStream": ("chat:write",),
-    "chat.delete": ("chat:write",),
-    "chat.postEphemeral": ("chat:write",),
-    "chat.postMessage": ("chat:write",),
-    "chat.startStream": ("chat:write",),
-    "chat.stopStream": ("chat:write",),
-    "chat.update": ("chat:write",),
-    "conversations.history": _HISTORY,
-    "conversations.info": _READ,
-    "conversations.open": ("im:write",),
-    "conversations.replies": _HISTORY,
-    "files.completeUploadExternal": ("files:write",),
-    "files.delete": ("files:write",),
-    "files.getUploadURLExternal": ("files:write",),
-    "files.info": ("files:read",),
-    "oauth.v2.access": (),
-    "users.info": ("users:read",),
-    "views.open": (),
-    "views.publish": (),
-    "views.update": (),
-}
+from bots.slack.methods import METHODS
 
 # not among them: user_change, which comes with every change of anybody's status and would eat up Slack's 30,000
 # deliveries an hour in a large workspace
@@ -61,8 +34,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
 _SURFACES = (
     "commands",  # /askrepo, and the shortcut of a message
     "files:read",  # what stands behind `url_private` of a file in a message
+    "im:write",  # a post to a person opens the conversation with them
 )
 
-SCOPES: tuple[str, ...] = tuple(
-    sorted({*_SURFACES, *(scope for needed in (*METHODS.values(), *EVENTS.values()) for scope in needed)})
-)
+_NEEDED = [*(method.scopes for method in METHODS.values()), *EVENTS.values()]
+SCOPES: tuple[str, ...] = tuple(sorted({*_SURFACES, *(scope for needed in _NEEDED for scope in needed)}))

@@ -127,7 +127,7 @@ class Showing:
                 recipient_team_id=None if _direct(post) else recipient_team,
             )
         except NotYet as error:
-            if error.seconds > _SOON_SECONDS:
+            if error.seconds >= _SOON_SECONDS:
                 return None
             raise
         except PlaceGone as error:

@@ -17,7 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import lifecycle
 from bots.slack.manifest import manifest
-from bots.slack.scopes import EVENTS, METHODS, SCOPES
+from bots.slack.methods import METHODS
+from bots.slack.scopes import EVENTS, SCOPES
 from tests.fakes.slack_world import SUBSCRIPTIONS
 from tests.slack import plain_yaml
 
@@ -60,9 +61,9 @@ def test_the_search_finds_what_it_is_for() -> None:
 
 
 def test_the_code_calls_what_is_listed() -> None:
-    found = {method for path in SOURCES if path.name != "scopes.py" for method in used(path.read_text("utf-8"))}
-    assert found - METHODS.keys() == set(), "a method is missing in scopes.py"
-    assert METHODS.keys() - found == set(), "scopes.py lists what nobody calls"
+    found = {method for path in SOURCES if path.name != "methods.py" for method in used(path.read_text("utf-8"))}
+    assert found - METHODS.keys() == set(), "a method is missing in methods.py"
+    assert METHODS.keys() - found == set(), "methods.py lists what nobody calls"
 
 
 def test_the_code_reads_the_events_that_are_listed() -> None:
