@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import logging
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import discord
+from discord.gateway import KeepAliveHandler
 
 from bots.discord.app import Client, Hearing, gateway_at
 from bots.discord.catching import Catching
@@ -216,13 +218,16 @@ async def _closed(client: Client, running: asyncio.Task[None] | None) -> None:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await client.close()
     await client.http.close()
-    while (
-        running is not None and not running.done()
-    ):  # while it connects, discord.py takes being cancelled for an end of that connection
+    # while it connects, discord.py takes being cancelled for an end of that connection
+    while running is not None and not running.done():
         running.cancel()
         await asyncio.wait({running}, timeout=_TICK_SECONDS)
     if running is not None:
         await asyncio.gather(running, return_exceptions=True)
+    # and leaves the thread that keeps it alive, of which there is one for each connection
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler) and thread.ws.loop is asyncio.get_running_loop():
+            thread.stop()
 
 
 def _never(code: int) -> NoReturn:

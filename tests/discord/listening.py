@@ -99,8 +99,9 @@ async def ear(
     shards: Shards | None = None,
     content: bool | None = None,
     room: int = 10_000,
+    identifies: asyncio.Event | None = None,
 ) -> AsyncIterator[Ear]:
-    """A listener that is put together and not running yet."""
+    """A listener that is put together and not running yet. It begins no session before `identifies`."""
     points_to(discord.api_url)
     assert settings.discord_token is not None
     async with bootstrap.opened(settings) as parts:
@@ -115,6 +116,9 @@ async def ear(
 
         async def interacting(payload: Mapping[str, object]) -> None:
             made.interactions.append(payload)
+
+        async def until_it_may(seconds: float) -> None:
+            await (pause(seconds) if identifies is None else identifies.wait())
 
         async def pause(seconds: float) -> None:
             pauses.append(seconds)
@@ -132,7 +136,7 @@ async def ear(
         gateway = Gateway(
             settings.discord_token,
             hearing,
-            Identifying(rest, parts.allowances, pause=pause),
+            Identifying(rest, parts.allowances, pause=until_it_may),
             inbox,
             Catching(parts, rest, hearing, lambda: now().timestamp()),
             guilds,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from bots.discord import manifest
 from bots.discord.bot import Ourselves
@@ -196,6 +198,24 @@ async def test_at_the_end_what_was_heard_is_accepted_first(world: World, given: 
             await made.until(lambda: made.interactions)  # which comes after them
         assert [turn.message_id for turn in await made.turns()] == [each.id for each in questions]
     await discord.until(lambda: not discord.gateway.sessions)  # closed as somebody who does not come back
+
+
+async def test_no_thread_is_left_of_a_connection_that_was_not_made_whole(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given, identifies=asyncio.Event()) as made:
+        running = asyncio.create_task(made.gateway.run())
+        await made.until(lambda: hearts() and discord.gateway.connections)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        for thread in hearts():
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+def hearts() -> list[threading.Thread]:
+    """The threads that keep the connections of this test alive."""
+    loop = asyncio.get_running_loop()
+    return [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler) and each.ws.loop is loop]
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"html": True, "status": 502}, {"body": {}}, {"drop": "before"}])
