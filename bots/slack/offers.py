@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bots.slack import blocks
 from bots.slack.blocks import button, plain_text
+from bots.slack.mrkdwn import fits, names_people, section
 from core.channels.choosing import Mapping as Mapped
 from core.channels.mappings import suspension_of
 from core.conversation.values import Notice
@@ -18,7 +19,7 @@ _Block = Mapping[str, object]
 
 def said(words: str, *buttons: _Block) -> list[_Block]:
     """A sentence of ours, and buttons under it."""
-    shown: list[_Block] = [*blocks.notice(Notice(words), "")]
+    shown = [section(words)] if names_people(words) and fits(words) else blocks.notice(Notice(words), "")
     return [*shown, {"type": "actions", "elements": list(buttons)}] if buttons else shown
 
 

@@ -105,6 +105,16 @@ async def test_denied_commands_change_nothing(world: World, people: People, app:
     assert await app.mappings.facts(world.place) == before
 
 
+async def test_who_set_something_is_shown_as_a_person(world: World, people: People, app: App) -> None:
+    for command in ("list", "why"):
+        said = await people.command(world.bob, command)
+        assert f"set by <@{world.alice.id}> on 20" in said.shown
+        assert f"`{world.alice.id}`" not in said.shown
+    for number in range(40):
+        await app.mappings.map(world.place, f"github.com/acme/{'long' * 20}{number}", actor=world.alice.id)
+    assert f"{'long' * 20}39`" in (await people.command(world.bob, "list")).shown  # more than a section takes
+
+
 async def test_list_why_status_and_help(world: World, people: People, app: App, chat: FakeChat) -> None:
     assert "github.com/calcom/cal.com" in (await people.command(world.bob, "list")).shown
     assert "this channel's mapping" in (await people.command(world.bob, "why")).shown
