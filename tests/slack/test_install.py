@@ -72,7 +72,10 @@ async def process(slack: FakeSlack, database: Database, keyring: Keyring) -> Asy
     credentials = Credentials(slack.app.client_id, Secret(slack.app.client_secret))
     installs = Installs(way, Installations(database, Workspaces(database, keyring)), credentials=credentials)
     routes = install_routes(way, installs, tickets, credentials, public_url=PUBLIC, api_url=api_url)
-    async with served(Starlette(routes=routes)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with (
+        served(Starlette(routes=routes)) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client,
+    ):
         team = slack.teams[0]
         yield House(slack, team, next(iter(slack.users.values())), installs, tickets, lambda: Browser(client, PUBLIC))
     await way.close()
