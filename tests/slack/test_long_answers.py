@@ -119,8 +119,13 @@ async def test_without_a_file_all_is_in_posts(
     assert shown == [rendered(page.text) for page in pages(said, _POST)]
 
 
-async def test_a_file_that_slack_took_without_saying_so_is_there_once(world: World, app: App, chat: FakeChat) -> None:
+@pytest.mark.parametrize("refused_before", [0, 2])
+async def test_a_file_that_slack_took_without_saying_so_is_there_once(
+    world: World, app: App, chat: FakeChat, refused_before: int
+) -> None:
     world.slack.native_streaming = False
+    if refused_before:
+        world.slack.fail("files.completeUploadExternal", status=500, times=refused_before)
     world.slack.fail("files.completeUploadExternal", drop="after", times=-1)
     said = essay(60_000)
     root = await ask(world, app, chat, said)
