@@ -94,7 +94,7 @@ def check(number: int, random: Random) -> None:
 
 
 def coded(text: str) -> list[str]:
-    """The code of a text, as Discord can hold it; that of tables stands in one block with their other cells."""
+    """The code of a text, but for blank spans, as Discord can hold it; that of tables is in one block with it all."""
     found = tokens(text)
     if any(token.type == "table_open" for token in found):
         return []
@@ -103,6 +103,7 @@ def coded(text: str) -> list[str]:
         for token in found
         if token.type in {"code_inline", "fence", "code_block"}
         for code in [with_unseen_named(token.content)]
+        if token.type != "code_inline" or code.strip()
     ]
 
 
