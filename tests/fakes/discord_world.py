@@ -238,8 +238,6 @@ class World(Clock):
         channel = self.channels.get(channel_id)
         if channel is None:
             raise DiscordError(10003)
-        if channel.guild and self.bot.id not in channel.guild.members:
-            raise DiscordError(50001)
         if not sees(channel, self.bot):
             raise DiscordError(50001)
         return channel

@@ -376,6 +376,22 @@ async def test_what_the_bot_cannot_see_it_is_not_told(server: Server) -> None:
         assert [(await wire.next())["t"] for _ in range(2)] == ["THREAD_CREATE", "MESSAGE_CREATE"]
 
 
+async def test_roles_come_and_go(server: Server) -> None:
+    fake, acme = server.fake, server.acme
+    role = fake.role(acme, "team", "MANAGE_CHANNELS")
+    async with logged_in(fake) as app:
+        guild = app.get_guild(int(acme.id))
+        assert guild
+        await fake.gives(acme, fake.bot, role)
+        await fake.until(lambda: guild.me.guild_permissions.manage_channels)
+        await fake.takes(acme, fake.bot, role)
+        await fake.until(lambda: not guild.me.guild_permissions.manage_channels)
+        await fake.deletes_role(acme, role)
+        await fake.until(lambda: app.told("guild_role_delete"))
+    _, roles = await server.call("GET", f"/guilds/{acme.id}/roles")
+    assert [each["name"] for each in roles] == ["@everyone", "askrepo"]
+
+
 async def test_kicks_outages_and_returns(server: Server) -> None:
     fake = server.fake
     other = fake.guild("other")
