@@ -1,14 +1,28 @@
-"""What the README says is made from tests is what they make."""
+"""What the README says is made from tests is what they make; what its first command installs is all that is needed."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 from tests import platform_contract
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_table_of_what_works_where_is_that_of_the_contract() -> None:
     """If this fails, replace the README's table by what `python -m tests.platform_contract` prints."""
-    assert "\n".join(platform_contract.table()) in README.read_text()
+    assert "\n".join(platform_contract.table()) in (ROOT / "README.md").read_text()
+
+
+def test_what_askrepo_depends_on_is_in_the_locked_requirements() -> None:
+    """If this fails: `uv pip compile --universal --generate-hashes --no-header pyproject.toml -o requirements.txt`."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert {_name(each) for each in needed} <= {_name(each) for each in locked}
+
+
+def _name(requirement: str) -> str:
+    """The project's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ]", requirement, maxsplit=1)[0]).lower()
