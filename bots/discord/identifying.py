@@ -12,15 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bots.discord.fields import number
-from bots.discord.incoming import PLATFORM
-from bots.discord.rest import Rest
+from bots.discord.rest import BOT, Rest
 from bots.fields import mapping, text
 from core import logs
-from core.conversation.values import WorkspaceRef
 from core.errors import AllowanceSpent, DatabaseUnavailable, PlatformAway
 from core.relay.limits import Allowances
 
-_BOT = WorkspaceRef(PLATFORM, "@bot")  # what is counted over all guilds; no guild's id looks like it
 _A_DAY = 200  # sessions of one shard, those begun at once among them
 _AT_ONCE = 20
 _SHARE = 0.8  # of what Discord allows in a day, whatever the number of shards
@@ -103,9 +100,9 @@ class Identifying:
         while True:
             try:
                 ahead = await self._allowances.reserve(
-                    _BOT, "identify", per_minute=allowed.a_day / 1_440, burst=allowed.at_once, within=_NEAR_SECONDS
+                    BOT, "identify", per_minute=allowed.a_day / 1_440, burst=allowed.at_once, within=_NEAR_SECONDS
                 )
-                apart = await self._allowances.reserve(_BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1)
+                apart = await self._allowances.reserve(BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1)
             except AllowanceSpent:
                 log.warning("too many sessions were begun lately; waiting", shard=shard)
                 await self._pause(_AGAIN_SECONDS)

@@ -32,7 +32,7 @@ from core.secret import Secret
 
 log = logs.get(__name__)
 
-_BOT = WorkspaceRef("discord", "@bot")  # what is counted over all guilds; no guild's id looks like it
+BOT = WorkspaceRef("discord", "@bot")  # what is counted over all guilds; no guild's id looks like it
 _GLOBAL = "requests"
 # Discord takes 50 requests a second from a bot, by whatever process
 _PACE = Pace(43 * 60, 1, soon=0.25, kept=0.25)
@@ -97,10 +97,10 @@ class Rest:
         self._circuits.check(place)
         self._may_send(named, major)
         if caller:
-            await self._lines.stand(_BOT, _GLOBAL, _PACE, caller)
+            await self._lines.stand(BOT, _GLOBAL, _PACE, caller)
         else:
-            await self._lines.stand(_BOT, _GLOBAL, _ALONE, caller := uuid4().hex)
-        self._lines.leave(_BOT, _GLOBAL, caller)
+            await self._lines.stand(BOT, _GLOBAL, _ALONE, caller := uuid4().hex)
+        self._lines.leave(BOT, _GLOBAL, caller)
         await self._second.room()
         self._may_send(named, major)
         self._refusals.begin()
@@ -226,7 +226,7 @@ class Rest:
         log.warning("too fast for Discord", route=" ".join(route), scope=reply.scope, seconds=round(seconds, 1))
         if reply.scope == "global":
             self._held_until = max(self._held_until, self._clock() + seconds)
-            await self._allowances.hold_back(_BOT, _GLOBAL, seconds)
+            await self._allowances.hold_back(BOT, _GLOBAL, seconds)
         return reply
 
     async def _exchanged(
