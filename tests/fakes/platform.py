@@ -30,6 +30,7 @@ class Shown:
 class FakePlatform:
     """Threads of posts and notices."""
 
+    name: str = "slack"
     characters: int = 2_000
     most_posts: int | None = None
     readable: bool = True  # whether `find` is allowed to see anything; some platforms forbid reading threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +20,7 @@ from core.conversation.values import ChannelRef, Question
 from core.database import Database, Result, Unit
 from core.relay.answering import Answering
 from core.relay.claims import Scope
+from core.relay.delivery import Delivery
 from core.relay.intake import Intake
 from core.relay.leases import Leases
 from core.relay.planning import Planning
@@ -28,15 +30,30 @@ from core.relay.worker import Worker
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
-from tests.fakes.platform import FakePlatform
 
 REPOSITORY = "github.com/calcom/cal.com"
+
+
+Step = Callable[[str], Awaitable[None]]
+
+
+class Platform(Protocol):
+    """Where people ask and answers are shown."""
+
+    @property
+    def name(self) -> str:
+        """As threads have it."""
+        ...
+
+    def connect(self, step: Step | None) -> Delivery:
+        """A process's way to it; `step` is awaited before and after each call, with its name."""
+        ...
 
 
 class SteppedDatabase(Database):
     """A database of one process whose every call is announced before it is made and after it has taken effect."""
 
-    def __init__(self, url: Secret, step: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, url: Secret, step: Step) -> None:
         super().__init__(url)
         self._step = step
 
@@ -59,9 +76,9 @@ class Process:
 
     database: Database
     keyring: Keyring
-    platform: FakePlatform
+    platform: Platform
     chat_url: str
-    step: Callable[[str], Awaitable[None]] | None = None
+    step: Step | None = None
     process_repository: str | None = None
     token: Secret | None = field(default_factory=lambda: Secret("process-token-1234"))
 
@@ -73,7 +90,7 @@ class Process:
         self.leases = Leases(self.database)
         deadlines = Deadlines(connect=5, first_token=5, silence=5, total=20)
         self.client = ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
-        deliveries = {"slack": self.platform.connect(self.step)}
+        deliveries = {self.platform.name: self.platform.connect(self.step)}
         self.preferences = Preferences(self.database, workspaces)
         self.revisions = Revisions(self.database, workspaces)
         planning = Planning(
@@ -94,7 +111,7 @@ class Process:
             model="gpt-4o",
             deliveries=deliveries,
         )
-        self.worker = Worker(self.leases, answering, Scope(("slack",)))
+        self.worker = Worker(self.leases, answering, Scope((self.platform.name,)))
         self.intake = Intake(self.database, workspaces, self.worker.wake)
 
     async def map(self, channel: ChannelRef, repository: str = REPOSITORY) -> None:
