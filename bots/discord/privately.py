@@ -57,10 +57,11 @@ class Privately:
         await patiently(lambda: self.tell(somebody, message, caller=caller))
 
     async def tell(self, somebody: Somebody, message: Message, *, caller: str) -> None:
-        """Show it, or raise NotYet. `caller` is as Rest has it, and the same message of one caller is shown once."""
+        """Show it, or raise NotYet. `caller` is as Rest has it; the same message of one to one person is shown once."""
         if await self._replied(somebody.command, message):
             return
-        subject = f"{caller} {hashlib.sha256(json.dumps(message).encode()).hexdigest()}"
+        told = [caller, somebody.user_id, somebody.channel_id, somebody.message_id, message]
+        subject = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         try:
             await self._answered(somebody, message, subject, caller)
         except PlaceGone as error:

@@ -221,6 +221,18 @@ async def test_a_notice_answers_the_question(world: World, desk: Desk) -> None:
     assert list(shown.buttons) == ["Map a repository"]
 
 
+async def test_the_same_words_to_two_people_are_two_notices(world: World, desk: Desk) -> None:
+    """Words about a message belong to no turn; Discord takes a nonce that it knows for a repetition."""
+    asked = [await asks(world, "stop"), await asks(world, "stop")]
+    asked.append(await world.discord.says(world.bob, world.general, f"{world.discord.bot} stop"))
+    asked.append(await world.discord.says(world.bob, world.discord.channel(world.guild, "elsewhere"), "stop"))
+    for each in asked:
+        await desk.delivery.tell(question(world, each), "", Notice("Nothing is answered."))
+    assert [[notice.reference for notice in told(world, each) if notice.reference is each] for each in asked] == [
+        [each] for each in asked
+    ]
+
+
 async def test_a_notice_whose_question_is_gone_is_no_reply(world: World, desk: Desk) -> None:
     root = await asks(world)
     await world.discord.deletes(root)
