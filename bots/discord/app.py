@@ -99,12 +99,21 @@ class Client(discord.AutoShardedClient):
         self._before_identify = before_identify
         parsers = self._connection.parsers
         for event, parse in parsers.items():
-            if event != "READY":  # without it there is no session
+            if event == "READY":  # one that cannot be read is the end: without it there is no session
+                parsers[event] = partial(self._anew, parse)
+            else:
                 parsers[event] = partial(_unless_odd, event, parse)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """A new session counts, and begins when it may."""
         await self._before_identify(shard_id or 0)
+
+    def _anew(self, parse: Callable[[Any], None], ready: Any) -> None:
+        """A session tells of the guilds we are in; discord.py would keep those of the session before beside them."""
+        shard = ready["shard"][0]
+        for guild in [each for each in self.guilds if each.shard_id == shard]:
+            self._connection._remove_guild(guild)  # noqa: SLF001 - it forgets a guild only when told of its removal
+        parse(ready)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """What fails is named, without what it was about."""

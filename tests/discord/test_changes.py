@@ -206,6 +206,22 @@ async def test_a_removal_that_nobody_heard_of_is_found_at_the_next_start(world: 
             await asyncio.sleep(0.01)
 
 
+async def test_a_removal_while_no_session_could_be_had_is_found_with_the_next(world: World, given: Settings) -> None:
+    """A new session tells of the guilds we are in, and of no others."""
+    discord = world.discord
+    discord.guild("other")
+    async with ear(discord, given) as made, listening(made), asyncio.timeout(10):
+        await mapped(made, world.general)
+        discord.gateway.mute = True
+        discord.gateway.lose_session()
+        await discord.kicks_bot(world.guild)
+        discord.gateway.mute = False
+        discord.gateway.drop()
+        while not await suspended(made, world.general):  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.01)
+        assert not made.gateway.joined(world.guild.id)
+
+
 def everything(_: str) -> bool:
     return True
 
