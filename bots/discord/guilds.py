@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
-from bots.discord.failures import UNKNOWN_GUILD, Barred
+from bots.discord.failures import UNKNOWN_GUILD, Barred, DiscordRefused
 from bots.discord.incoming import PLATFORM
 from bots.discord.rest import Rest
 from bots.parts import Parts
@@ -54,19 +54,20 @@ class Guilds:
         for guild in await self._parts.mappings.mapped(PLATFORM):
             if not ours(guild.workspace_id):
                 continue
-            gone = guild.workspace_id not in present and await self._gone(guild)
-            if gone and guild in due:
-                await self._parts.moves.forget_workspace(guild, actor=_ACTOR)
-                log.warning("forgot a guild that we were removed from", guild=guild.workspace_id)
-            elif gone and guild not in ended:
-                await self.left(guild)
-            elif not gone and guild in ended:
-                await self.joined(guild)
+            if guild.workspace_id in present:
+                if guild in ended:
+                    await self.joined(guild)
+            elif await self._gone(guild):
+                if guild in due:
+                    await self._parts.moves.forget_workspace(guild, actor=_ACTOR)
+                    log.warning("forgot a guild that we were removed from", guild=guild.workspace_id)
+                elif guild not in ended:
+                    await self.left(guild)
 
     async def _gone(self, guild: WorkspaceRef) -> bool:
         """Whether Discord itself says that we are not in there; anything else it answers may be an outage."""
         try:
             await self._rest.patiently("GET", "/guilds/{guild_id}", guild_id=guild.workspace_id)
-        except Barred as error:
+        except (Barred, DiscordRefused) as error:
             return error.code == UNKNOWN_GUILD
         return False

@@ -275,6 +275,22 @@ async def test_who_came_back_unheard_is_not_forgotten(world: World, given: Setti
         assert await made.parts.installations.revoked("discord", before=FAR) == ()
 
 
+@pytest.mark.parametrize("fault", [{"code": 50001}, {"status": 404}, {"status": 200, "body": {}}], ids=str)
+async def test_an_odd_answer_about_one_that_was_left_takes_nothing_back(
+    world: World, given: Settings, fault: dict[str, Any]
+) -> None:
+    """Until 2023 Discord had another code for it (discord-api-docs#5840)."""
+    discord = world.discord
+    discord.allows(50001)
+    async with ear(discord, given) as made:
+        await mapped(made, world.general)
+        await made.guilds.left(world.place.workspace)
+        await discord.kicks_bot(world.guild)
+        discord.fail(*GUILD, **fault)
+        await made.guilds.look(set(), everything)
+        assert await made.parts.installations.revoked("discord", before=FAR) == (world.place.workspace,)
+
+
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 502, "html": True}, {"drop": "before"}, {"body": [1]}])
 async def test_an_outage_that_looks_like_a_removal_forgets_nothing(
     world: World, given: Settings, fault: dict[str, Any]
