@@ -570,7 +570,12 @@ SCRIPTS: dict[str, Callable[[random.Random], web.Response]] = {
 }
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+_TELLING = {"429, page", "anything"}  # and, in the long run, each of the others
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(each, marks=[] if each in _TELLING else [pytest.mark.long]) for each in SCRIPTS]
+)
 async def test_at_most_a_hundred_invalid_requests_in_ten_minutes(
     server: Server, database: Database, workspaces: Workspaces, clock: Clock, script: str
 ) -> None:
