@@ -201,6 +201,8 @@ class Gateway:
                     await self._guilds.look({str(each.id) for each in client.guilds}, shards.hold)
             except AskrepoError as error:
                 log.warning("not looked through", reason=str(error))
+            except Exception as error:  # who stopped looking unnoticed would find nothing any more
+                log.warning("not looked through", kind=type(error).__name__)
 
     async def _look_again(self) -> None:
         """Once what was kept is done, look for what found no room."""

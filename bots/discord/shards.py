@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from bots.discord.fields import snowflake
 from core.errors import SettingsError
 
 _NAME = "--shards"
@@ -40,5 +41,5 @@ class Shards:
         return cls(tuple(range(count)), count)
 
     def hold(self, guild_id: str) -> bool:
-        """Whether the events of this guild come to this process."""
-        return (int(guild_id) >> 22) % self.count in self.ids
+        """Whether the events of this guild come to this process; of an id that is none, there are no events."""
+        return snowflake(guild_id) is not None and (int(guild_id) >> 22) % self.count in self.ids

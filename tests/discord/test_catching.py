@@ -84,6 +84,19 @@ async def test_what_was_asked_in_a_gap_is_found_once(world: World, given: Settin
         assert (turn.channel_id, turn.thread_id) == (world.general.id, thread.id)
 
 
+async def test_a_mapping_of_no_guild_keeps_nobody_from_looking(world: World, given: Settings) -> None:
+    """An operator may have mistyped it."""
+    async with ear(world.discord, given) as made:
+        await mapped(world, made)
+        await made.parts.mappings.map(ChannelRef("discord", "acme", "general"), "acme/web", actor="operator")
+        async with listening(made):
+            for number in (1, 2):
+                await gap(world)
+                await world.discord.says(world.alice, world.general, f"{world.discord.bot} meanwhile?")
+                await over(world)
+                await made.heard(number)
+
+
 async def test_what_was_asked_before_the_start_is_found(world: World, given: Settings) -> None:
     discord = world.discord
     long_ago = await discord.says(world.alice, world.general, f"{discord.bot} long ago?")

@@ -200,6 +200,7 @@ async def test_a_removal_suspends_at_once(world: World, heard: Ear) -> None:
 async def test_a_removal_that_nobody_heard_of_is_found_at_the_next_start(world: World, given: Settings) -> None:
     async with ear(world.discord, given) as made:
         await mapped(made, world.general)
+        await made.parts.mappings.map(ChannelRef("discord", " acme", "general"), "acme/web", actor="operator")
     await world.discord.kicks_bot(world.guild)
     async with ear(world.discord, given) as made, listening(made), asyncio.timeout(10):
         while not await suspended(made, world.general):  # noqa: ASYNC110 - the database tells nobody
