@@ -64,12 +64,22 @@ def _more(before: Doors, after: Doors, member: str | None, combinations: Iterabl
 
 def _combinations(before: Doors, after: Doors) -> frozenset[tuple[_Held, _Held]]:
     """What roles can bring along together, before and after: 256 pairs at most, however many roles there are."""
+    named = {each.target_id for each in (*before.overwrites, *after.overwrites)}
     roles = {*before.roles, *after.roles} - {before.everyone}
+    # those that the channel does not name differ by their permissions alone: one of each kind is enough
+    alike = {(_seeing(before, role), _seeing(after, role)): role for role in roles - named}
     found = {0}
-    for bits in {int(_held(before, role)) | int(_held(after, role)) << _BITS for role in roles}:
+    for bits in {
+        int(_held(before, role)) | int(_held(after, role)) << _BITS for role in (*alike.values(), *roles & named)
+    }:
         found |= {each | bits for each in found}
     mask = (1 << _BITS) - 1
     return frozenset((_Held(each & mask), _Held(each >> _BITS)) for each in found)
+
+
+def _seeing(doors: Doors, role: str) -> int:
+    """What of a role's permissions is about seeing."""
+    return doors.roles.get(role, 0) & (ADMINISTRATOR | VIEW_CHANNEL)
 
 
 def _held(doors: Doors, role: str) -> _Held:
