@@ -174,3 +174,12 @@ def test_a_guild_with_as_many_roles_as_it_can_have() -> None:
     roles = {ALL: 0} | {str(number): [SEE, 0, BOSS, TALK][number % 4] for number in range(10, 260)}
     overwrites = tuple(Overwrite(role, SEE if int(role) % 3 else 0, 0 if int(role) % 3 else SEE) for role in roles)
     assert not widened(Doors(ALL, roles, overwrites), Doors(ALL, roles, overwrites))
+
+
+@pytest.mark.parametrize("changed", [str(number) for number in range(10, 18)])
+def test_one_of_many_roles_that_the_channel_does_not_name(changed: str) -> None:
+    roles = {ALL: 0} | {str(number): TALK for number in range(10, 18)}
+    denied = (deny(changed),)
+    assert widened(Doors(ALL, roles), Doors(ALL, roles | {changed: SEE}))
+    assert not widened(Doors(ALL, roles | {changed: SEE}), Doors(ALL, roles))
+    assert not widened(Doors(ALL, roles, denied), Doors(ALL, roles | {changed: SEE}, denied))
