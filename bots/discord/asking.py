@@ -90,7 +90,10 @@ class Asking:
         elif revised is Revised.UNKNOWN and edited.mentioned and self._now() - question.asked_at < _LATE:
             await self._parts.intake.accept(question)
 
-    async def deleted(self, channel: ChannelRef, message_ids: Sequence[str]) -> None:
-        """Posts were deleted: those that are questions are not answered any more, and their text is forgotten."""
-        for message_id in await self._parts.revisions.known(channel, message_ids):
-            await self._parts.revisions.erase(channel, message_id)
+    async def deleted(self, channel: ChannelRef, message_ids: Sequence[str], within: str | None = None) -> None:
+        """Posts were deleted, in the thread `within` or else in the channel itself.
+
+        Questions among them, and those that a post of ours had shown, are not answered any more, and forgotten.
+        """
+        for message_id in await self._parts.revisions.known(channel, message_ids, within):
+            await self._parts.revisions.erase(channel, message_id, within)

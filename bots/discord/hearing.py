@@ -122,6 +122,8 @@ class Hearing:
             return
         if settled.direct:  # whose it was is not said any more
             for guild in await self._direct.possible():
-                await self._asking.deleted(channel_of(replace(settled, guild_id=guild.workspace_id)), message_ids)
+                channel = channel_of(replace(settled, guild_id=guild.workspace_id))
+                await self._asking.deleted(channel, message_ids, settled.channel_id)
         else:
-            await self._asking.deleted(channel_of(settled), message_ids)
+            within = settled.channel_id if settled.within else None
+            await self._asking.deleted(channel_of(settled), message_ids, within)

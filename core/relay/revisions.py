@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.history import text_cell
@@ -98,11 +98,23 @@ class Revisions:
 
         return await self._database.write(unit)
 
-    async def known(self, channel: ChannelRef, message_ids: Sequence[str]) -> tuple[str, ...]:
-        """Those of these messages that are questions of ours, in one look-up."""
-        found = select(TurnRow.message_id).where(in_channel(TurnRow, channel), TurnRow.message_id.in_(message_ids))
+    async def known(
+        self, channel: ChannelRef, message_ids: Sequence[str], within: str | None = None
+    ) -> tuple[str, ...]:
+        """Those of these messages that `erase` would forget the question of, in one look-up."""
+        asked = select(TurnRow.message_id).where(in_channel(TurnRow, channel), TurnRow.message_id.in_(message_ids))
+        shown = (
+            select(PostRow.post_id)
+            .join(TurnRow, and_(_same_turn(), in_channel(TurnRow, channel)))
+            .where(
+                in_workspace(PostRow, channel.workspace),
+                PostRow.number == ECHO,
+                PostRow.post_id.in_(message_ids),
+                or_(TurnRow.thread_id == PostRow.post_id, TurnRow.thread_id == within),
+            )
+        )
         async with self._database.reading() as connection:
-            return tuple(sorted((await connection.execute(found)).scalars()))
+            return tuple(sorted((await connection.execute(union(asked, shown))).scalars()))
 
     async def again(self, workspace: WorkspaceRef, turn_id: str) -> bool:
         """Put a turn that has ended back in the queue, with the turns its answer covered; False if it has not ended.
@@ -162,6 +174,15 @@ class Revisions:
 
 def _at(channel: ChannelRef, message_id: str) -> ColumnElement[bool]:
     return and_(in_channel(TurnRow, channel), TurnRow.message_id == message_id)
+
+
+def _same_turn() -> ColumnElement[bool]:
+    """The condition that a post is of the turn."""
+    return and_(
+        PostRow.platform == TurnRow.platform,
+        PostRow.workspace_id == TurnRow.workspace_id,
+        PostRow.turn_id == TurnRow.turn_id,
+    )
 
 
 def _shown_by(channel: ChannelRef, post_id: str, within: str | None) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ import pytest
 from bots.discord.direct import NO_GUILD
 from bots.discord.interactions import NOT_ADDED
 from core.bootstrap import App
-from core.conversation.values import ChannelRef
+from core.conversation.values import ChannelRef, ThreadRef
 from tests.discord import house
 from tests.discord.conftest import Start
 from tests.discord.house import World, finished
@@ -160,6 +160,32 @@ async def test_a_question_by_command_is_shown_and_answered_in_its_thread(
     await answers_in(world, thread, 2)
     assert asked_so_far(chat) == ["where is login?", "and logout?"]
     assert (answer.channel, follow_up.channel) == (thread, thread)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_a_question_by_command_is_forgotten_with_the_post_that_shows_it(
+    world: World, people: People, app: App, chat: FakeChat, inside: bool
+) -> None:
+    discord = world.discord
+    place = await discord.opens_thread(world.bob, world.general, "elsewhere") if inside else world.general
+    chat.will(in_two(LINES, asyncio.Event(), at=2))
+    await people.command(world.bob, "askrepo", {"question": "my secret?"}, place)
+    await discord.until(lambda: discord.answers(place))
+    (echo, *_) = discord.answers(place)
+    thread = place if inside else await thread_from(world, echo)
+    await discord.until(lambda: any("in the cellar" in post.content for post in discord.answers(thread)))
+    await discord.deletes(echo)
+    await discord.until(lambda: any("Stopped" in post.content for post in discord.answers(thread)))
+    (turn,) = await app.history.turns(ThreadRef(world.place, thread.id))
+    assert turn.question.text == ""
+
+
+async def thread_from(world: World, message: Message) -> Channel:
+    """The thread that began with a message."""
+    await world.discord.until(lambda: world.discord.thread_of(message))
+    thread = world.discord.thread_of(message)
+    assert thread is not None
+    return thread
 
 
 async def test_a_question_by_command_in_a_thread_is_answered_there(

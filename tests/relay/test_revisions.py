@@ -126,9 +126,12 @@ async def test_a_question_without_a_post_is_forgotten_with_the_post_that_shows_i
     shown = [(thread, *item) for thread, posts in platform.posts.items() for item in posts.items()]
     ((begun, echo),) = [(thread, post_id) for thread, post_id, post in shown if post.number == ECHO]
     elsewhere = ChannelRef("slack", HERE.channel.workspace_id, "C2")
+    within = begun.thread_id if inside else None
+    assert await process.revisions.known(elsewhere, [echo], within) == ()
+    assert await process.revisions.known(HERE.channel, [echo, "another"], within) == (echo,)
     assert await process.revisions.erase(elsewhere, echo, begun.thread_id) is None
     assert await process.revisions.erase(HERE.channel, "another", begun.thread_id) is None
-    assert await process.revisions.erase(HERE.channel, echo, begun.thread_id if inside else None) == begun
+    assert await process.revisions.erase(HERE.channel, echo, within) == begun
     assert await ended == "stopped"
     assert await texts_kept(database) == [False]
     (turn,) = await process.history.turns(begun)
