@@ -183,3 +183,5 @@ def test_one_of_many_roles_that_the_channel_does_not_name(changed: str) -> None:
     assert widened(Doors(ALL, roles), Doors(ALL, roles | {changed: SEE}))
     assert not widened(Doors(ALL, roles | {changed: SEE}), Doors(ALL, roles))
     assert not widened(Doors(ALL, roles, denied), Doors(ALL, roles | {changed: SEE}, denied))
+    seeing = roles | dict.fromkeys(set(roles) - {ALL}, SEE)
+    assert widened(Doors(ALL, roles, denied), Doors(ALL, seeing, denied))  # all of them but the one that is named
