@@ -6,58 +6,29 @@ Canaries are planted as the process's token and as a stored one; then everything
 from __future__ import annotations
 
 import asyncio
-import base64
 import gzip
-import json
 import os
 import sys
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from tests.canaries import forms, found
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, Reply, echo, refuses, says, sends
 
 PROCESS = "canary-process/+7d1f9a3c5e"
 STORED = "canary-stored/+0b2d4f6a8c"
-
-
-def forms(canary: str) -> Iterator[bytes]:
-    """The canary as it may be written: as it is, quoted, escaped, in base64 at any offset, in hexadecimal."""
-    yield from (canary.encode(), quote(canary, safe="").encode(), json.dumps(canary)[1:-1].encode())
-    yield from (canary.encode("utf-16-le"), canary.encode().hex().encode(), canary[::-1].encode())
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + canary.encode())
-        yield encoded[4 if offset else 0 : len(encoded) // 4 * 4 - 4]
-
-
-def found(left: bytes) -> list[bytes]:
-    """The forms that stand in these octets, or in what is packed in them."""
-    texts = [left]
-    for at in _packed(left):
-        try:
-            texts.append(zlib.decompressobj(wbits=47).decompress(left[at:]))
-        except zlib.error:
-            continue
-    return [form for text in texts for canary in (PROCESS, STORED) for form in forms(canary) if form in text]
-
-
-def _packed(left: bytes) -> Iterator[int]:
-    at = left.find(b"\x1f\x8b")
-    while at >= 0:
-        yield at
-        at = left.find(b"\x1f\x8b", at + 1)
+CANARIES = (PROCESS, STORED)
 
 
 @pytest.mark.parametrize("canary", [PROCESS, STORED])
 def test_the_search_finds_what_it_is_for(canary: str) -> None:
     for form in forms(canary):
-        assert found(b"x" * 100 + form + b"y" * 100)
-    assert found(b"x" + gzip.compress(f"token={canary}".encode()))
-    assert not found(b"x" * 1_000)
+        assert found(b"x" * 100 + form + b"y" * 100, CANARIES)
+    assert found(b"x" + gzip.compress(f"token={canary}".encode()), CANARIES)
+    assert not found(b"x" * 1_000, CANARIES)
 
 
 async def run(folder: Path, chat: FakeChat, *words: str, given: str = "", process_token: bool = True) -> list[bytes]:
@@ -113,4 +84,4 @@ async def test_no_token_is_left_anywhere(tmp_path: Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in files)
     left += [path.read_bytes() for path in files]
-    assert [(number, form) for number, each in enumerate(left) for form in found(each)] == []
+    assert [(number, form) for number, each in enumerate(left) for form in found(each, CANARIES)] == []
