@@ -13,7 +13,7 @@ from bots.discord.fields import moment, snowflake
 from bots.discord.rest import Rest
 from bots.fields import items, mapping
 from core import logs
-from core.errors import DeliveryUncertain, PostGone
+from core.errors import DeliveryFailed, DeliveryUncertain, PostGone
 
 log = logs.get(__name__)
 
@@ -21,6 +21,7 @@ _UNCHANGEABLE = frozenset({UNKNOWN_MESSAGE, ARCHIVED, NOT_OURS, TOO_MANY_EDITS})
 _LONGEST_NONCE = 25
 _NEW_SECONDS = 10.0  # a message older than this was posted by an earlier try
 _REMEMBERED = 10_000
+_TRIES = 10  # of one post, where what is posted is gone each time
 _PAGE = 100  # messages of one reading
 
 
@@ -46,15 +47,15 @@ class Posting:
         file: tuple[str, bytes] | None = None,
     ) -> str:
         """Post it, or find it posted: its id. `subject` names the message, and nothing else ever."""
-        while True:
-            message_id, sure = await self._posted(channel_id, message, subject, caller, file)
-            if sure or file is not None:
-                return message_id
+        for _ in range(_TRIES):
             try:
-                await self.edit(channel_id, message_id, message, subject=subject, caller=caller)
+                message_id, sure = await self._posted(channel_id, message, subject, caller, file)
+                if not sure and file is None:
+                    await self.edit(channel_id, message_id, message, subject=subject, caller=caller)
                 return message_id
             except PostGone as error:
                 log.info("posted anew", reason=str(error))
+        raise DeliveryFailed("it is gone whenever it is posted")
 
     async def edit(self, channel_id: str, message_id: str, message: Message, *, subject: str, caller: str) -> None:
         """Make it show this and nothing else. Raises PostGone where it cannot be changed any more."""
@@ -107,18 +108,24 @@ class Posting:
     async def _posted(
         self, channel_id: str, message: Message, subject: str, caller: str, file: tuple[str, bytes] | None
     ) -> tuple[str, bool]:
-        """The id of the message that is there, and whether it surely is what was to be posted."""
+        """The id of the message that is there, and whether it surely is what was to be posted. Raises PostGone."""
         nonce = hashlib.sha256(f"{self._gone.get(subject, 0)} {subject}".encode()).hexdigest()[:_LONGEST_NONCE]
-        told = mapping(
-            await self._rest.call(
-                "POST",
-                "/channels/{channel_id}/messages",
-                caller=caller,
-                body={**message, "nonce": nonce, "enforce_nonce": True},
-                file=file,
-                channel_id=channel_id,
+        try:
+            told = mapping(
+                await self._rest.call(
+                    "POST",
+                    "/channels/{channel_id}/messages",
+                    caller=caller,
+                    body={**message, "nonce": nonce, "enforce_nonce": True},
+                    file=file,
+                    channel_id=channel_id,
+                )
             )
-        )
+        except DiscordRefused as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            self._forget(subject)  # the message with this nonce was deleted (discord-api-docs#6647)
+            raise PostGone(str(error)) from None
         message_id = snowflake(told.get("id"))
         if message_id is None:
             raise DeliveryUncertain("a message without an id")

@@ -199,6 +199,27 @@ async def test_another_process_posts_anew_what_it_does_not_know_to_be_gone(world
     assert [each.id for each in world.discord.answers(thread)] == [second]
 
 
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_nonce_of_a_message_that_is_gone(world: World, desk: Desk, times: int) -> None:
+    """Discord may look for the message that it knows by its nonce, and not find it (discord-api-docs#6647)."""
+    world.discord.allows(10008)
+    asked = question(world, await asks(world))
+    world.discord.fail(*POST, code=10008, times=times)
+    shown = await desk.delivery.show(post(asked), "So", None)
+    (there,) = world.discord.answers(thread_of(world, world.general.messages[asked.message_id]))
+    assert there.id == shown
+    nonces = [call.body["nonce"] for call in world.discord.called(*POST)]
+    assert len(set(nonces)) == len(nonces) == times + 1
+
+
+async def test_every_nonce_is_of_a_message_that_is_gone(world: World, desk: Desk) -> None:
+    world.discord.allows(10008)
+    world.discord.fail(*POST, code=10008, times=-1)
+    with pytest.raises(DeliveryFailed):
+        await desk.delivery.show(post(question(world, await asks(world))), "So", None)
+    assert len(world.discord.called(*POST)) < 20
+
+
 @pytest.mark.parametrize("fault", [{"code": 40005}, {"status": 413, "html": True}, {"code": 50013}], ids=str)
 async def test_a_file_that_discord_does_not_take(world: World, desk: Desk, fault: dict[str, object]) -> None:
     world.discord.allows(40005)
