@@ -7,7 +7,15 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
-from bots.discord.failures import HAS_THREAD, UNKNOWN_MESSAGE, Barred, DiscordRefused
+from bots.discord.failures import (
+    BLOCKED,
+    HAS_THREAD,
+    INVALID_BODY,
+    TITLE_BLOCKED,
+    UNKNOWN_MESSAGE,
+    Barred,
+    DiscordRefused,
+)
 from bots.discord.people import People
 from bots.discord.permissions import (
     CREATE_PUBLIC_THREADS,
@@ -25,6 +33,8 @@ from core.invisible import without_unseen
 _LONGEST_NAME = 100
 _SHORTEST_CUT = 60  # a name is cut between words, unless it would get shorter than this
 _UNNAMED = "Question"
+# Servers in Server Discovery take some words in no name, and AutoMod what it is told; neither says which beforehand
+_NAME_REFUSED = frozenset({INVALID_BODY, BLOCKED, TITLE_BLOCKED})
 _ARCHIVED_AFTER_MINUTES = 1440
 _REMEMBERED = 10_000
 _MENTION = re.compile(r"<(?:@[!&]?|#|a?:\w+:|t:|/[^>]*:)[^<>]*>|@(?=everyone|here)")
@@ -38,6 +48,7 @@ class Threads:
         self._rest = rest
         self._people = people
         self._opened: OrderedDict[ThreadRef, None] = OrderedDict()
+        self._unnamed: OrderedDict[ThreadRef, None] = OrderedDict()  # whose names were refused
 
     async def opened(self, question: Question, caller: str) -> str:
         """The id of the channel that the answer is written to; it is there now."""
@@ -46,9 +57,7 @@ class Threads:
                 await self._open(question, caller)
             except DeliveryUncertain:
                 await self._open(question, caller)  # a message has one thread at most
-            self._opened[question.thread] = None
-            if len(self._opened) > _REMEMBERED:
-                self._opened.popitem(last=False)
+            _remember(self._opened, question.thread)
         return question.thread.thread_id
 
     @contextlib.asynccontextmanager
@@ -71,19 +80,39 @@ class Threads:
     async def _open(self, question: Question, caller: str) -> None:
         async with self.named(question, VIEW_CHANNEL, SEND_MESSAGES_IN_THREADS, CREATE_PUBLIC_THREADS):
             try:
-                await self._rest.call(
-                    "POST",
-                    "/channels/{channel_id}/messages/{message_id}/threads",
-                    caller=caller,
-                    body={"name": name(question.text), "auto_archive_duration": _ARCHIVED_AFTER_MINUTES},
-                    channel_id=question.thread.channel.channel_id,
-                    message_id=question.thread.thread_id,
-                )
+                await self._opened_as(name(question.text), question, caller)
             except DiscordRefused as error:
                 if error.code == UNKNOWN_MESSAGE:
                     raise PlaceGone("the question is gone", gone=Gone.DELETED) from None
                 if error.code != HAS_THREAD:
                     raise
+
+    async def _opened_as(self, called: str, question: Question, caller: str) -> None:
+        """Open it by this name, or by none of its own where that is refused."""
+        thread = question.thread
+        try:
+            await self._rest.call(
+                "POST",
+                "/channels/{channel_id}/messages/{message_id}/threads",
+                caller=caller,
+                body={
+                    "name": _UNNAMED if thread in self._unnamed else called,
+                    "auto_archive_duration": _ARCHIVED_AFTER_MINUTES,
+                },
+                channel_id=thread.channel.channel_id,
+                message_id=thread.thread_id,
+            )
+        except DiscordRefused as error:
+            if error.code not in _NAME_REFUSED or thread in self._unnamed:
+                raise
+            _remember(self._unnamed, thread)
+            await self._opened_as(called, question, caller)
+
+
+def _remember(threads: OrderedDict[ThreadRef, None], thread: ThreadRef) -> None:
+    threads[thread] = None
+    if len(threads) > _REMEMBERED:
+        threads.popitem(last=False)
 
 
 def is_here(question: Question) -> bool:

@@ -150,6 +150,18 @@ async def test_a_thread_whose_opening_is_in_doubt_is_opened_again(world: World, 
     assert len(world.discord.threads(world.general)) == 1
 
 
+async def test_a_name_that_a_server_does_not_take(world: World, desk: Desk) -> None:
+    """Servers in Server Discovery take some words in no name, `1488` among them."""
+    world.discord.allows(50035)
+    world.discord.fail(*THREAD, code=50035)
+    root = await asks(world, "what is error 1488?")
+    await desk.delivery.show(post(question(world, root)), "So", None)
+    assert thread_of(world, root).name == "Question"
+    world.discord.fail(*THREAD, code=50035, times=2)
+    with pytest.raises(DeliveryFailed):
+        await desk.delivery.show(post(question(world, await asks(world))), "So", None)
+
+
 async def test_another_process_finds_what_was_posted(world: World, desk: Desk) -> None:
     root = await asks(world)
     asked = question(world, root)
