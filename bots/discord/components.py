@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
@@ -24,6 +25,7 @@ _OFFERS = {Offer.MAP: (MAP, "Map a repository"), Offer.AGAIN: (AGAIN, "Ask again
 _SIGN = "-# Looking through the code…"
 _LONGEST_NAME = 60  # characters of a name in a footer
 _MOST = 2_000  # characters that Discord takes in a message
+_SETTER = re.compile(r"\bset by `(\d{17,20})`")
 
 
 class Style(IntEnum):
@@ -97,8 +99,8 @@ def offered(told: Notice, turn_id: str) -> list[Button]:
 
 
 def said(words: str, *buttons: Button) -> Message:
-    """A sentence of ours, and buttons under it."""
-    return _message(rendered(native(words)), *buttons)
+    """A sentence of ours, and buttons under it. Who set something is shown as a person; that notifies nobody."""
+    return _message(_SETTER.sub(r"set by <@\1>", rendered(native(words))), *buttons)
 
 
 def shows(message: Mapping[str, object], turn_id: str) -> int | None:

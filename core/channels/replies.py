@@ -132,13 +132,13 @@ def _token(applying: Applying) -> str:
     whose, stored = _WHOSE[applying.rule], applying.stored
     if stored is None:
         return whose
-    return f"{whose}, {_stored(stored)}: {_state(stored)}"
+    return f"{whose}{_stored(stored)}: {_state(stored)}"
 
 
 def _stored(stored: StoredToken) -> str:
-    label = f"{code(stored.label)} " if stored.label else ""
+    label = f", {code(stored.label)}" if stored.label else ""
     four = f"ending in {code(stored.last_four)}, " if stored.last_four else ""
-    return f"{label}({four}fingerprint {code(stored.fingerprint)}, {_set(stored.set_by, stored.set_at)})"
+    return f"{label} ({four}fingerprint {code(stored.fingerprint)}, {_set(stored.set_by, stored.set_at)})"
 
 
 def _state(stored: StoredToken) -> str:
@@ -201,7 +201,7 @@ def default_set(repository: str | None) -> str:
     """The workspace's default was set, or removed."""
     if repository is None:
         return "This workspace has no default repository any more; channels with a mapping stay with theirs."
-    return f"Questions in channels without a mapping are about {code(repository)} now."
+    return f"Questions in channels without a mapping, and in direct messages, are about {code(repository)} now."
 
 
 def denied(right: str) -> str:

@@ -130,6 +130,8 @@ async def test_status_shows_repository_and_token(chat: Chat) -> None:
     assert "cAnArY" not in said
     await chat.tokens.mark_refused(WORKSPACE, stored.token_id)
     assert "**refused by the service** on 20" in await chat.types("status")
+    await chat.tokens.save_for_mapping(CHANNEL, "acme/web", Secret("cAnArY-0123456789"), label="", actor="U1")
+    assert "Token: the mapping's (ending in `6789`, " in await chat.types("status")
 
 
 async def test_a_token_of_another_service_is_shown_as_not_sent(
@@ -238,7 +240,7 @@ async def test_settings_are_shown_but_for_the_text_of_the_instructions(chat: Cha
 
 async def test_the_workspaces_default(chat: Chat) -> None:
     assert await chat.types("default acme/docs") == (
-        "Questions in channels without a mapping are about `github.com/acme/docs` now."
+        "Questions in channels without a mapping, and in direct messages, are about `github.com/acme/docs` now."
     )
     assert (await chat.types("status")).startswith("Repository: `github.com/acme/docs`")
     assert await chat.types("default none") == (

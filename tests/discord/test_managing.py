@@ -119,9 +119,16 @@ async def test_unmap_and_default(world: World, people: People, app: App, chat: F
     assert "is not mapped here any more" in said.content
     assert "server" not in said.content
     said = await people.command(world.alice, "askrepo-default", {"repository": "acme/other"})
-    assert "Questions in channels without a mapping are about `github.com/acme/other` now." in said.content
+    assert "without a mapping, and in direct messages, are about `github.com/acme/other` now." in said.content
     said = await people.command(world.alice, "askrepo-default", {"repository": "none"})
     assert "This server has no default repository any more" in said.content
+
+
+async def test_who_set_something_is_shown_as_a_person(world: World, people: People, app: App) -> None:
+    for command in ("askrepo-list", "askrepo-why"):
+        said = await people.command(world.bob, command)
+        assert f"set by <@{world.alice.id}> on 20" in said.content
+        assert f"`{world.alice.id}`" not in said.content
 
 
 async def test_a_long_list_is_told_whole(world: World, people: People, app: App) -> None:
