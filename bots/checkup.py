@@ -133,7 +133,7 @@ async def _chat(given: Settings, url: str) -> list[Finding]:
     if error is not None:
         return [_chat_problem(given, url, repository, error)]
     if repository is None:
-        return [ok("/chat", f"{url} can be reached; with `ASKREPO_REPO` set it would be asked something")]
+        return [ok("/chat", f"{url} can be reached; to have it asked something, set `ASKREPO_REPO`")]
     return [ok("/chat", f"{url} answers about {code(repository)}")]
 
 

@@ -51,12 +51,12 @@ def _group(text: str) -> typer.Typer:
 
 
 app = _group("Ask questions about your code where your team already talks.")
-chat = _group("The embedded /chat.")
-database = _group("The database.")
+chat = _group("Serve the embedded /chat to others.")
+database = _group("Bring the database up to date.")
 keys = _group("The keys under which what is stored is encrypted.")
-discord = _group("Discord.")
-slack = _group("Slack.")
-token = _group("The tokens for /chat.")
+discord = _group("Add the bot to Discord servers.")
+slack = _group("Make the Slack app.")
+token = _group("The tokens for /chat, stored encrypted.")
 app.add_typer(chat, name="chat")
 app.add_typer(database, name="db")
 app.add_typer(keys, name="keys")
@@ -211,7 +211,10 @@ def run(
 
 @app.command()
 def doctor() -> None:
-    """Check settings, database, keys, Slack, Discord and /chat, and say how to mend what is wrong. Changes nothing."""
+    """Check the installation, and say how to mend what is wrong.
+
+    Looks at settings, database, keys, Slack, Discord and /chat. Changes nothing; exits with 1 if something is wrong.
+    """
     loaded, problems = settings.load_despite()
     _log(loaded, "critical")  # what goes wrong is told on standard output
     asyncio.run(examine(loaded, problems))
@@ -253,7 +256,10 @@ def rotate(
 
 @discord.command("invite")
 def discord_invite() -> None:
-    """Print the link that adds the bot to a server, with the permissions it needs."""
+    """Print the link that adds the bot to a server.
+
+    It asks for the permissions that the bot needs. DISCORD_TOKEN has to be set.
+    """
     print(_with_app(invitation))
 
 
@@ -263,7 +269,10 @@ def slack_manifest(
         bool | None, typer.Option("--socket/--http", help="Else Socket Mode, unless ASKREPO_PUBLIC_URL alone is set.")
     ] = None,
 ) -> None:
-    """Print the manifest of the Slack app: at https://api.slack.com/apps, create one from it."""
+    """Print the manifest that the Slack app is made from.
+
+    At https://api.slack.com/apps choose Create New App, From a manifest, and paste it.
+    """
     loaded = settings.load()
     url = loaded.public_url
     if socket is False and url is None:

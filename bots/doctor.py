@@ -84,8 +84,8 @@ def judged(levels: Sequence[Level]) -> str:
     """The last sentence."""
     bad, warnings = levels.count(Level.WRONG), levels.count(Level.WARNING)
     if bad:
-        what = "1 thing is wrong" if bad == 1 else f"{bad} things are wrong"
-        return f"{what}: do what stands below, then run `askrepo doctor` again."
+        what, which = ("1 thing is wrong", "it") if bad == 1 else (f"{bad} things are wrong", "each")
+        return f"{what}: do what stands below {which}, then run `askrepo doctor` again."
     if warnings:
         return f"Nothing is wrong, but {'a warning stands' if warnings == 1 else f'{warnings} warnings stand'} above."
     return "All is well."

@@ -15,13 +15,14 @@ from starlette.routing import BaseRoute, Route
 
 from bots.discord import service as discord
 from bots.discord.shards import Shards
+from bots.errors import CommandError
 from bots.pages.token import token_routes
 from bots.parts import Parts
 from bots.signals import handled
 from bots.slack import service as slack
 from core import logs
 from core.conversation.values import ThreadRef
-from core.errors import DatabaseError, SettingsError
+from core.errors import DatabaseError, SettingMissing
 from core.listening import listening
 from core.relay.claims import Scope
 from core.relay.delivery import Delivery
@@ -30,6 +31,10 @@ from core.settings import Settings
 
 log = logs.get(__name__)
 
+_NO_PLATFORM = (
+    "No chat platform is set up: set `DISCORD_TOKEN` or `SLACK_BOT_TOKEN`, as the README says step by step. "
+    "`askrepo console` needs neither."
+)
 GRACE_SECONDS = 10.0  # for answers that run when the process is told to end; with all that ends beside them, under 25
 
 
@@ -56,18 +61,18 @@ class Connection(Protocol):
 
 
 def roles(settings: Settings, named: Sequence[Role]) -> frozenset[Role]:
-    """The named roles, or all that are configured. Raises SettingsError where a role lacks its settings."""
+    """The named roles, or all that are configured. Raises SettingMissing for a role, and CommandError for all."""
     socket_mode, gateway = settings.slack_app_token is not None, discord.configured(settings)
     if named:
         wanted = frozenset(named)
         if Role.SLACK in wanted and not socket_mode:
-            raise SettingsError("SLACK_APP_TOKEN", "it is needed for the role `slack`, which is Socket Mode")
+            raise SettingMissing("SLACK_APP_TOKEN", "it is needed for the role `slack`, which is Socket Mode")
         if Role.DISCORD in wanted and not gateway:
-            raise SettingsError("DISCORD_TOKEN", "it is needed for the role `discord`, which is the gateway")
+            raise SettingMissing("DISCORD_TOKEN", "it is needed for the role `discord`, which is the gateway")
         return wanted
     over_http = slack.configured(settings) and not socket_mode
     if not (over_http or socket_mode or gateway):
-        raise SettingsError("SLACK_BOT_TOKEN", "no chat platform is set up; the README says how, step by step")
+        raise CommandError(_NO_PLATFORM)
     configured = {
         Role.WEB: over_http or settings.public_url is not None,
         Role.SLACK: socket_mode,
@@ -98,7 +103,7 @@ async def running(
             routes += in_slack.routes
             connections += [in_slack.socket()] if Role.SLACK in wanted else []
             if Role.WEB in wanted and not in_slack.routes and Role.SLACK not in wanted:
-                raise SettingsError("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
+                raise SettingMissing("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
         if discord.configured(settings):
             in_discord = await stack.enter_async_context(discord.opened(parts))
             deliveries["discord"] = in_discord.delivery
@@ -114,7 +119,7 @@ async def running(
             pages = token_routes(parts.tickets, parts.tokens, parts.check) if settings.public_url else []
             web = Starlette(routes=[*routes, *pages, *_health(parts, connections)])
             url = await stack.enter_async_context(listening(web, host=host, port=settings.port))
-        log.info("running", roles=" ".join(sorted(wanted)), url=url)
+        log.info("running", roles=" ".join(sorted(wanted)), **({"url": url} if url else {}))
         yield url
 
 

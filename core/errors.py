@@ -2,6 +2,7 @@
 
     AskrepoError
     ├── SettingsError               a setting that cannot work
+    │   └── SettingMissing          one that is needed and not set
     ├── SecretError                 a secret that cannot be used as one
     ├── CipherError
     │   ├── KeyringError            the key ring itself is unusable
@@ -64,6 +65,10 @@ class SettingsError(AskrepoError):
         super().__init__(f"{name}: {problem}")
         self.name = name
         self.problem = problem
+
+
+class SettingMissing(SettingsError):
+    """A setting that is needed and not set; `problem` says what for."""
 
 
 class SecretError(AskrepoError):

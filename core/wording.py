@@ -57,12 +57,14 @@ def sentence(
     """What went wrong and what to do next, for the asker; for a partial answer, what stands below its text.
 
     `repository` and `model` name what was asked, where the words depend on it. `operator` adds what only whoever runs
-    the bot should read: where the database is, and what it said.
+    the bot should read: where the database is, and what it said; nor are they sent to themselves.
     """
     words = next(_WORDS[kind] for kind in type(error).__mro__ if kind in _WORDS)
     text = words if isinstance(words, str) else words(error, _Asked(repository, model))
     if isinstance(error, ChatError) and error.partial:
         text = f"**The answer is cut off here.** {text}"
+    if operator:
+        text = text.removesuffix(f" {_OPERATOR}")
     if operator and isinstance(error, DatabaseError):
         text = f"{text} ({code(error.where)}: {code(error.problem)})"
     return text
@@ -150,6 +152,7 @@ def _elsewhere(error: errors.TokenForElsewhere, _: _Asked) -> str:
 _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     AskrepoError: f"Something went wrong on my side. {_AGAIN} If it stays, tell whoever runs this bot.",
     errors.SettingsError: lambda e, _: f"The setting {code(e.name)} cannot work: {e.problem}.",
+    errors.SettingMissing: lambda e, _: f"The setting {code(e.name)} is missing: {e.problem}.",
     errors.SecretError: lambda e, _: f"That cannot be a token: {e.problem}. Copy it again, whole and alone.",
     errors.CipherError: f"Something stored for this place could not be decrypted, so I did not use it. {_OPERATOR}",
     errors.KeyringError: lambda e, _: f"The keys of this installation cannot be used: {e.problem}.",

@@ -45,6 +45,14 @@ def test_the_command_is_installed() -> None:
     assert run.stdout.startswith("askrepo 0.")
 
 
+async def test_what_is_not_set_up_is_named(home: Home) -> None:
+    everything = (await home.run("run")).sentence
+    assert "`DISCORD_TOKEN` or `SLACK_BOT_TOKEN`" in everything
+    assert "`askrepo console` needs neither" in everything
+    for command in (("run", "discord"), ("discord", "invite")):
+        assert (await home.run(*command)).sentence.startswith("The setting `DISCORD_TOKEN` is missing: ")
+
+
 async def test_mappings_of_a_channel(home: Home) -> None:
     assert "No repository is mapped here yet" in (await home.run("list", *SLACK)).out
     mapped = await home.run("map", "https://github.com/acme/widgets/tree/main", "--as", "web", *SLACK)

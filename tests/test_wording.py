@@ -18,6 +18,7 @@ DETAIL = f"https://user:{CANARY}@internal.example.com/chat?token={CANARY}"
 SAMPLES: list[AskrepoError] = [
     AskrepoError(DETAIL),
     errors.SettingsError("ASKREPO_CHAT_URL", "it is not a web address"),
+    errors.SettingMissing("DISCORD_TOKEN", "it is needed for Discord"),
     errors.SecretError("it is empty"),
     errors.CipherError(DETAIL),
     errors.KeyringError("it holds no key"),
@@ -129,7 +130,7 @@ def test_a_sentence_is_clear_and_clean(sample: AskrepoError) -> None:
 def test_a_next_step_is_named() -> None:
     step = re.compile(
         r"[Tt]ry again|/askrepo|[Aa]sk |tell whoever|[Ww]rite it|[Uu]se up|Choose|Whoever|Invite|Copy it|can write|"
-        r"update|wait|cannot work|cannot be used|no mappings to choose|no git repository"
+        r"update|wait|cannot work|is missing|cannot be used|no mappings to choose|no git repository"
     )
     assert [said for said in map(sentence, SAMPLES) if not step.search(said)] == []
 
@@ -138,6 +139,8 @@ def test_only_the_operator_reads_what_the_database_said() -> None:
     error = errors.DatabaseUnreadable("/srv/askrepo.db", "permission denied")
     assert "srv" not in sentence(error)
     assert sentence(error, operator=True).endswith("(`/srv/askrepo.db`: `permission denied`)")
+    assert "whoever runs this bot" in sentence(error)
+    assert "whoever runs this bot" not in sentence(error, operator=True)
     assert sentence(errors.NotMapped(), operator=True) == sentence(errors.NotMapped())
 
 

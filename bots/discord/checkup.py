@@ -47,7 +47,7 @@ def application(told: Mapping[str, object]) -> list[Finding]:
         found.append(ok(_INTENT, "Message Content is switched on: follow-ups need no mention"))
     else:
         words = "follow-ups without a mention need the Message Content intent"
-        found.append(warning(_INTENT, words, f"Switch it on at {page}/bot, else mention me."))
+        found.append(warning(_INTENT, words, f"Switch it on at {page}/bot, or mention the bot in every follow-up."))
     if told.get("interactions_endpoint_url"):
         words = "Discord sends commands and buttons to another address, not to this bot"
         found.append(wrong(_COMMANDS, words, f"Empty the Interactions Endpoint URL at {page}/information."))

@@ -32,7 +32,7 @@ from bots.parts import Parts
 from bots.tasks import Tasks
 from core import logs
 from core.conversation.values import Notice, Question
-from core.errors import DeliveryError, SettingsError
+from core.errors import DeliveryError, SettingMissing
 from core.relay.delivery import patiently
 from core.relay.steering import Steering, Stop
 from core.secret import Secret
@@ -130,7 +130,7 @@ async def opened(parts: Parts) -> AsyncIterator[DiscordService]:
     """Discord's part of this process. Raises SettingsError."""
     settings = parts.settings
     if settings.discord_token is None:
-        raise SettingsError(SETTING, "it is needed for Discord")
+        raise SettingMissing(SETTING, "it is needed for Discord")
     points_to(settings.discord_api_url)
     rest, tasks = Rest(settings.discord_token, settings.discord_api_url, parts.allowances), Tasks()
     ourselves, posting = Ourselves(rest), Posting(rest)

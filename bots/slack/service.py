@@ -33,7 +33,7 @@ from bots.slack.verify import signing_secrets
 from bots.slack.web_client import Credentials, Slack
 from bots.tasks import Tasks
 from core import logs
-from core.errors import DeliveryFailed, SettingsError
+from core.errors import DeliveryFailed, SettingMissing
 from core.relay.steering import Steering, Stop
 from core.secret import Secret
 from core.settings import Settings
@@ -61,7 +61,7 @@ def credentials(settings: Settings) -> Credentials | None:
     if settings.slack_bot_token is not None or settings.slack_client_id is None:
         return None
     if settings.slack_client_secret is None:
-        raise SettingsError("SLACK_CLIENT_SECRET", "it is needed with SLACK_CLIENT_ID")
+        raise SettingMissing("SLACK_CLIENT_SECRET", "it is needed with SLACK_CLIENT_ID")
     return Credentials(settings.slack_client_id, settings.slack_client_secret)
 
 
@@ -89,7 +89,7 @@ class SlackService:
         """The Socket Mode side. Raises SettingsError where it is not set up."""
         token = self.settings.slack_app_token
         if token is None:
-            raise SettingsError("SLACK_APP_TOKEN", "it is needed for Socket Mode")
+            raise SettingMissing("SLACK_APP_TOKEN", "it is needed for Socket Mode")
         return Socket(token, self.settings.slack_api_url, self.dispatch)
 
 
@@ -99,7 +99,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
     settings = parts.settings
     oauth = credentials(settings)
     if settings.slack_bot_token is None and oauth is None:
-        raise SettingsError("SLACK_BOT_TOKEN", "it is needed, or SLACK_CLIENT_ID for many workspaces")
+        raise SettingMissing("SLACK_BOT_TOKEN", "it is needed, or SLACK_CLIENT_ID for many workspaces")
     slack, tasks = Slack(settings.slack_api_url), Tasks()
     installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
     await _check(installs, settings.slack_bot_token)
@@ -124,7 +124,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         routes.append(Route("/slack/events", guard))
     if oauth is not None:
         if settings.public_url is None:
-            raise SettingsError("ASKREPO_PUBLIC_URL", "it is needed for installing by OAuth: browsers come back to it")
+            raise SettingMissing("ASKREPO_PUBLIC_URL", "it is needed for installing by OAuth: browsers come back to it")
         routes += install_routes(
             slack, installs, parts.tickets, oauth, public_url=settings.public_url, api_url=settings.slack_api_url
         )

@@ -32,7 +32,8 @@ async def test_the_intent_to_read_all_messages(discord: FakeDiscord) -> None:
     assert said == warning(
         "Discord intent",
         "follow-ups without a mention need the Message Content intent",
-        f"Switch it on at https://discord.com/developers/applications/{discord.application_id}/bot, else mention me.",
+        f"Switch it on at https://discord.com/developers/applications/{discord.application_id}/bot, "
+        "or mention the bot in every follow-up.",
     )
 
 

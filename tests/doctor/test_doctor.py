@@ -62,7 +62,7 @@ async def test_all_is_well(
 async def test_what_is_wrong_is_said_and_ends_it_with_1(home: Home, slack: FakeSlack, installed: Installation) -> None:
     installed.scopes -= {"files:write", "im:write"}
     done = await doctor(home, of_slack(slack, installed, SLACK_APP_TOKEN="xapp-wrong", PORT="many"))
-    assert done.sentence == "3 things are wrong: do what stands below, then run `askrepo doctor` again."
+    assert done.sentence == "3 things are wrong: do what stands below each, then run `askrepo doctor` again."
     lines = done.out.splitlines()
     at = lines.index("wrong    Slack scopes      not granted: `files:write`, `im:write`")
     assert lines[at + 1].startswith(" " * 27 + "Add what is missing at https://api.slack.com/apps")
@@ -178,8 +178,8 @@ def test_what_others_wrote_cannot_act_on_the_terminal() -> None:
         ([OK, OK], "All is well."),
         ([OK, WARNING], "Nothing is wrong, but a warning stands above."),
         ([WARNING, WARNING], "Nothing is wrong, but 2 warnings stand above."),
-        ([WRONG, WARNING], "1 thing is wrong: do what stands below, then run `askrepo doctor` again."),
-        ([WRONG, WRONG], "2 things are wrong: do what stands below, then run `askrepo doctor` again."),
+        ([WRONG, WARNING], "1 thing is wrong: do what stands below it, then run `askrepo doctor` again."),
+        ([WRONG, WRONG], "2 things are wrong: do what stands below each, then run `askrepo doctor` again."),
     ],
 )
 def test_the_last_sentence(levels: list[Level], sentence: str) -> None:
