@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,7 @@ log = logs.get(__name__)
 _LIMITS = Limits(characters=outgoing.PAGE, seconds_between=1.2, posts=8, native=native)
 _FILE = "askrepo-answer-{turn}.md"
 _FRESH = timedelta(minutes=5)
+_TYPING_SECONDS = 1.0
 _PAGES = 3  # of a thread, of 100 messages each, when a post of ours is looked for
 
 
@@ -128,13 +130,14 @@ class DiscordDelivery:
         return Standing.OUTSIDER if reference.outsider and standing is Standing.MEMBER else standing
 
     async def _type(self, question: Question) -> None:
-        """Discord's own sign that somebody is at work; not needed, and never waited for."""
+        """Discord's own sign that somebody is at work; not needed, and hardly waited for."""
         if self._rest.busy:
             return
         try:
-            await self._rest.call("POST", "/channels/{channel_id}/typing", channel_id=asker(question).channel_id)
-        except DeliveryError as error:
-            log.debug("no typing", reason=str(error))
+            async with asyncio.timeout(_TYPING_SECONDS):
+                await self._rest.call("POST", "/channels/{channel_id}/typing", channel_id=asker(question).channel_id)
+        except (DeliveryError, TimeoutError) as error:
+            log.debug("no typing", kind=type(error).__name__)
 
     async def _echo(self, post: Post, text: str) -> str:
         """Show the question where its thread begins with it, or in the thread that is there."""

@@ -55,7 +55,11 @@ class Lines:
         wait = due - self._clock()
         if wait > pace.soon:
             raise NotYet(wait)
-        await asyncio.sleep(max(0.0, wait))
+        try:
+            await asyncio.sleep(max(0.0, wait))
+        except asyncio.CancelledError:
+            self.leave(workspace, name, caller)
+            raise
 
     def leave(self, workspace: WorkspaceRef, name: str, caller: str) -> None:
         """The call was made, or is not wanted any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -148,6 +149,18 @@ async def test_a_thread_whose_opening_is_in_doubt_is_opened_again(world: World, 
     world.discord.fail(*THREAD, drop="after")
     await desk.delivery.show(post(question(world, root)), "So", None)
     assert len(world.discord.threads(world.general)) == 1
+
+
+async def test_nothing_waits_long_for_the_sign_that_somebody_types(world: World, desk: Desk) -> None:
+    gate = asyncio.Event()
+    world.discord.fail("POST", "/channels/{channel_id}/typing", hold=gate)
+    asked = question(world, await asks(world))
+    looked = asyncio.create_task(desk.delivery.survey(asked, first=True))
+    await asyncio.wait({looked}, timeout=10)
+    assert looked.done(), "it waits as long as a connection takes"
+    assert (await looked).standing is Standing.MEMBER
+    assert not desk.rest.busy
+    gate.set()
 
 
 async def test_a_name_that_a_server_does_not_take(world: World, desk: Desk) -> None:
