@@ -91,7 +91,6 @@ def hostile(discord: FakeDiscord, chat: FakeChat) -> list[Fault]:
         discord.fail(*POST, after=2, drop="after"),
         discord.fail(*EDIT, status=500, body=said),
         discord.fail(*EDIT, after=1, html=True, status=502),
-        discord.fail(*FIRST_ANSWER, drop="before"),
         discord.fail(*EDITED_ANSWER, drop="before"),
     ]
 
@@ -104,10 +103,13 @@ def settled(world: World, question: Message) -> bool:
 async def talk(world: World, chat: FakeChat) -> None:
     """Whatever people do here: by mention, by command and by form, while connections are lost."""
     discord, people = world.discord, People(world.discord, world.general)
+    never = discord.fail(*FIRST_ANSWER, drop="before", times=-1)
+    await discord.command(world.bob, world.general, "askrepo-help", wait=False)
     for number in range(6):
         question = await discord.says(world.bob, world.general, f"{discord.bot} question {number}?")
         await discord.until(partial(settled, world, question), 20)
         discord.gateway.drop(4000) if number % 2 else discord.gateway.reconnect()
+    never.times = 0  # it was given up: nobody waits for a first answer any more
     form = await people.opened(world.alice, "askrepo-token", {"action": "set", "whole-server": True})
     chat.will(refuses(401, message=f"invalid key {TYPED}", code="invalid_api_key"))
     said = await people.sent(world.alice, form, token=TYPED, label="ours")
