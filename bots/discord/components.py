@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from functools import partial
 
 from bots.discord.native import native
 from bots.discord.outgoing import GROWTH, escaped, rendered
@@ -23,7 +24,7 @@ LONGEST_ID = 100  # characters of a custom_id
 _OF_ANSWERS = frozenset({RETRY, STOP, GOOD, BAD})
 _OFFERS = {Offer.MAP: (MAP, "Map a repository"), Offer.AGAIN: (AGAIN, "Ask again")}
 _SIGN = "-# Looking through the code…"
-_LONGEST_NAME = 60  # characters of a name in a footer
+_LONGEST_NAMES = (60, 30, 10)  # characters of a name in a footer, which has 150 to itself in the fullest post
 _MOST = 2_000  # characters that Discord takes in a message
 _SETTER = re.compile(r"\bset by `(\d{17,20})`")
 
@@ -72,8 +73,7 @@ def answer(text: str, post: Post, footer: Footer | None) -> Message:
     content = rendered(text) if text.strip() else _SIGN
     if footer is None:
         return _message(content, *([] if post.full else [button(STOP, "Stop", post.turn_id, post.number)]))
-    line = footer.line(lambda name: escaped(_short(name)), _short)
-    return _message(f"{content}\n-# {line}", *_under(footer, post))
+    return _message(_signed(content, footer), *_under(footer, post))
 
 
 def echo(asker_id: str, question: str) -> Message:
@@ -121,9 +121,23 @@ def _under(footer: Footer, post: Post) -> list[Button]:
     return [good, bad, retry]
 
 
-def _short(name: str) -> str:
-    """A name of a footer, which has some 150 characters to itself."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+def _signed(content: str, footer: Footer) -> str:
+    """The content with its footer, whose names are cut as far as the room that is left asks for."""
+    signed = ""
+    for longest in _LONGEST_NAMES:
+        line = footer.line(partial(_named, longest=longest), partial(_cut, longest=longest))
+        signed = f"{content}\n-# {line}"
+        if len(signed) <= _MOST:
+            break
+    return signed
+
+
+def _named(name: str, longest: int) -> str:
+    return escaped(_cut(name, longest))
+
+
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[:longest]}…"
 
 
 def _message(content: str, *buttons: Button) -> Message:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bots.discord import components
 from bots.discord.components import Style, answer, custom_id, echo, notice, parse, said, shows
-from bots.discord.outgoing import PAGE
+from bots.discord.outgoing import GROWTH, PAGE, rendered
 from core.conversation.values import Asker, ChannelRef, Notice, Offer, Outcome, Question, ThreadRef
 from core.relay.delivery import Footer, Post
 
@@ -68,6 +68,19 @@ def test_a_name_in_a_footer_neither_links_nor_calls() -> None:
 def test_every_post_fits(text: str, model: str, repository: str) -> None:
     footer = Footer(Outcome.FAILED, repository, model, 86_400.0, alias="a" * 32, attached=True)
     assert len(str(answer(text, post(), footer)["content"])) <= 2_000
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5-20250929", "_" * 60])
+def test_the_fullest_post_fits(model: str) -> None:
+    """A page with as many characters to be escaped as may be, under a footer of long names."""
+    text = ("a_snake_b " + "word " * 8 + "\n\n") * 100
+    while len(rendered(text[:PAGE])) < PAGE + GROWTH - 4:
+        text = text.replace("word", "w_rd", 1)
+    footer = Footer(Outcome.ANSWERED, "github.com/" + "long-" * 9, model, 75.0, alias="mobile-app", attached=True)
+    content = str(answer(text[:PAGE], post(), footer)["content"])
+    assert len(content) <= 2_000
+    assert "\n-# `github.com" in content
+    assert content.endswith("· the whole answer is in the attached file")
 
 
 @given(st.text(min_size=1, max_size=6_000))
