@@ -94,7 +94,8 @@ class Rest:
             raise _no_token()
         named, major = (method, route), next((ids[name] for name in ("channel_id", "guild_id") if name in ids), "")
         place = (named, major, file is None)
-        self._circuits.check(place)
+        if major:  # else it is about many: one person's direct messages say nothing of another's
+            self._circuits.check(place)
         self._may_send(named, major)
         if caller:
             await self._lines.stand(BOT, _GLOBAL, _PACE, caller)
@@ -114,7 +115,8 @@ class Rest:
             log.error("Discord refuses the token; nothing is sent any more")
             raise _no_token()
         error = failure(method, route, reply)
-        self._circuits.ended(place, error)
+        if major:
+            self._circuits.ended(place, error)
         if error is not None:
             raise error
         return reply.body

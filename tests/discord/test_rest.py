@@ -546,6 +546,15 @@ async def test_a_place_that_takes_nothing_is_left_alone(rest: Rest, server: Serv
     assert len(server.seen) == 6
 
 
+async def test_people_who_take_no_direct_messages_are_not_one_place(rest: Rest, server: Server) -> None:
+    server.reply = lambda _: said(403, {"code": 50007})
+    for _ in range(3):
+        with pytest.raises(Barred):
+            await rest.patiently("POST", "/users/@me/channels", body={"recipient_id": "7"})
+    server.reply = lambda _: said(200, {"id": "1"})
+    await rest.patiently("POST", "/users/@me/channels", body={"recipient_id": "8"})
+
+
 SCRIPTS: dict[str, Callable[[random.Random], web.Response]] = {
     "403": lambda _: said(403, {"code": 50013}),
     "403, unknown code": lambda _: said(403, {"code": 1}),
