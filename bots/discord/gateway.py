@@ -177,6 +177,8 @@ class Gateway:
 
     def settled(self, shard: int) -> None:
         """A session was begun, and its guilds are known: what was missed before it is to be looked for."""
+        if self._client is not None:
+            log.info("listening to Discord", shard=shard, servers=len(_of(self._client, shard)))
         self._settled.put_nowait(shard)
 
     def _without_content(self) -> None:
@@ -196,7 +198,7 @@ class Gateway:
             if client is None or shards is None:
                 continue
             try:
-                await self._catching.look([each for each in client.guilds if each.shard_id == shard])
+                await self._catching.look(_of(client, shard))
                 if self._settled.empty():
                     await self._guilds.look({str(each.id) for each in client.guilds}, shards.hold)
             except AskrepoError as error:
@@ -211,7 +213,11 @@ class Gateway:
             await self._inbox.empty()
             self._inbox.missed.clear()
             for shard in list(self._connected):
-                self.settled(shard)
+                self._settled.put_nowait(shard)
+
+
+def _of(client: Client, shard: int | None) -> list[discord.Guild]:
+    return [each for each in client.guilds if each.shard_id == shard]
 
 
 async def _closed(client: Client, running: asyncio.Task[None] | None) -> None:

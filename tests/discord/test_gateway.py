@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from discord.gateway import KeepAliveHandler
+from structlog.testing import capture_logs
 
 from bots.discord import manifest
 from bots.discord.bot import Ourselves
@@ -243,6 +244,13 @@ async def test_it_ends_while_a_connection_is_being_made(world: World, given: Set
             await discord.until(lambda: discord.gateway.connections)
         assert made.running
         assert made.running.cancelled()
+
+
+async def test_whoever_runs_it_reads_that_it_listens(world: World, given: Settings) -> None:
+    said = {"event": "listening to Discord", "log_level": "info", "shard": 0, "servers": 1}
+    with capture_logs() as logged:
+        async with ear(world.discord, given) as made, listening(made):
+            await made.until(lambda: said in logged)
 
 
 async def test_a_gateway_that_cannot_be_had_at_first_is_tried_again(
