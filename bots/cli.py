@@ -1,6 +1,7 @@
 """The `askrepo` command. Exit codes: 0 done, 1 failed with one sentence on standard error, 2 wrong usage.
 
 All commands with their options stand here, so that what `--help` prints is read in one place; what they do does not.
+What only one of them needs is loaded by it: the libraries of a chat platform would take the console half a second.
 """
 
 from __future__ import annotations
@@ -15,18 +16,15 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from bots import operator, running
+from bots import operator
 from bots.console.app import Options, Session
 from bots.console.desk import desk
 from bots.console.journal import journal
 from bots.console.lock import ThreadLocks
 from bots.console.outgoing import harmless
-from bots.discord.service import invitation
-from bots.discord.shards import Shards
-from bots.doctor import examine
 from bots.errors import CommandError
 from bots.operator import Where
-from bots.slack.manifest import manifest
+from bots.roles import Role
 from core import bootstrap, logs, settings
 from core.bootstrap import App
 from core.cipher import new_key
@@ -188,7 +186,7 @@ async def _console(loaded: Settings, options: Options) -> int:
 
 @app.command()
 def run(
-    roles: Annotated[list[running.Role] | None, typer.Argument(help="What to do; else all that is configured.")] = None,
+    roles: Annotated[list[Role] | None, typer.Argument(help="What to do; else all that is configured.")] = None,
     host: Annotated[str, typer.Option(help="The address to listen on, for the role web.")] = "0.0.0.0",  # noqa: S104 - platforms reach us from outside
     shards: Annotated[str | None, typer.Option(help="Discord's shards of this process, like 0-3/16; else all.")] = None,
 ) -> None:
@@ -197,6 +195,9 @@ def run(
     web receives over HTTP and serves the pages, slack is Socket Mode, discord the gateway, worker answers. On
     PostgreSQL, any number of processes may share the work.
     """
+    from bots import running
+    from bots.discord.shards import Shards
+
     given = None if shards is None else Shards.parse(shards)
     loaded = settings.load()
     logs.configure(loaded.log_level, loaded.log_format)
@@ -215,6 +216,8 @@ def doctor() -> None:
 
     Looks at settings, database, keys, Slack, Discord and /chat. Changes nothing; exits with 1 if something is wrong.
     """
+    from bots.doctor import examine
+
     loaded, problems = settings.load_despite()
     _log(loaded, "critical")  # what goes wrong is told on standard output
     asyncio.run(examine(loaded, problems))
@@ -260,6 +263,8 @@ def discord_invite() -> None:
 
     It asks for the permissions that the bot needs. DISCORD_TOKEN has to be set.
     """
+    from bots.discord.service import invitation
+
     print(_with_app(invitation))
 
 
@@ -273,6 +278,8 @@ def slack_manifest(
 
     At https://api.slack.com/apps choose Create New App, From a manifest, and paste it.
     """
+    from bots.slack.manifest import manifest
+
     loaded = settings.load()
     url = loaded.public_url
     if socket is False and url is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
-from enum import StrEnum
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -18,6 +17,7 @@ from bots.discord.shards import Shards
 from bots.errors import CommandError
 from bots.pages.token import token_routes
 from bots.parts import Parts
+from bots.roles import Role
 from bots.signals import handled
 from bots.slack import service as slack
 from core import logs
@@ -36,15 +36,6 @@ _NO_PLATFORM = (
     "`askrepo console` needs neither."
 )
 GRACE_SECONDS = 10.0  # for answers that run when the process is told to end; with all that ends beside them, under 25
-
-
-class Role(StrEnum):
-    """What a process does."""
-
-    WEB = "web"
-    SLACK = "slack"
-    DISCORD = "discord"
-    WORKER = "worker"
 
 
 class Connection(Protocol):

@@ -45,6 +45,12 @@ def test_the_command_is_installed() -> None:
     assert run.stdout.startswith("askrepo 0.")
 
 
+def test_the_libraries_of_chat_platforms_are_loaded_by_what_needs_them_alone() -> None:
+    code = "import sys, bots.cli; print({'discord', 'slack_bolt', 'slack_sdk', 'aiohttp'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
 async def test_what_is_not_set_up_is_named(home: Home) -> None:
     everything = (await home.run("run")).sentence
     assert "`DISCORD_TOKEN` or `SLACK_BOT_TOKEN`" in everything

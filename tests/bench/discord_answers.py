@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bots.running import Role, running
+from bots.roles import Role
+from bots.running import running
 from core import bootstrap, logs
 from core.conversation.values import ChannelRef
 from core.settings import Settings

@@ -27,7 +27,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bots.running import Role, running
+from bots.roles import Role
+from bots.running import running
 from bots.slack.installation import SlackInstallation
 from core import bootstrap, logs
 from core.conversation.values import ChannelRef

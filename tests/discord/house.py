@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
-from bots.running import Role, running
+from bots.roles import Role
+from bots.running import running
 from core import bootstrap
 from core.bootstrap import App
 from core.conversation.values import ChannelRef

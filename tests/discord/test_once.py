@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from bots.running import Role
+from bots.roles import Role
 from core.bootstrap import App
 from core.cipher import new_key
 from core.settings import Settings

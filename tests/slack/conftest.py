@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.running import Role
+from bots.roles import Role
 from core.bootstrap import App
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack

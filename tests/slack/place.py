@@ -10,7 +10,7 @@ from typing import Literal
 
 from markdown_it import MarkdownIt
 
-from bots.running import Role
+from bots.roles import Role
 from core import bootstrap
 from core.bootstrap import App
 from core.channels.grammar import ThreadWord

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from bots.running import Role
+from bots.roles import Role
 from core.bootstrap import App
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says

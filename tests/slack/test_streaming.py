@@ -13,7 +13,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import select, update
 
-from bots.running import Role
+from bots.roles import Role
 from bots.slack.calls import Calls
 from bots.slack.showing import Showing
 from core.bootstrap import App
