@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from bots.discord import manifest
@@ -32,7 +32,7 @@ from bots.parts import Parts
 from bots.tasks import Tasks
 from core import logs
 from core.conversation.values import Notice, Question
-from core.errors import DeliveryError, SettingMissing
+from core.errors import DatabaseUnavailable, DeliveryError, DeliveryUncertain, PlatformAway, SettingMissing
 from core.relay.delivery import patiently
 from core.relay.steering import Steering, Stop
 from core.secret import Secret
@@ -41,7 +41,7 @@ from core.settings import Settings
 log = logs.get(__name__)
 
 _LAST_WORDS_SECONDS = 2.0  # for what is still to be said at the end
-_AGAIN_SECONDS = 15.0  # before Discord is asked again who we are
+_AGAIN_SECONDS = 15.0  # before Discord is asked who we are, or told our commands, once more
 
 
 def configured(settings: Settings) -> bool:
@@ -50,13 +50,21 @@ def configured(settings: Settings) -> bool:
 
 
 class Listening:
-    """Listens to Discord, once it says who we are."""
+    """Listens to Discord, once it says who we are. `pause` waits."""
 
-    def __init__(self, service: DiscordService, parts: Parts, steering: Steering, shards: Shards | None) -> None:
+    def __init__(
+        self,
+        service: DiscordService,
+        parts: Parts,
+        steering: Steering,
+        shards: Shards | None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._service = service
         self._parts = parts
         self._steering = steering
         self._shards = shards
+        self._pause = pause
         self._heard: Gateway | None = None
         self._not_yet = asyncio.Event()
 
@@ -79,14 +87,20 @@ class Listening:
         while True:
             try:
                 return await self._service.ourselves.bot()
-            except DeliveryError as error:
+            except (DeliveryError, DatabaseUnavailable) as error:
                 log.warning("Discord cannot be asked who we are yet", reason=str(error))
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await self._pause(_AGAIN_SECONDS)
 
     async def _made_known(self, bot: Bot) -> None:
         """Tell Discord our commands, where it does not know them as they are."""
-        if await manifest.sync(self._service.rest, bot, self._parts.settings.map_policy):
-            log.info("Discord was told our commands")
+        while True:
+            try:
+                if await manifest.sync(self._service.rest, bot, self._parts.settings.map_policy):
+                    log.info("Discord was told our commands")
+                return
+            except (PlatformAway, DeliveryUncertain, DatabaseUnavailable) as error:
+                log.warning("Discord cannot be told our commands yet", reason=str(error))
+                await self._pause(_AGAIN_SECONDS)
 
     def _gateway(self, bot: Bot) -> Gateway:
         service, parts, steering, tasks = self._service, self._parts, self._steering, self._service.tasks
