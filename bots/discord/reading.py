@@ -139,7 +139,6 @@ def interaction(happened: discord.Interaction) -> dict[str, object]:
         "type": happened.type.value,
         "token": happened.token,
         "data": happened.data,
-        "app_permissions": str(happened.app_permissions.value),
         "context": _context(happened.context),
         "authorizing_integration_owners": {str(way): str(owner) for way, owner in owners.items()},
     }
