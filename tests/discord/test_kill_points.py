@@ -24,13 +24,14 @@ from tests.discord.answering import commanded, delivery, question
 from tests.discord.house import World
 from tests.discord.outcomes import Seen, lines, outcome
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import Exchange, says
+from tests.fakes.chat_replies import says
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord_values import Message
 from tests.relay.dying import Life, live_and_die, rescue, take_over
 from tests.relay.house import Process, Step, SteppedDatabase
 
-SAID = lines(100)  # two posts
+SAID = lines(100)  # two posts, which both have buttons at some time
+LONGER = lines(200)  # three, of which the second never has one
 LEAST_STEPS = 40  # fewer would mean that the enumeration misses something
 SHARES = [("sqlite", 11), *(pytest.param(name, 1, marks=pytest.mark.long) for name in ("sqlite", "postgresql"))]
 
@@ -64,15 +65,6 @@ class Connected:
     def connect(self, step: Step | None) -> Delivery:
         self.rest = SteppedRest(self._discord, self._allowances, step)
         return delivery(self.rest)
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async def answers(exchange: Exchange) -> None:
-        await says(SAID)(exchange)
-
-    async with FakeChat(default=answers) as fake:
-        yield fake
 
 
 @pytest.fixture
@@ -129,14 +121,16 @@ def deaths(world: World, rescuer: Process, database_url: str, stride: int) -> De
 async def test_a_mention_survives_a_kill_at_any_step(
     world: World, rescuer: Process, deaths: Deaths, chat: FakeChat
 ) -> None:
-    """What was not accepted is found again by catch-up."""
+    """What was not accepted is found again by catch-up. Discord has forgotten every nonce when somebody takes over."""
+    world.discord.nonce_seconds = 0
     while deaths.go_on:
         place = await deaths.place()
         root = await world.discord.says(place.alice, place.general, f"{world.discord.bot} {place.general.name}?")
         asked = question(place, root)
+        chat.will(*[says(SAID)] * 2)
         life = await deaths.live(asked)
         await rescue(rescuer, asked)
-        check(place, root, life)
+        check(place, root, SAID, life)
         assert 1 <= asked_about(chat, asked) <= 2, life.died
     assert set((await rescuer.records()).values()) == {"answered"}
     assert deaths.lives[-1].end > LEAST_STEPS, deaths.lives[-1].taken
@@ -147,10 +141,14 @@ async def test_a_mention_survives_a_kill_at_any_step(
 async def test_a_command_survives_a_kill_at_any_step(
     world: World, rescuer: Process, deaths: Deaths, chat: FakeChat
 ) -> None:
-    """Discord delivers no interaction twice: of one that was not accepted nothing is shown, as its sender sees."""
+    """Discord delivers no interaction twice: of one that was not accepted nothing is shown, as its sender sees.
+
+    Of what is shown some posts can be known by their nonces alone.
+    """
     while deaths.go_on:
         place = await deaths.place()
         asked = commanded(place, place.alice, f"{place.general.name}?", Reference(outsider=False))
+        chat.will(*[says(LONGER)] * 2)
         life = await deaths.live(asked)
         if asked.message_id not in await rescuer.records():
             assert world.discord.posts(place.general) == [], life.died
@@ -158,14 +156,14 @@ async def test_a_command_survives_a_kill_at_any_step(
         await take_over(rescuer, asked)
         (echo,) = world.discord.answers(place.general)
         assert asked.text in echo.content, life.died
-        check(place, echo, life)
+        check(place, echo, LONGER, life)
         assert 1 <= asked_about(chat, asked) <= 2, life.died
     assert set((await rescuer.records()).values()) == {"answered"}
     assert deaths.lives[-1].end > LEAST_STEPS, deaths.lives[-1].taken
 
 
-def check(place: World, root: Message, life: Life) -> None:
-    assert outcome(place, root, SAID) is Seen.WHOLE, life.died
+def check(place: World, root: Message, said: str, life: Life) -> None:
+    assert outcome(place, root, said) is Seen.WHOLE, life.died
     assert len(place.discord.threads(place.general)) == 1, life.died
 
 
