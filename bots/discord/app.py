@@ -97,6 +97,7 @@ class Client(discord.AutoShardedClient):
         self._hearing = hearing
         self._sessions = sessions
         self._before_identify = before_identify
+        self._before: dict[int, discord.Guild] = {}  # as the session before had them, until this one tells of them
         parsers = self._connection.parsers
         for event, parse in parsers.items():
             if event == "READY":  # one that cannot be read is the end: without it there is no session
@@ -113,6 +114,8 @@ class Client(discord.AutoShardedClient):
         shard = ready["shard"][0]
         for guild in [each for each in self.guilds if each.shard_id == shard]:
             self._connection._remove_guild(guild)  # noqa: SLF001 - it forgets a guild only when told of its removal
+            if not guild.unavailable:
+                self._before[guild.id] = guild
         parse(ready)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
@@ -168,6 +171,19 @@ class Client(discord.AutoShardedClient):
     async def on_guild_channel_delete(self, channel: GuildChannel) -> None:
         """A channel is gone, with its threads."""
         self._hearing.happened(ChannelDeleted(channel_of(reading.spot(channel))))
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """What a session holds when it begins: of what changed before it, nobody tells."""
+        before = self._before.pop(guild.id, None)
+        earlier = {each.id: each for each in before.channels} if before is not None else {}
+        self._widened(
+            guild,
+            [
+                each
+                for each in guild.channels
+                if each.id in earlier and widened(reading.doors(earlier[each.id]), reading.doors(each))
+            ],
+        )
 
     async def on_guild_role_create(self, role: discord.Role) -> None:
         """Somebody may be given it any moment."""

@@ -50,6 +50,8 @@ _BITS = 4  # of _Held
 
 def widened(before: Doors, after: Doors) -> bool:
     """Whether somebody can see the channel after a change who could not before it."""
+    if before == after:
+        return False
     members = {each.target_id for each in (*before.overwrites, *after.overwrites) if each.member}
     combinations = _combinations(before, after)
     return any(_more(before, after, each, combinations) for each in (None, *members))

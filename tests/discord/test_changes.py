@@ -111,6 +111,28 @@ async def test_more_readers_suspend_what_is_mapped_and_what_is_being_answered_be
     assert await heard.parts.mappings.list(ref(other)) == ()
 
 
+@pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
+async def test_more_readers_between_two_sessions(
+    world: World, heard: Ear, change: Callable[[World, Channel], Awaitable[None]]
+) -> None:
+    """Nothing tells of what changed while no session could be had: the next is compared with the last."""
+    discord = world.discord
+    secret = discord.channel(world.guild, "secret", private=True)
+    discord.channel_happened("CHANNEL_CREATE", secret)
+    await mapped(heard, secret, world.general)
+    await settled(world, heard)
+    discord.gateway.mute = True
+    discord.gateway.lose_session()
+    await change(world, secret)
+    discord.gateway.mute = False
+    discord.gateway.drop()
+    async with asyncio.timeout(10):
+        while not await suspended(heard, secret):  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.01)
+    assert not await suspended(heard, world.general)
+    assert len(discord.gateway.identifies) == 2
+
+
 async def test_a_role_that_kept_people_out_is_gone(world: World, heard: Ear) -> None:
     discord = world.discord
     (role,) = world.guild.members[world.alice.id].roles
