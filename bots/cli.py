@@ -28,7 +28,7 @@ from bots.roles import Role
 from core import bootstrap, logs, settings
 from core.bootstrap import App
 from core.cipher import new_key
-from core.errors import AskrepoError, RepositoryPathError
+from core.errors import AskrepoError, RepositoryPathError, SettingsError
 from core.localchat.repos import Repositories
 from core.settings import Settings, cache_folder, data_folder
 from core.wording import sentence
@@ -198,7 +198,10 @@ def run(
     from bots import running
     from bots.discord.shards import Shards
 
-    given = None if shards is None else Shards.parse(shards)
+    try:
+        given = None if shards is None else Shards.parse(shards)
+    except SettingsError as error:
+        raise typer.BadParameter(f"{error.name}: {error.problem}.") from None
     loaded = settings.load()
     logs.configure(loaded.log_level, loaded.log_format)
     wanted = running.roles(loaded, roles or ())

@@ -52,18 +52,20 @@ class Connection(Protocol):
 
 
 def roles(settings: Settings, named: Sequence[Role]) -> frozenset[Role]:
-    """The named roles, or all that are configured. Raises SettingMissing for a role, and CommandError for all."""
+    """The named roles, or all that are configured.
+
+    Raises SettingMissing for a role, and CommandError where no chat platform is set up for a worker to answer in.
+    """
     socket_mode, gateway = settings.slack_app_token is not None, discord.configured(settings)
-    if named:
-        wanted = frozenset(named)
-        if Role.SLACK in wanted and not socket_mode:
-            raise SettingMissing("SLACK_APP_TOKEN", "it is needed for the role `slack`, which is Socket Mode")
-        if Role.DISCORD in wanted and not gateway:
-            raise SettingMissing("DISCORD_TOKEN", "it is needed for the role `discord`, which is the gateway")
-        return wanted
+    if Role.SLACK in named and not socket_mode:
+        raise SettingMissing("SLACK_APP_TOKEN", "it is needed for the role `slack`, which is Socket Mode")
+    if Role.DISCORD in named and not gateway:
+        raise SettingMissing("DISCORD_TOKEN", "it is needed for the role `discord`, which is the gateway")
     over_http = slack.configured(settings) and not socket_mode
-    if not (over_http or socket_mode or gateway):
+    if not (over_http or socket_mode or gateway) and (not named or Role.WORKER in named):
         raise CommandError(_NO_PLATFORM)
+    if named:
+        return frozenset(named)
     configured = {
         Role.WEB: over_http or settings.public_url is not None,
         Role.SLACK: socket_mode,

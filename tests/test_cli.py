@@ -52,9 +52,12 @@ def test_the_libraries_of_chat_platforms_are_loaded_by_what_needs_them_alone() -
 
 
 async def test_what_is_not_set_up_is_named(home: Home) -> None:
-    everything = (await home.run("run")).sentence
-    assert "`DISCORD_TOKEN` or `SLACK_BOT_TOKEN`" in everything
-    assert "`askrepo console` needs neither" in everything
+    for named in ((), ("worker",), ("web", "worker")):
+        everything = (await home.run("run", *named)).sentence
+        assert "`DISCORD_TOKEN` or `SLACK_BOT_TOKEN`" in everything
+        assert "`askrepo console` needs neither" in everything
+    wrong = await home.run("run", "--shards", "5")
+    assert (wrong.code, "write it like 0-3/16" in wrong.err) == (2, True)
     for command in (("run", "discord"), ("discord", "invite")):
         assert (await home.run(*command)).sentence.startswith("The setting `DISCORD_TOKEN` is missing: ")
 
