@@ -145,7 +145,7 @@ def _elsewhere(error: errors.TokenForElsewhere, _: _Asked) -> str:
     token = f"The token {code(error.label)}" if error.label else "The token of this channel"
     return (
         f"{token} was entered for another service than the one in use now, so I did not send it. "
-        "Whoever linked this channel can enter it anew with `/askrepo token set`."
+        f"{_MANAGER} can enter it anew with `/askrepo token set`."
     )
 
 
@@ -228,8 +228,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     ),
     ChatError: f"The service did not answer. {_AGAIN}",
     errors.TokenRefused: (
-        "The service refused the token used for this channel. Whoever linked it can replace it with "
-        "`/askrepo token set`."
+        f"The service refused the token used for this channel. {_MANAGER} can replace it with `/askrepo token set`."
     ),
     errors.UnknownModel: _unknown_model,
     errors.UnknownRepository: _unknown_repository,
