@@ -8,10 +8,11 @@ from enum import IntEnum
 from functools import partial
 
 from bots.discord.native import native
-from bots.discord.outgoing import GROWTH, escaped, rendered
+from bots.discord.outgoing import GROWTH, PAGE, escaped, rendered
 from bots.fields import items, mapping, text
 from core.conversation.values import Notice, Offer, Outcome
 from core.relay.delivery import Footer, Post
+from core.relay.pages import pages
 
 Button = dict[str, object]
 Message = dict[str, object]
@@ -86,8 +87,9 @@ def echo(asker_id: str, question: str) -> Message:
 
 
 def notice(told: Notice, turn_id: str) -> Message:
-    """A sentence of ours, and what it offers to do next."""
-    return said(told.text, *offered(told, turn_id))
+    """A sentence of ours, as far as one message takes it, and what it offers to do next."""
+    first, *more = [page.text for page in pages(told.text, PAGE)] or [""]
+    return said(f"{first} …" if more else first, *offered(told, turn_id))
 
 
 def offered(told: Notice, turn_id: str) -> list[Button]:

@@ -12,7 +12,9 @@ from bots.discord import components
 from bots.discord.components import Style, answer, custom_id, echo, notice, parse, said, shows
 from bots.discord.outgoing import GROWTH, PAGE, rendered
 from core.conversation.values import Asker, ChannelRef, Notice, Offer, Outcome, Question, ThreadRef
+from core.errors import UnknownAlias
 from core.relay.delivery import Footer, Post
+from core.wording import sentence
 
 TURN = "0123456789abcdef0123456789abcdef"
 QUESTION = Question(
@@ -81,6 +83,15 @@ def test_the_fullest_post_fits(model: str) -> None:
     assert len(content) <= 2_000
     assert "\n-# `github.com" in content
     assert content.endswith("· the whole answer is in the attached file")
+
+
+def test_every_notice_fits() -> None:
+    """A channel may have any number of aliases to choose from."""
+    error = UnknownAlias("web", tuple(f"a-long-alias-of-number-{number}" for number in range(100)))
+    content = str(notice(Notice(sentence(error)), TURN)["content"])
+    assert len(content) <= 2_000
+    assert content.startswith("`in:web` names nothing here")
+    assert content.endswith("…")
 
 
 @given(st.text(min_size=1, max_size=6_000))
