@@ -171,7 +171,7 @@ async def serve(
     with handled({"SIGINT": ended.set, "SIGTERM": ended.set}):
         async with serving(repositories, token=token, host=host, port=port) as url:
             for name, folder in zip(names, folders, strict=True):
-                print(f"{name} is {folder}")
+                print(f"{name} is {folder.resolve()}")
             if token is None:
                 print("No ASKREPO_CHAT_TOKEN is set: whoever reaches this address may ask.", file=sys.stderr)
             print(f"Listening on {url}", flush=True)
