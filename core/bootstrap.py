@@ -31,6 +31,7 @@ from core.relay.delivery import Delivery
 from core.relay.intake import Intake
 from core.relay.leases import Leases
 from core.relay.limits import Allowances
+from core.relay.places import Places
 from core.relay.planning import Planning
 from core.relay.posts import Posts
 from core.relay.revisions import Revisions
@@ -89,8 +90,9 @@ class App:
             client=self._client,
             model=self.settings.chat_model,
             deliveries=deliveries,
+            allowances=self.allowances,
         )
-        worker = Worker(self.leases, answering, scope)
+        worker = Worker(self.leases, answering, Places(self.database, planning, deliveries), scope)
         self._workers.append(worker)
         return worker
 

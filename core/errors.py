@@ -31,6 +31,9 @@
     │   ├── OutsidersNotAllowed     somebody of another organisation asked where no admin allowed them
     │   ├── AccessUnknown           who asks, or who reads along, could not be found out
     │   └── AudienceWidened         more people can read the channel than when it was mapped
+    ├── Declined                    a question that is refused without being looked at
+    │   ├── TooLate                 nobody came to it while an answer was still expected
+    │   └── TooManyAsked            a person, a channel, a workspace or a token has had its share
     ├── BadPreference               something that cannot be set for a channel
     ├── AllowanceSpent              the calls a platform allows are taken for minutes ahead
     ├── ChatError                   the /chat service; see ChatError for its branches
@@ -240,6 +243,32 @@ class AccessUnknown(AccessError):
 
 class AudienceWidened(AccessError):
     """More people can read the channel than when it was mapped, and no admin has confirmed it since."""
+
+
+class Declined(AskrepoError):
+    """A question that is refused without being looked at. It can be asked again."""
+
+
+class TooLate(Declined):
+    """Nobody came to it while an answer was still expected."""
+
+
+class Level(StrEnum):
+    """Whose share of questions is limited."""
+
+    PERSON = "person"
+    CHANNEL = "channel"
+    WORKSPACE = "workspace"
+    TOKEN = "token"  # noqa: S105 - a level's name
+
+
+class TooManyAsked(Declined):
+    """More was asked than a share allows. `seconds` is how long until it takes questions again."""
+
+    def __init__(self, level: Level, seconds: float) -> None:
+        super().__init__(f"{level}: nothing for another {seconds:.0f} s")
+        self.level = level
+        self.seconds = seconds
 
 
 class BadPreference(AskrepoError):

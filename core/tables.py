@@ -206,8 +206,20 @@ class TurnRow(Base):
         Index("ix_turns_asker", "platform", "workspace_id", "asker_id", "asked_at"),
         Index("ix_turns_thread_position", "platform", "workspace_id", "channel_id", "thread_id", "position"),
         Index(
-            "ix_turns_waiting",
+            "ix_turns_line",
+            "line_at",
             "due_at",
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
+        Index(
+            "ix_turns_waiting_thread",
+            "platform",
+            "workspace_id",
+            "channel_id",
+            "thread_id",
+            "position",
+            "message_id",
             sqlite_where=text("status = 'waiting'"),
             postgresql_where=text("status = 'waiting'"),
         ),
@@ -239,6 +251,11 @@ class TurnRow(Base):
     worker: Mapped[str | None]
     lease_until: Mapped[int | None]
     due_at: Mapped[int]
+    line_at: Mapped[int] = mapped_column(server_default=text("0"))  # those who wait are answered in this order
+    place_told: Mapped[bool] = mapped_column(Boolean(), server_default=false())
+    late_at: Mapped[int | None]  # from then on no answer is expected any more
+    declined: Mapped[str | None]  # the limit it met as it came
+    declined_until: Mapped[int | None]
     stop_requested: Mapped[bool]
     answer: Mapped[bytes | None]
     repository: Mapped[str | None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import errors
-from core.errors import AskrepoError, ChatError, DatabaseError, Deadline, Gone
+from core.errors import AskrepoError, ChatError, DatabaseError, Deadline, Gone, Level
 
 _SHOWN = 120  # characters of one value
 _AGAIN = "Please try again."
@@ -91,6 +91,16 @@ def _indexing(_: errors.RepositoryIndexing, asked: _Asked) -> str:
 def _rate_limited(error: errors.RateLimited, _: _Asked) -> str:
     wait = _LATER if error.retry_after is None else f"Please try again in {duration(error.retry_after)}."
     return f"The service is getting too many questions just now. {wait}"
+
+
+def _too_many(error: errors.TooManyAsked, _: _Asked) -> str:
+    who = {
+        Level.PERSON: "You have asked more questions than I can take from one person",
+        Level.CHANNEL: "More is being asked in this channel than I can take from one",
+        Level.WORKSPACE: "More is being asked in this workspace than I can take from one",
+        Level.TOKEN: "More is being asked with the token of this channel than I may send to the service",
+    }
+    return f"{who[error.level]}, so this question was left out. Please ask again in {duration(error.seconds)}."
 
 
 def _unavailable(error: errors.ServiceUnavailable, _: _Asked) -> str:
@@ -221,6 +231,12 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         "More people can read this channel than when its repository was mapped, so I answer nothing here for now. "
         f"{_MANAGER} can confirm it by mapping the repository again with `/askrepo map owner/name`."
     ),
+    errors.Declined: f"I did not look at this question. {_AGAIN}",
+    errors.TooLate: (
+        "I was away for too long to answer this while you were waiting, so I left it. Ask again if you still want to "
+        "know."
+    ),
+    errors.TooManyAsked: _too_many,
     errors.BadPreference: lambda e, _: f"The {e.name} cannot be saved: it {e.problem}. Change it and try again.",
     errors.AllowanceSpent: lambda e, _: (
         "So much is being written in this workspace that the chat platform would take nothing of mine within "
@@ -287,6 +303,13 @@ def waiting(reason: str, seconds: float) -> str:
         "indexing": "The repository is still being indexed",
     }.get(reason, "The service cannot be reached just now")
     return f"{why}; I try again in {duration(seconds)}."
+
+
+def place_in_line(number: int) -> str:
+    """While a question waits to be answered at all: how many are before it, itself counted."""
+    if number == 1:
+        return "Your question is the next in line; I answer it as soon as I can."
+    return f"Your question is number {number} in line; I answer it as soon as I can."
 
 
 def shortened(dropped: int) -> str:

@@ -17,27 +17,34 @@ from core.conversation.history import History
 from core.conversation.values import Notice, Offer, Outcome, Question, ThreadRef
 from core.errors import (
     AccessError,
+    AllowanceSpent,
+    AskrepoError,
     ChatError,
     CipherError,
     DatabaseError,
     DatabaseUnavailable,
+    Declined,
     DeliveryError,
     DeliveryFailed,
     GaveUp,
     LeaseLost,
+    Level,
     MappingError,
     NotMapped,
     PlaceGone,
     PlatformAway,
     SettingsError,
     TokenRefused,
+    TooManyAsked,
 )
 from core.relay.claims import Claim, Ending
 from core.relay.delivery import Delivery, Footer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
+from core.relay.limits import Allowances
 from core.relay.pages import closed
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
+from core.relay.shares import Shares
 from core.relay.writer import Writer
 
 log = logs.get(__name__)
@@ -45,6 +52,7 @@ log = logs.get(__name__)
 _RECORD_AGAIN_SECONDS = 0.5
 _TELL_SECONDS = 3_600.0  # after this nobody expects a word any more
 _TELL_AGAIN_SECONDS = 0.5
+_TOKEN_SECONDS = 60.0  # a token that had its share can be used again by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class Answering:
         client: ChatClient,
         model: str,
         deliveries: Mapping[str, Delivery],
+        allowances: Allowances,
+        shares: Shares = Shares(),  # noqa: B008 - frozen
     ) -> None:
         self._leases = leases
         self._posts = posts
@@ -86,6 +96,8 @@ class Answering:
         self._client = client
         self._model = model
         self._deliveries = deliveries
+        self._allowances = allowances
+        self._token_rate = shares.token
 
     async def answer(self, hold: Hold) -> Outcome:
         """Bring the turn to its one outcome. Raises LeaseLost, DeliveryError or DatabaseError: then it has none yet."""
@@ -152,8 +164,10 @@ class Answering:
         try:
             question = await self._planning.question(claim)
             if claim.failures < MOST_FAILURES:
+                if claim.declined is not None:
+                    raise claim.declined
                 return await self._end(hold, question)
-        except (AccessError, MappingError, CipherError) as error:
+        except (AccessError, MappingError, CipherError, Declined) as error:
             if claim.failures < MOST_FAILURES:
                 return await self._refuse(hold, question, error)
         if question.unsaid and question.thread.thread_id == question.message_id:
@@ -172,6 +186,7 @@ class Answering:
 
     async def _end(self, hold: Hold, question: Question) -> Ending:
         plan = await self._planning.plan(hold.claim, question)
+        await self._take_share(hold.claim, plan)
         writer = Writer(self._delivery(question), self._posts, hold, question)
         if question.unsaid:
             await writer.echo(lambda thread: self._move(hold, thread))
@@ -195,16 +210,31 @@ class Answering:
             plan.covers if covered else (),
         )
 
+    async def _take_share(self, claim: Claim, plan: Plan) -> None:
+        """Count the question against its token's share, once. Raises TooManyAsked."""
+        token_id = plan.token.token_id
+        if token_id is None or claim.attempt > 1:
+            return
+        rate = self._token_rate
+        try:
+            await self._allowances.reserve(
+                claim.workspace, f"/chat {token_id}", per_minute=rate.per_minute, burst=rate.burst, within=0.0
+            )
+        except AllowanceSpent:
+            error = TooManyAsked(Level.TOKEN, _TOKEN_SECONDS)
+            await self._leases.decline(claim, error)
+            raise error from None
+
     async def _move(self, hold: Hold, thread: ThreadRef) -> None:
         await self._leases.move(hold.claim, thread)
         hold.moved(thread)
 
-    async def _refuse(self, hold: Hold, question: Question, error: AccessError | MappingError | CipherError) -> Ending:
+    async def _refuse(self, hold: Hold, question: Question, error: AskrepoError) -> Ending:
         log.info("refused", turn=hold.claim.turn_id, reason=type(error).__name__)
         writer = Writer(self._delivery(question), self._posts, hold, question)
         if hold.claim.attempt > 1:
             await writer.clear()
-        offer = Offer.MAP if isinstance(error, NotMapped) else None
+        offer = Offer.MAP if isinstance(error, NotMapped) else Offer.AGAIN if isinstance(error, Declined) else None
         await writer.tell(Notice(wording.sentence(error), offer))
         return Ending(Outcome.REFUSED, told=True)
 

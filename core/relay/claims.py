@@ -1,21 +1,27 @@
-"""A claim on a turn, and the one statement that makes it."""
+"""A claim on a turn, and the statement that makes it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, exists, func, or_, select, tuple_, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Row, Update, and_, literal_column, or_, select, update
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import now_ms
+from core.errors import Declined, Level, TooLate, TooManyAsked
 from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
 LEASE_SECONDS = 15.0
-_KEY = (TurnRow.platform, TurnRow.workspace_id, TurnRow.turn_id)
+LATE_SECONDS = 900.0  # after so long nobody expects an answer any more: a notice comes instead
+# written out in statements: a partial index is used only where its condition stands word for word
+WAITING: ColumnElement[str] = literal_column("'waiting'")
+RUNNING: ColumnElement[str] = literal_column("'running'")
+NOW: ColumnElement[int] = select(now_ms()).scalar_subquery()  # once for a statement, so that an index can be read by it
+KEY = (TurnRow.platform, TurnRow.workspace_id, TurnRow.turn_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Open:
     asked_at: datetime
     attempt: int
     revision: int
+    declined: Declined | None  # it is refused without being looked at
 
     @property
     def workspace(self) -> WorkspaceRef:
@@ -95,7 +102,17 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
         "asked_at": row.asked_at,
         "attempt": row.attempt,
         "revision": row.revision,
+        "declined": _declined(row),
     }
+
+
+def _declined(row: Row[Any]) -> Declined | None:
+    """Why a turn is refused without being looked at; one that was asked to stop only shows that it stopped."""
+    if row.stop_requested:
+        return None
+    if row.declined is not None:
+        return TooManyAsked(Level(row.declined), max(0, row.declined_until - row.now) / 1000)
+    return TooLate() if row.late_at is not None and row.late_at < row.now else None
 
 
 def leased(claim: Claim) -> ColumnElement[bool]:
@@ -110,49 +127,18 @@ def held(claim: Claim) -> ColumnElement[bool]:
     return and_(leased(claim), TurnRow.revision == claim.revision)
 
 
-def claim_statement(worker: str, scope: Scope, most: int, per_workspace: int) -> Update:
-    """Claim up to `most` due turns for `worker`, the head of each thread, `per_workspace` running at most.
-
-    Ranked per workspace rather than counted per row: a count inside a batch would let the batch pass as a whole.
-    """
-    other, running = aliased(TurnRow), aliased(TurnRow)
-    same_thread = and_(
-        other.platform == TurnRow.platform,
-        other.workspace_id == TurnRow.workspace_id,
-        other.channel_id == TurnRow.channel_id,
-        other.thread_id == TurnRow.thread_id,
-    )
-    earlier = tuple_(other.position, other.message_id) < tuple_(TurnRow.position, TurnRow.message_id)
-    ahead = or_(other.status == "running", and_(other.status == "waiting", earlier))
-    rank = func.row_number().over(
-        partition_by=(TurnRow.platform, TurnRow.workspace_id), order_by=(TurnRow.due_at, TurnRow.position)
-    )
-    ranked = (
-        select(*_KEY, TurnRow.due_at, rank.label("rank"))
-        .where(TurnRow.status == "waiting", TurnRow.due_at <= now_ms(), scope.condition())
-        .where(~exists().where(same_thread, ahead))
-        .subquery()
-    )
-    busy = (
-        select(func.count())
-        .where(running.status == "running")
-        .where(running.platform == ranked.c.platform, running.workspace_id == ranked.c.workspace_id)
-        .scalar_subquery()
-    )
-    chosen = (
-        select(ranked.c.platform, ranked.c.workspace_id, ranked.c.turn_id)
-        .where(ranked.c.rank + busy <= per_workspace)
-        .order_by(ranked.c.rank, ranked.c.due_at)
-        .limit(most)
-    )
+def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update:
+    """Claim these turns (platform, workspace, turn) for `worker`, those of them that still wait."""
+    # one by one: SQLite looks no tuples up in a list, but goes through all that wait
+    these = or_(*(and_(*(column == value for column, value in zip(KEY, key, strict=True))) for key in keys))
     return (
         update(TurnRow)
-        .where(tuple_(*_KEY).in_(chosen), TurnRow.status == "waiting")
+        .where(these, TurnRow.status == WAITING)
         .values(
             status="running",
             worker=worker,
             attempt=TurnRow.attempt + 1,
             lease_until=now_ms() + int(LEASE_SECONDS * 1000),
         )
-        .returning(TurnRow.__table__)
+        .returning(TurnRow.__table__, now_ms().label("now"))
     )

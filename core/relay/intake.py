@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import BigInteger, bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.history import text_cell
-from core.conversation.values import Question
+from core.conversation.values import Outcome, Question
 from core.database import Database, now_ms
 from core.errors import DatabaseUnavailable
+from core.relay.claims import LATE_SECONDS
+from core.relay.shares import Line, Shares, Standing
 from core.tables import TurnRow
 from core.workspaces import Workspaces
 
+_FIRST = -86_400_000  # milliseconds that a question which is refused anyway stands before all others
 _GROUP = 256  # questions that share one transaction at most
 
 
@@ -30,17 +35,34 @@ class Accepted:
 class Intake:
     """Accepts questions; concurrent ones share a transaction, and a unique key alone decides what is a duplicate."""
 
-    def __init__(self, database: Database, workspaces: Workspaces, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        workspaces: Workspaces,
+        wake: Callable[[], None],
+        shares: Shares = Shares(),  # noqa: B008 - frozen
+    ) -> None:
         self._database = database
         self._workspaces = workspaces
         self._wake = wake
+        self._line = Line(shares)
         self._insert = (
-            database.insert(TurnRow).values(due_at=now_ms()).on_conflict_do_nothing().returning(TurnRow.turn_id)
+            database.insert(TurnRow)
+            .values(
+                due_at=now_ms(),
+                line_at=now_ms() + bindparam("behind", type_=BigInteger),
+                declined_until=now_ms() + bindparam("refused_for", type_=BigInteger),
+            )
+            .on_conflict_do_nothing()
+            .returning(TurnRow.turn_id)
         )
         self._batches = Batches[dict[str, Any], Accepted](self._store, _GROUP)
 
     async def accept(self, question: Question) -> Accepted:
-        """Commit the question, then return. Raises DatabaseError: then it is not accepted, and may be sent again."""
+        """Commit the question, then return. Raises DatabaseError: then it is not accepted, and may be sent again.
+
+        One that meets a limit is accepted too, to be refused.
+        """
         workspace = question.thread.channel.workspace
         key = await self._workspaces.data_key(workspace)
         turn_id = uuid4().hex
@@ -50,7 +72,14 @@ class Intake:
             if question.reference
             else None,
         }
-        return await self._batches.add(_row(question, turn_id) | sealed)
+        standing = self._line.join(question)
+        accepted = Accepted(None)
+        try:
+            accepted = await self._batches.add(_row(question, turn_id) | _place(question, standing) | sealed)
+            return accepted
+        finally:
+            if accepted.turn_id is None:
+                self._line.leave(question, standing)
 
     async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
         async def unit(connection: AsyncConnection) -> set[str]:
@@ -77,6 +106,19 @@ def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["platform"], row["workspace_id"], row["channel_id"], row["message_id"])
 
 
+def _place(question: Question, standing: Standing) -> dict[str, Any]:
+    """Where it stands in line. Who has just been told of a limit is not told again: that one ends here."""
+    told = standing.limit is not None and standing.told
+    return {
+        "status": Outcome.REFUSED.value if told else "waiting",
+        "finished_at": datetime.now(UTC) if told else None,
+        "behind": int(standing.behind * 1000) if standing.limit is None else _FIRST,
+        "late_at": int((question.asked_at.timestamp() + LATE_SECONDS) * 1000),
+        "declined": standing.limit,
+        "refused_for": None if standing.limit is None else int(standing.seconds * 1000),
+    }
+
+
 def _row(question: Question, turn_id: str) -> dict[str, Any]:
     channel = question.thread.channel
     return {
@@ -89,7 +131,6 @@ def _row(question: Question, turn_id: str) -> dict[str, Any]:
         "position": question.order,
         "asker_id": question.asker.user_id,
         "asked_at": question.asked_at,
-        "status": "waiting",
         "attempt": 0,
         "failures": 0,
         "stop_requested": False,

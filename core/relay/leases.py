@@ -18,9 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms
-from core.errors import DeliveryUncertain, LeaseLost
+from core.errors import DeliveryUncertain, LeaseLost, TooManyAsked
+from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
     LEASE_SECONDS,
+    NOW,
+    RUNNING,
+    WAITING,
     Claim,
     Ending,
     Open,
@@ -31,12 +35,14 @@ from core.relay.claims import (
     leased,
     open_turn,
 )
+from core.relay.shares import Shares
 from core.scope import in_thread, in_workspace, of_turn
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
 MOST_FAILURES = 3
-_PER_WORKSPACE = 50  # answers of one workspace that run at once
+_BEHIND = 20  # questions that one answer covers at most
+_LOOKED_AT = 4  # turns for each that is to be claimed: some may belong to somebody who has their share
 _CLAIM_LOCK = 0x636C6169
 
 
@@ -89,18 +95,31 @@ class Hold:
 class Leases:
     """The queue of turns. Every method raises DatabaseError; what names a claim, LeaseLost once it is not ours."""
 
-    def __init__(self, database: Database, *, per_workspace: int = _PER_WORKSPACE) -> None:
+    def __init__(self, database: Database, shares: Shares = Shares()) -> None:  # noqa: B008 - frozen
         self._database = database
-        self._per_workspace = per_workspace
+        self._shares = shares
 
     async def claim(self, worker: str, scope: Scope, most: int) -> list[Claim]:
-        """Take up to `most` due turns: each the head of its thread, fairly among workspaces and within their limit."""
+        """Take up to `most` due turns: each the head of its thread, in the order of the line, within the shares."""
+        async with self._database.reading() as connection:
+            if not (await connection.execute(due_statement(scope))).scalar_one():
+                return []
 
         async def unit(connection: AsyncConnection) -> list[Claim]:
             if not self._database.is_sqlite:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
-            rows = await connection.execute(claim_statement(worker, scope, most, self._per_workspace))
-            return sorted((claim_of(row) for row in rows), key=lambda claim: claim.asked_at)
+            claims: list[Claim] = []
+            window = _LOOKED_AT * most
+            while len(claims) < most:
+                rows = (await connection.execute(candidates_statement(scope, self._shares, window))).all()
+                picked = chosen([candidate_of(row) for row in rows], self._shares, most - len(claims))
+                if not picked:
+                    break
+                claimed = await connection.execute(claim_statement(worker, [each.key for each in picked]))
+                claims += [claim_of(row) for row in claimed]
+                if len(rows) < window:
+                    break
+            return sorted(claims, key=lambda claim: claim.asked_at)
 
         return await self._database.write(unit)
 
@@ -114,7 +133,7 @@ class Leases:
         ours = tuple_(TurnRow.turn_id, TurnRow.attempt).in_([(claim.turn_id, claim.attempt) for claim in claims])
         statement = (
             update(TurnRow)
-            .where(TurnRow.status == "running", TurnRow.worker == worker, ours)
+            .where(TurnRow.status == RUNNING, TurnRow.worker == worker, ours)
             .values(lease_until=now_ms() + int(LEASE_SECONDS * 1000))
             .returning(TurnRow.turn_id, TurnRow.stop_requested, TurnRow.revision)
         )
@@ -127,12 +146,7 @@ class Leases:
 
     async def free_expired(self) -> int:
         """Put turns of dead workers back; each counts as a failure. How many there were."""
-        statement = (
-            update(TurnRow)
-            .where(TurnRow.status == "running", TurnRow.lease_until < now_ms())
-            .values(_waiting_again(failures=TurnRow.failures + 1))
-        )
-        return await self._database.write(_count(statement))
+        return await self._database.write(_count(expired_statement()))
 
     async def free_thread(self, thread: ThreadRef) -> int:
         """Put a thread's running turn back at once, its worker being known dead; counts as a failure."""
@@ -171,12 +185,18 @@ class Leases:
         """Store what stood around the question: a redo, and every later question of the thread, is asked with it."""
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=sealed)))
 
+    async def decline(self, claim: Claim, error: TooManyAsked) -> None:
+        """Record that the turn met a limit, before anybody is told: a redo refuses it as well."""
+        values = {"declined": error.level.value, "declined_until": now_ms() + int(error.seconds * 1000)}
+        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(values)))
+
     async def behind(self, claim: Claim) -> list[Open]:
-        """The thread's other open turns, in order."""
+        """The thread's next waiting turns, in order; no more than one answer can cover."""
         statement = (
-            select(TurnRow.__table__)
-            .where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting", TurnRow.turn_id != claim.turn_id)
+            select(TurnRow.__table__, now_ms().label("now"))
+            .where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING, TurnRow.turn_id != claim.turn_id)
             .order_by(TurnRow.position, TurnRow.message_id)
+            .limit(_BEHIND)
         )
         async with self._database.reading() as connection:
             return [open_turn(row) for row in await connection.execute(statement)]
@@ -199,7 +219,7 @@ class Leases:
             TurnRow.attempt == claim.attempt,
             TurnRow.status == ending.outcome.value,
         )
-        others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == "waiting")
+        others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
         same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(ending.covers)  # one edited meanwhile waits for its own
         others = others.where(same).values(done | {"answered_with": claim.turn_id})
 
@@ -242,6 +262,17 @@ class Leases:
 
 
 _OPEN = ("running", "waiting")
+
+
+def expired_statement() -> Update:
+    """Put turns back whose leases have ended."""
+    return (
+        update(TurnRow)
+        .where(TurnRow.status == RUNNING, TurnRow.lease_until < NOW)
+        .values(_waiting_again(failures=TurnRow.failures + 1))
+    )
+
+
 _FREE: dict[str, object] = {"worker": None, "lease_until": None}
 
 

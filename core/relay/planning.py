@@ -117,8 +117,8 @@ class Planning:
         self, waiting: Open, preferences: ChannelPreferences, audience: Audience
     ) -> tuple[str, Surroundings] | None:
         """A waiting turn that the same answer can cover; None for one that has to wait for its own."""
-        if waiting.attempt:
-            return None  # something of it may be shown already
+        if waiting.attempt or waiting.declined is not None:
+            return None  # something of it may be shown already, or it is refused on its own
         question = await self.question(waiting)
         if question.unsaid or names_repository(question.text):
             return None  # it has to be shown first, or chooses a repository of its own

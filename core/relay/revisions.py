@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation.history import text_cell
 from core.conversation.values import ChannelRef, Outcome, Question, ThreadRef, WorkspaceRef
 from core.database import Database, now_ms
+from core.relay.claims import LATE_SECONDS
 from core.relay.delivery import ECHO
 from core.scope import in_channel, in_thread, in_workspace, of_turn
 from core.tables import PostRow, TurnRow
@@ -142,6 +143,10 @@ class Revisions:
                 .values(
                     status="waiting",
                     due_at=now_ms(),
+                    line_at=now_ms(),
+                    late_at=now_ms() + int(LATE_SECONDS * 1000),
+                    place_told=False,
+                    declined=None,
                     failures=0,
                     stop_requested=False,
                     answer=None,

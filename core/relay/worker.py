@@ -16,6 +16,7 @@ from core.errors import AskrepoError, DatabaseError, DeliveryFailed, LeaseLost, 
 from core.relay.answering import Answering
 from core.relay.claims import Claim, Scope
 from core.relay.leases import TICK_SECONDS, Hold, Leases
+from core.relay.places import Places
 
 log = logs.get(__name__)
 
@@ -36,11 +37,18 @@ class Worker:
     """Answers what is due in its scope until it is told to end."""
 
     def __init__(
-        self, leases: Leases, answering: Answering, scope: Scope, *, clock: Callable[[], float] = time.monotonic
+        self,
+        leases: Leases,
+        answering: Answering,
+        places: Places,
+        scope: Scope,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = worker_name()
         self._leases = leases
         self._answering = answering
+        self._places = places
         self._scope = scope
         self._clock = clock
         self._due = asyncio.Event()
@@ -76,6 +84,7 @@ class Worker:
         self._closing = False
         claiming = asyncio.create_task(self._keep_claiming())
         renewing = asyncio.create_task(self._keep_renewing())
+        telling = asyncio.create_task(self._keep_telling())
         try:
             yield
         finally:
@@ -83,8 +92,9 @@ class Worker:
             self.wake()
             # not cancelled: a claim whose answer is not awaited would hold its turns for a whole lease
             await asyncio.wait([claiming], timeout=_LAST_CLAIM_SECONDS)
-            claiming.cancel()
-            await asyncio.gather(claiming, return_exceptions=True)
+            for task in (claiming, telling):
+                task.cancel()
+            await asyncio.gather(claiming, telling, return_exceptions=True)
             await self._hand_back(grace)
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
@@ -174,6 +184,16 @@ class Worker:
                 log.warning("cannot renew", reason=str(error))
             except Exception:
                 log.exception("cannot renew")
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                await self._places.tell(self._scope)
+            except DatabaseError as error:
+                log.warning("cannot tell places in line", reason=str(error))
+            except Exception:
+                log.exception("cannot tell places in line")
 
     async def _renew(self) -> None:
         held = dict(self._running)  # those held before the statement: one claimed meanwhile is not missing

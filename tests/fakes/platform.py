@@ -36,6 +36,7 @@ class FakePlatform:
     readable: bool = True  # whether `find` is allowed to see anything; some platforms forbid reading threads
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     notices: dict[ThreadRef, list[str]] = field(default_factory=lambda: defaultdict(list))
+    told: dict[ThreadRef, list[Notice]] = field(default_factory=lambda: defaultdict(list))
     texts: list[str] = field(default_factory=list)  # of every change, in order
     surroundings: Surroundings = field(default=_AROUND)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,6 +99,7 @@ class Connection:
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         async with self._call("tell", turn_id):
             self._platform.notices[question.thread].append(notice.text)
+            self._platform.told[question.thread].append(notice)
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         async with self._call("find", turn_id):

@@ -23,13 +23,17 @@ from core.relay.claims import Scope
 from core.relay.delivery import Delivery
 from core.relay.intake import Intake
 from core.relay.leases import Leases
+from core.relay.limits import Allowances
+from core.relay.places import Places
 from core.relay.planning import Planning
 from core.relay.posts import Posts
 from core.relay.revisions import Revisions
+from core.relay.shares import Shares
 from core.relay.worker import Worker
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
+from tests.relay.places import UNLIMITED
 
 REPOSITORY = "github.com/calcom/cal.com"
 
@@ -80,6 +84,7 @@ class Process:
     chat_url: str
     step: Step | None = None
     process_repository: str | None = None
+    shares: Shares = UNLIMITED
     token: Secret | None = field(default_factory=lambda: Secret("process-token-1234"))
 
     def __post_init__(self) -> None:
@@ -87,7 +92,7 @@ class Process:
         self.history = History(self.database, workspaces)
         self.mappings = Mappings(self.database, workspaces, process_repository=self.process_repository)
         self.tokens = Tokens(self.database, workspaces, self.keyring, origin=self.chat_url, process_token=self.token)
-        self.leases = Leases(self.database)
+        self.leases = Leases(self.database, self.shares)
         deadlines = Deadlines(connect=5, first_token=5, silence=5, total=20)
         self.client = ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
         deliveries = {self.platform.name: self.platform.connect(self.step)}
@@ -101,7 +106,7 @@ class Process:
             preferences=self.preferences,
             deliveries=deliveries,
         )
-        answering = Answering(
+        self.answering = Answering(
             leases=self.leases,
             posts=Posts(self.database),
             history=self.history,
@@ -110,9 +115,13 @@ class Process:
             client=self.client,
             model="gpt-4o",
             deliveries=deliveries,
+            allowances=Allowances(self.database, workspaces),
+            shares=self.shares,
         )
-        self.worker = Worker(self.leases, answering, Scope((self.platform.name,)))
-        self.intake = Intake(self.database, workspaces, self.worker.wake)
+        self.scope = Scope((self.platform.name,))
+        self.places = Places(self.database, planning, deliveries)
+        self.worker = Worker(self.leases, self.answering, self.places, self.scope)
+        self.intake = Intake(self.database, workspaces, self.worker.wake, self.shares)
 
     async def map(self, channel: ChannelRef, repository: str = REPOSITORY) -> None:
         await self.mappings.map(channel, repository, actor="U0")

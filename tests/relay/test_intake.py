@@ -18,14 +18,14 @@ from core.relay.intake import Intake
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
-from tests.relay.places import question, thread
+from tests.relay.places import UNLIMITED, question, thread
 
 
 async def test_two_hundred_questions_delivered_four_times_are_two_hundred(
     database: Database, workspaces: Workspaces
 ) -> None:
     wakes: list[None] = []
-    processes = [Intake(database, workspaces, lambda: wakes.append(None)) for _ in range(2)]
+    processes = [Intake(database, workspaces, lambda: wakes.append(None), UNLIMITED) for _ in range(2)]
     deliveries = [question(at=at) for at in range(200) for _ in range(4)]
     random.Random(7).shuffle(deliveries)
     accepted = await asyncio.gather(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
@@ -15,9 +16,10 @@ from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope
 from core.relay.intake import Intake
 from core.relay.leases import Hold, Leases, Renewed
 from core.relay.posts import Posts
+from core.relay.shares import Rate, Share
 from core.tables import TurnRow
 from core.workspaces import Workspaces
-from tests.relay.places import question, thread
+from tests.relay.places import UNLIMITED, question, thread
 
 ALL = Scope(("console", "slack", "discord"))
 ANSWERED = Ending(Outcome.ANSWERED, b"sealed", "github.com/o/n", "gpt-4o")
@@ -25,12 +27,12 @@ ANSWERED = Ending(Outcome.ANSWERED, b"sealed", "github.com/o/n", "gpt-4o")
 
 @pytest.fixture
 def intake(database: Database, workspaces: Workspaces) -> Intake:
-    return Intake(database, workspaces, lambda: None)
+    return Intake(database, workspaces, lambda: None, UNLIMITED)
 
 
 @pytest.fixture
 def leases(database: Database) -> Leases:
-    return Leases(database)
+    return Leases(database, UNLIMITED)
 
 
 async def ask(intake: Intake, *threads: ThreadRef, each: int = 1) -> None:
@@ -62,7 +64,7 @@ async def test_a_thread_is_answered_in_order_one_at_a_time(intake: Intake, lease
 
 async def test_no_turn_is_claimed_twice(intake: Intake, leases: Leases, database: Database) -> None:
     await ask(intake, *(thread(str(n)) for n in range(40)), each=2)
-    other = Leases(database)
+    other = Leases(database, UNLIMITED)
     batches = await asyncio.gather(
         *((leases, other)[n % 2].claim(f"w{n}", ALL, 7) for n in range(12)),
     )
@@ -164,8 +166,9 @@ async def test_stop_reaches_the_next_where_none_runs(intake: Intake, leases: Lea
     assert not await leases.stop(thread())  # nothing is open any more
 
 
-async def test_one_workspace_cannot_take_every_place(intake: Intake, database: Database) -> None:
-    leases = Leases(database, per_workspace=3)
+async def test_one_workspace_cannot_take_every_place(database: Database, workspaces: Workspaces) -> None:
+    shares = replace(UNLIMITED, workspace=Share(3, Rate(60, 1_000)))
+    leases, intake = Leases(database, shares), Intake(database, workspaces, lambda: None, shares)
     await ask(intake, *(thread(str(n), workspace="flood") for n in range(20)))
     await ask(intake, *(thread(str(n), workspace="small") for n in range(2)))
     first = await leases.claim("a", ALL, 4)

@@ -1,0 +1,135 @@
+"""Who is next in line: the turns that may be claimed, and which of them fit into everybody's shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy.orm import aliased
+
+from core.conversation.values import ChannelRef, ThreadRef
+from core.relay.claims import NOW, RUNNING, WAITING, Scope
+from core.relay.shares import Shares
+from core.tables import TurnRow
+
+_WORKSPACE = ("platform", "workspace_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A turn that may be claimed, and how many answers run for its person, in its channel and its workspace."""
+
+    turn_id: str
+    thread: ThreadRef
+    asker_id: str
+    free: bool  # it is refused without being looked at, and takes nobody's share
+    of_person: int
+    of_channel: int
+    of_workspace: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names the turn's row."""
+        return self.thread.channel.platform, self.thread.channel.workspace_id, self.turn_id
+
+
+def chosen(candidates: Sequence[Candidate], shares: Shares, most: int) -> list[Candidate]:
+    """The first `most` of these that fit into the shares, one of a thread at most."""
+    picked: list[Candidate] = []
+    threads: set[ThreadRef] = set()
+    taken: Counter[object] = Counter()
+    for each in candidates:
+        channel = each.thread.channel
+        person = (channel.workspace, each.asker_id)
+        fits = each.free or (
+            each.of_person + taken[person] < shares.person.at_once
+            and each.of_channel + taken[channel] < shares.channel.at_once
+            and each.of_workspace + taken[channel.workspace] < shares.workspace.at_once
+        )
+        if fits and each.thread not in threads and len(picked) < most:
+            picked.append(each)
+            threads.add(each.thread)
+            taken.update(() if each.free else (person, channel, channel.workspace))
+    return picked
+
+
+def candidate_of(row: Row[Any]) -> Candidate:
+    """A row of `candidates_statement` as a value."""
+    thread = ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id)
+    return Candidate(
+        row.turn_id, thread, row.asker_id, row.free, int(row.of_person), int(row.of_channel), int(row.of_workspace)
+    )
+
+
+@lru_cache(maxsize=64)  # building such a statement takes SQLAlchemy longer than running it takes a database
+def due_statement(scope: Scope) -> Select[bool]:
+    """Whether anything waits that may be due: cheap, and all that an idle worker asks."""
+    return select(exists().where(TurnRow.status == WAITING, TurnRow.due_at <= NOW, scope.condition()))
+
+
+@lru_cache(maxsize=64)
+def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[Any]:
+    """The first in line that are due: each the head of its thread, of nobody who has their share already.
+
+    Read in the order of `ix_turns_line`, so that neither stored nor waiting turns make it slow. One that is refused
+    anyway takes no share, and may overtake what waits before it in its thread.
+    """
+    busy = _busy()
+    levels = [
+        _running(busy, (*_WORKSPACE, "asker_id"), "person"),
+        _running(busy, (*_WORKSPACE, "channel_id"), "channel"),
+        _running(busy, _WORKSPACE, "workspace"),
+    ]
+    at_once = (shares.person.at_once, shares.channel.at_once, shares.workspace.at_once)
+    counts = [func.coalesce(level.c.answers, 0) for level in levels]
+    free = or_(TurnRow.declined.is_not(None), and_(TurnRow.late_at.is_not(None), TurnRow.late_at < NOW))
+    names = ("of_person", "of_channel", "of_workspace")
+    statement = select(
+        TurnRow.platform,
+        TurnRow.workspace_id,
+        TurnRow.channel_id,
+        TurnRow.thread_id,
+        TurnRow.turn_id,
+        TurnRow.asker_id,
+        free.label("free"),
+        *(count.label(name) for count, name in zip(counts, names, strict=True)),
+    )
+    for level in levels:
+        same = [getattr(TurnRow, column.name) == column for column in level.c if column.name != "answers"]
+        statement = statement.outerjoin(level, and_(*same))
+    within = and_(*(count < most_running for count, most_running in zip(counts, at_once, strict=True)))
+    return (
+        statement.where(TurnRow.status == WAITING, TurnRow.due_at <= NOW, scope.condition())
+        .where(or_(free, within), ~_in_same_thread(RUNNING), or_(free, ~_in_same_thread(WAITING, earlier=True)))
+        .order_by(TurnRow.line_at, TurnRow.due_at, TurnRow.position)
+        .limit(most)
+    )
+
+
+def _busy() -> CTE:
+    """The running answers: as many rows as answers run in the whole installation, at most."""
+    columns = (TurnRow.platform, TurnRow.workspace_id, TurnRow.channel_id, TurnRow.asker_id)
+    return select(*columns).where(TurnRow.status == RUNNING).cte("busy")
+
+
+def _running(busy: CTE, columns: Sequence[str], name: str) -> CTE:
+    by = [busy.c[column] for column in columns]
+    return select(*by, func.count().label("answers")).group_by(*by).cte(name)
+
+
+def _in_same_thread(status: ColumnElement[str], *, earlier: bool = False) -> ColumnElement[bool]:
+    other = aliased(TurnRow)
+    found = exists().where(
+        other.platform == TurnRow.platform,
+        other.workspace_id == TurnRow.workspace_id,
+        other.channel_id == TurnRow.channel_id,
+        other.thread_id == TurnRow.thread_id,
+        other.status == status,
+    )
+    if earlier:
+        found = found.where(tuple_(other.position, other.message_id) < tuple_(TurnRow.position, TurnRow.message_id))
+    return found.correlate(TurnRow)

@@ -1,0 +1,127 @@
+"""What a person, a channel, a workspace and a token may take, and in which order questions are answered.
+
+Whoever asks more than their share waits behind everybody who does not: each question stands in line where it would
+stand if its person, its channel and its workspace asked at an even rate (Zhang's virtual clock, 1990), and costs a
+channel or workspace nothing where it is above its person's own share. All defaults stand here.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from core.conversation.values import ChannelRef, Question
+from core.errors import Level
+
+_REMEMBERED = 50_000  # clocks; the one that ran longest ago goes first, and was due again by then
+_ROUNDING = 1e-6
+_TOLD_SECONDS = 60.0  # between two notices to one person about the same limit
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Questions: in any minute `per_minute` and `burst` together."""
+
+    per_minute: float
+    burst: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one question to the next, asked evenly."""
+        return 60 / self.per_minute
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that a clock may be ahead of the time before nothing more is taken."""
+        return (self.burst - 1) * self.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of them may take: answers at once, by all processes together, and questions, of each that receives."""
+
+    at_once: int
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What everybody may take. A person counts in each workspace anew."""
+
+    person: Share = Share(5, Rate(10, 20))
+    channel: Share = Share(20, Rate(60, 120))
+    workspace: Share = Share(50, Rate(600, 1_200))
+    token: Rate = Rate(600, 1_200)  # of a stored one, by all processes together
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a question stands in line: `behind` seconds later than it came, or not at all, for a limit it met."""
+
+    behind: float
+    limit: Level | None = None
+    seconds: float = 0.0  # until the limit takes questions again
+    told: bool = False  # its person has just been told so
+
+
+class Line:
+    """The line at the door of one process. It remembers nothing across a restart: then everybody starts afresh."""
+
+    def __init__(self, shares: Shares, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shares = shares
+        self._clock = clock
+        self._due: OrderedDict[Hashable, float] = OrderedDict()
+        self._told: OrderedDict[Hashable, float] = OrderedDict()
+
+    def join(self, question: Question) -> Standing:
+        """Take the place of a question. One that meets a limit takes none, and costs nobody anything."""
+        now, levels = self._clock(), self._levels(question)
+        behind = 0.0
+        for level, key, rate in levels:
+            ahead = max(0.0, self._due.get(key, now) - now)
+            if ahead > rate.ahead + _ROUNDING:
+                return Standing(0.0, level, ahead - rate.ahead, told=not self._may_tell(level, question, now))
+            behind = max(behind, ahead)
+        for _, key, rate in levels:
+            self._due[key] = max(self._due.pop(key, now), now) + rate.interval
+        _bound(self._due)
+        return Standing(behind)
+
+    def leave(self, question: Question, standing: Standing) -> None:
+        """Give the place back: it was a question that had been taken before, or could not be taken."""
+        if standing.limit is not None:
+            if not standing.told:
+                self._told.pop(_person(standing.limit, question), None)
+            return
+        for _, key, rate in self._levels(question):
+            if key in self._due:
+                self._due[key] -= rate.interval
+
+    def _levels(self, question: Question) -> tuple[tuple[Level, Hashable, Rate], ...]:
+        channel: ChannelRef = question.thread.channel
+        return (
+            (Level.PERSON, (channel.workspace, question.asker.user_id), self._shares.person.rate),
+            (Level.CHANNEL, channel, self._shares.channel.rate),
+            (Level.WORKSPACE, channel.workspace, self._shares.workspace.rate),
+        )
+
+    def _may_tell(self, level: Level, question: Question, now: float) -> bool:
+        key = _person(level, question)
+        if now - self._told.get(key, -math.inf) < _TOLD_SECONDS:
+            return False
+        self._told.pop(key, None)
+        self._told[key] = now
+        _bound(self._told)
+        return True
+
+
+def _person(level: Level, question: Question) -> Hashable:
+    return level, question.thread.channel.workspace, question.asker.user_id
+
+
+def _bound(times: OrderedDict[Hashable, float]) -> None:
+    while len(times) > _REMEMBERED:
+        times.popitem(last=False)

@@ -1,0 +1,61 @@
+"""Fills a database with turns: stored ones, and ones that wait."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.database import Database
+
+_COLUMNS = (
+    "platform, workspace_id, turn_id, channel_id, thread_id, message_id, position, asker_id, question, asked_at, "
+    "status, attempt, failures, stop_requested, due_at, line_at, place_told, revision, finished_at"
+)
+# of number n: 50 workspaces, 20 channels and 40 people in each, threads of ten turns
+_ROW = (
+    "'slack', 'T' || (n % 50), :prefix || n, 'C' || (n / 50 % 20), :prefix || (n / 10000) || '.' || (n % 1000), "
+    ":prefix || n, n, 'U' || (n % 2000), {sealed}, CAST('2026-01-01 00:00:00' AS {time}), '{status}', {attempt}, 0, "
+    "{false}, n, n, {false}, 0, {finished}"
+)
+_CHUNK = 50_000
+
+
+async def fill(database: Database, *, stored: int, waiting: int) -> None:
+    """Add so many turns that have ended, and so many that wait, in 50 workspaces; the planner knows of them then."""
+    await database.write(_workspaces)
+    for first in range(0, stored, _CHUNK):
+        await _add(database, "answered", "s", first, min(first + _CHUNK, stored) - 1)
+    if waiting:
+        await _add(database, "waiting", "w", 0, waiting - 1)
+    await database.write(lambda connection: connection.execute(text("ANALYZE")))
+
+
+async def _workspaces(connection: AsyncConnection) -> None:
+    for number in range(50):
+        await connection.execute(
+            text(
+                "INSERT INTO workspaces (platform, workspace_id, data_key, created_at) VALUES ('slack', :id, :key, "
+                "CAST('2026-01-01 00:00:00' AS timestamp))"
+            ),
+            {"id": f"T{number}", "key": b"-"},
+        )
+
+
+async def _add(database: Database, status: str, prefix: str, first: int, last: int) -> None:
+    ended = status == "answered"
+    row = _ROW.format(
+        sealed="zeroblob(200)" if database.is_sqlite else "decode(repeat('00', 200), 'hex')",
+        time="text" if database.is_sqlite else "timestamptz",
+        status=status,
+        attempt=int(ended),
+        false="0" if database.is_sqlite else "false",
+        finished=("'2026-01-01 00:01:00'" if database.is_sqlite else "timestamptz '2026-01-01'") if ended else "NULL",
+    )
+    if database.is_sqlite:
+        numbers = f"WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s WHERE n < {last})"  # noqa: S608
+        source = "s"
+    else:
+        numbers, source = "", f"generate_series({first}, {last}) AS n"
+    statement = f"INSERT INTO turns ({_COLUMNS}) {numbers} SELECT {row} FROM {source}"  # noqa: S608 - numbers of ours
+    sql = text(statement.replace(":prefix", f"'{prefix}'"))
+    await database.write(lambda connection: connection.execute(sql))

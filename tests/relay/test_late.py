@@ -1,0 +1,128 @@
+"""A question that nobody came to in time ends in a notice, by the database's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import select, update
+
+from core.cipher import Keyring
+from core.conversation.values import Offer
+from core.database import Database, now_ms
+from core.relay.claims import LATE_SECONDS
+from core.tables import TurnRow
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.fakes.platform import FakePlatform
+from tests.relay.house import Process
+from tests.relay.places import HERE, question, thread
+
+TOO_LATE = "I was away for too long"
+
+
+async def pass_time(database: Database, seconds: float) -> None:
+    """As if so much time had passed for the database."""
+    ms = int(seconds * 1000)
+    columns = {"late_at": TurnRow.late_at - ms, "due_at": TurnRow.due_at - ms, "line_at": TurnRow.line_at - ms}
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(columns)))
+
+
+async def test_a_question_that_waited_for_too_long_gets_a_notice_and_no_answer(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    late = await process.intake.accept(question(at=1, within=HERE))
+    await pass_time(database, LATE_SECONDS + 1)
+    assert late.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(late.turn_id) == "refused"
+        (told,) = platform.told[HERE]
+        assert told.text.startswith(TOO_LATE)
+        assert told.offer is Offer.AGAIN
+        assert platform.visible(HERE) == []
+        assert chat.requests == []
+        assert await process.revisions.again(HERE.channel.workspace, late.turn_id)
+        assert await process.worker.outcome(late.turn_id) == "answered"
+    assert len(platform.visible(HERE)) == 1
+
+
+async def test_a_moment_earlier_it_is_answered(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = await process.intake.accept(question(within=HERE))
+    await pass_time(database, LATE_SECONDS - 30)
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "answered"
+
+
+async def test_what_had_been_shown_of_a_late_answer_goes_away(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says(*["half "] * 10_000, delay=0.02))
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    async with process.worker.running(grace=0):
+        accepted = await process.intake.accept(question(within=HERE))
+        await platform.until(lambda: any("half" in post.text for post in platform.visible(HERE)))
+    await pass_time(database, 3 * 86_400)
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "refused"
+    assert platform.visible(HERE) == []
+    assert [told.startswith(TOO_LATE) for told in platform.notices[HERE]] == [True]
+
+
+async def test_what_our_own_pauses_held_up_still_ends_once(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = await process.intake.accept(question(within=HERE))
+    (claim,) = await process.leases.claim("ill", process.scope, 1)
+    await process.leases.retry(claim, blame=False)
+    await pass_time(database, LATE_SECONDS + 1)
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "refused"
+    assert len(platform.notices[HERE]) == 1
+    assert await record(database) == {"status": "refused", "attempt": 2, "failures": 0}
+
+
+async def test_one_answer_covers_no_question_that_is_late(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """An old question was asked again; one behind it was not."""
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = [await process.intake.accept(question(f"Q{at}", at=at, within=HERE)) for at in (1, 2)]
+    fresh = update(TurnRow).where(TurnRow.turn_id == accepted[0].turn_id)
+    await pass_time(database, LATE_SECONDS + 1)
+    await database.write(lambda connection: connection.execute(fresh.values(late_at=now_ms() + 1_000_000)))
+    first, second = (each.turn_id or "" for each in accepted)
+    async with process.running():
+        assert await process.worker.outcome(first) == "answered"
+        assert await process.worker.outcome(second) == "refused"
+    assert [request.question for request in chat.requests] == ["Q1"]
+
+
+async def test_a_question_of_the_version_before_is_never_late(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = await process.intake.accept(question(within=thread("2", platform="slack")))
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(late_at=None, line_at=0)))
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "answered"
+
+
+async def record(database: Database) -> Mapping[str, object]:
+    """What is stored of the one turn."""
+    async with database.reading() as connection:
+        row = (await connection.execute(select(TurnRow.status, TurnRow.attempt, TurnRow.failures))).one()
+    return dict(row._mapping)
