@@ -55,6 +55,9 @@ SAMPLES: list[AskrepoError] = [
     errors.OutsidersNotAllowed(DETAIL),
     errors.AccessUnknown(DETAIL),
     errors.AudienceWidened(DETAIL),
+    errors.Declined(),
+    errors.TooLate(),
+    *(errors.TooManyAsked(level, 42) for level in errors.Level),
     errors.BadPreference("instructions", "is longer than 2,000 characters"),
     errors.AllowanceSpent("chat.update", 600.0),
     *(

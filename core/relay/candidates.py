@@ -88,7 +88,7 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[Any]
     counts = [func.coalesce(level.c.answers, 0) for level in levels]
     free = or_(TurnRow.declined.is_not(None), and_(TurnRow.late_at.is_not(None), TurnRow.late_at < NOW))
     names = ("of_person", "of_channel", "of_workspace")
-    statement = select(
+    statement: Select[Any] = select(
         TurnRow.platform,
         TurnRow.workspace_id,
         TurnRow.channel_id,

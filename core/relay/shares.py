@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from core.conversation.values import ChannelRef, Question
+from core.conversation.values import Question
 from core.errors import Level
 
 _REMEMBERED = 50_000  # clocks; the one that ran longest ago goes first, and was due again by then
@@ -101,11 +101,12 @@ class Line:
                 self._due[key] -= rate.interval
 
     def _levels(self, question: Question) -> tuple[tuple[Level, Hashable, Rate], ...]:
-        channel: ChannelRef = question.thread.channel
-        return (
-            (Level.PERSON, (channel.workspace, question.asker.user_id), self._shares.person.rate),
-            (Level.CHANNEL, channel, self._shares.channel.rate),
-            (Level.WORKSPACE, channel.workspace, self._shares.workspace.rate),
+        channel = question.thread.channel
+        workspace = channel.platform, channel.workspace_id
+        return (  # plain tuples: this is done for every question before it is acknowledged
+            (Level.PERSON, ("person", *workspace, question.asker.user_id), self._shares.person.rate),
+            (Level.CHANNEL, ("channel", *workspace, channel.channel_id), self._shares.channel.rate),
+            (Level.WORKSPACE, workspace, self._shares.workspace.rate),
         )
 
     def _may_tell(self, level: Level, question: Question, now: float) -> bool:

@@ -20,7 +20,7 @@ from core.relay.places import Places
 
 log = logs.get(__name__)
 
-POLL_SECONDS = 0.75  # the truth; wakes are only hints
+POLL_SECONDS = 1.0  # the truth; wakes are only hints
 _MOST = 200  # answers at once
 # more that begin at once would keep the event loop from what else is due, such as acknowledgements
 _BEGUN_TOGETHER = 10

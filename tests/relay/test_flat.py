@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
 from core.database import Database
@@ -34,7 +35,7 @@ async def filled(database: Database) -> Database:
 
 
 async def test_nothing_reads_all_stored_turns(filled: Database) -> None:
-    dialect = sqlite.dialect() if filled.is_sqlite else postgresql.dialect()
+    dialect: Dialect = (sqlite if filled.is_sqlite else postgresql).dialect()  # type: ignore[no-untyped-call]
     explain = "EXPLAIN QUERY PLAN " if filled.is_sqlite else "EXPLAIN "
     for name, statement in STATEMENTS.items():
         sql = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
