@@ -254,7 +254,7 @@ class TurnRow(Base):
     line_at: Mapped[int] = mapped_column(server_default=text("0"))  # those who wait are answered in this order
     place_told: Mapped[bool] = mapped_column(Boolean(), server_default=false())
     late_at: Mapped[int | None]  # from then on no answer is expected any more
-    declined: Mapped[str | None]  # the limit it met as it came
+    declined: Mapped[str | None]  # it ends with a notice: the limit that it met, or that it was given up
     declined_until: Mapped[int | None]
     stop_requested: Mapped[bool]
     answer: Mapped[bytes | None]

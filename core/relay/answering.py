@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from core import logs, wording
 from core.channels.tokens import Tokens
@@ -45,6 +44,7 @@ from core.relay.pages import closed
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
 from core.relay.shares import Shares
+from core.relay.stopping import unless
 from core.relay.writer import Writer
 
 log = logs.get(__name__)
@@ -128,6 +128,8 @@ class Answering:
             with contextlib.suppress(CipherError):
                 question = await self._planning.question(hold.claim)  # the platform may need its reference
             writer = Writer(self._delivery(question), self._posts, hold, question)
+            if isinstance(error, GaveUp):
+                await self._give_way(hold, writer)
             try:
                 await writer.tell(told)
             except DeliveryFailed:
@@ -144,6 +146,13 @@ class Answering:
         except Exception:
             log.exception("nobody could be told", turn=hold.claim.turn_id)
         return Ending(Outcome.FAILED, told=True)
+
+    async def _give_way(self, hold: Hold, writer: Writer) -> None:
+        """Before a notice takes the answer's place: from here on no attempt shows an answer, and none is seen."""
+        await self._leases.decline(hold.claim, GaveUp())
+        if hold.claim.attempt > 1:
+            with contextlib.suppress(PlaceGone):
+                await writer.clear()
 
     async def _record(self, hold: Hold, ending: Ending) -> None:
         """Record what is shown already: as long as the lease lasts, a database that is away is worth waiting for."""
@@ -163,6 +172,8 @@ class Answering:
         question = bare_question(claim)
         try:
             question = await self._planning.question(claim)
+            if isinstance(claim.declined, GaveUp):
+                return await self._last_word(hold, claim.declined)
             if claim.failures < MOST_FAILURES:
                 if claim.declined is not None:
                     raise claim.declined
@@ -242,7 +253,7 @@ class Answering:
         """What is to be said in the end: the answer, or why there is none. Raises only what a redo may mend."""
         remarks = [*([wording.switched(plan.choice.repository)] if plan.choice.switched else []), *plan.remarks]
         try:
-            finished = await _unless(hold.stop, self._stream(plan, writer, remarks))
+            finished = await unless(hold.stop, self._stream(plan, writer, remarks))
         except ChatError as error:
             log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
             if isinstance(error, TokenRefused) and plan.token.token_id is not None:
@@ -280,15 +291,3 @@ class Answering:
 def _age(question: Question) -> float:
     """Seconds since it was asked."""
     return max(0.0, (datetime.now(UTC) - question.asked_at).total_seconds())
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Finished | None]) -> Finished | None:
-    """What `work` returns, or None once `stop` is set; by then it has ended, its connection closed."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        working.cancel()
-        stopping.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)

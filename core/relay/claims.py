@@ -11,12 +11,13 @@ from sqlalchemy import ColumnElement, Row, Update, and_, literal_column, or_, se
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import now_ms
-from core.errors import Declined, Level, TooLate, TooManyAsked
+from core.errors import Declined, GaveUp, Level, TooLate, TooManyAsked
 from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
 LEASE_SECONDS = 15.0
 LATE_SECONDS = 900.0  # after so long nobody expects an answer any more: a notice comes instead
+GIVEN_UP = "given up"  # what stands for GaveUp in a row
 # written out in statements: a partial index is used only where its condition stands word for word
 WAITING: ColumnElement[str] = literal_column("'waiting'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
@@ -39,7 +40,7 @@ class Open:
     asked_at: datetime
     attempt: int
     revision: int
-    declined: Declined | None  # it is refused without being looked at
+    declined: Declined | GaveUp | None  # it ends with this notice, without being looked at
 
     @property
     def workspace(self) -> WorkspaceRef:
@@ -106,8 +107,10 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _declined(row: Row[Any]) -> Declined | None:
-    """Why a turn is refused without being looked at; one that was asked to stop only shows that it stopped."""
+def _declined(row: Row[Any]) -> Declined | GaveUp | None:
+    """Why a turn ends without being looked at; one that was asked to stop only shows that it stopped."""
+    if row.declined == GIVEN_UP:
+        return GaveUp()
     if row.stop_requested:
         return None
     if row.declined is not None:

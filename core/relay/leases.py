@@ -18,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms
-from core.errors import DeliveryUncertain, LeaseLost, TooManyAsked
+from core.errors import DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
+    GIVEN_UP,
     LEASE_SECONDS,
     NOW,
     RUNNING,
@@ -185,9 +186,11 @@ class Leases:
         """Store what stood around the question: a redo, and every later question of the thread, is asked with it."""
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=sealed)))
 
-    async def decline(self, claim: Claim, error: TooManyAsked) -> None:
-        """Record that the turn met a limit, before anybody is told: a redo refuses it as well."""
-        values = {"declined": error.level.value, "declined_until": now_ms() + int(error.seconds * 1000)}
+    async def decline(self, claim: Claim, error: TooManyAsked | GaveUp) -> None:
+        """Record, before anybody is told, that the turn ends with this notice: a redo tells the same, and no more."""
+        values: dict[str, object] = {"declined": GIVEN_UP}
+        if isinstance(error, TooManyAsked):
+            values = {"declined": error.level.value, "declined_until": now_ms() + int(error.seconds * 1000)}
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(values)))
 
     async def behind(self, claim: Claim) -> list[Open]:

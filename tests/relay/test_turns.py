@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.database import Database
-from core.errors import DeliveryFailed, PlaceGone
+from core.errors import DeliveryFailed, DeliveryUncertain, PlaceGone
 from core.relay.delivery import Surroundings
 from core.secret import Secret
 from core.tables import TurnRow
@@ -386,3 +386,39 @@ async def test_stopping_what_waits_for_its_redo_is_shown(
     (post,) = platform.visible(HERE)
     assert post.footer is not None
     assert post.footer.outcome == "stopped"
+
+
+async def test_what_was_given_up_leaves_nothing_that_looks_like_an_answer_to_come(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """Its post cannot be changed any more, and its notice may be told by one who dies before it is recorded."""
+    changeable = told = False
+
+    async def step(name: str) -> None:
+        nonlocal told
+        if name == "before show" and not changeable:
+            raise DeliveryFailed("ill")
+        if name == "after tell" and not told:
+            told = True
+            raise DeliveryUncertain("as good as dead")
+
+    process = Process(database, keyring, platform, chat.url)
+    turn_id = await shown_and_put_back(process, platform, chat)
+    ill = Process(database, keyring, platform, chat.url, step=step)
+    async with ill.worker.running(grace=0):
+        await told_once(ill, platform)
+        assert platform.visible(HERE) == []
+        changeable = True
+        assert await ends(ill, turn_id) == "failed"
+    await ill.client.aclose()
+    assert platform.visible(HERE) == []  # it was said by a notice, and is not said once more in a post
+    assert {"several times" in notice for notice in platform.notices[HERE]} == {True}
+
+
+async def told_once(process: Process, platform: FakePlatform) -> None:
+    """Return once a notice is shown, with every back-off passing at once."""
+    async with asyncio.timeout(60):
+        while not platform.notices[HERE]:
+            await _everything_is_due(process)
+            process.worker.wake()
+            await asyncio.sleep(0.05)
