@@ -72,7 +72,7 @@ def due_statement(scope: Scope) -> Select[bool]:
 
 
 @lru_cache(maxsize=64)
-def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[Any]:
+def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tuple[Any, ...]]:
     """The first in line that are due: each the head of its thread, of nobody who has their share already.
 
     Read in the order of `ix_turns_line`, so that neither stored nor waiting turns make it slow. One that is refused
@@ -88,7 +88,7 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[Any]
     counts = [func.coalesce(level.c.answers, 0) for level in levels]
     free = or_(TurnRow.declined.is_not(None), and_(TurnRow.late_at.is_not(None), TurnRow.late_at < NOW))
     names = ("of_person", "of_channel", "of_workspace")
-    statement: Select[Any] = select(
+    statement: Select[*tuple[Any, ...]] = select(
         TurnRow.platform,
         TurnRow.workspace_id,
         TurnRow.channel_id,

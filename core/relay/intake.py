@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,11 +42,12 @@ class Intake:
         workspaces: Workspaces,
         wake: Callable[[], None],
         shares: Shares = Shares(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._workspaces = workspaces
         self._wake = wake
-        self._line = Line(shares)
+        self._line = Line(shares, clock)
         self._insert = (
             database.insert(TurnRow)
             .values(

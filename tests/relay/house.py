@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -85,6 +86,8 @@ class Process:
     step: Step | None = None
     process_repository: str | None = None
     shares: Shares = UNLIMITED
+    client: ChatClient = None  # type: ignore[assignment] # a real one, unless given
+    clock: Callable[[], float] = time.monotonic
     token: Secret | None = field(default_factory=lambda: Secret("process-token-1234"))
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Process:
         self.tokens = Tokens(self.database, workspaces, self.keyring, origin=self.chat_url, process_token=self.token)
         self.leases = Leases(self.database, self.shares)
         deadlines = Deadlines(connect=5, first_token=5, silence=5, total=20)
-        self.client = ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
+        self.client = self.client or ChatClient(Service(self.chat_url, deadlines=deadlines), pause=_no_pause)
         deliveries = {self.platform.name: self.platform.connect(self.step)}
         self.preferences = Preferences(self.database, workspaces)
         self.revisions = Revisions(self.database, workspaces)
@@ -120,8 +123,8 @@ class Process:
         )
         self.scope = Scope((self.platform.name,))
         self.places = Places(self.database, planning, deliveries)
-        self.worker = Worker(self.leases, self.answering, self.places, self.scope)
-        self.intake = Intake(self.database, workspaces, self.worker.wake, self.shares)
+        self.worker = Worker(self.leases, self.answering, self.places, self.scope, clock=self.clock)
+        self.intake = Intake(self.database, workspaces, self.worker.wake, self.shares, self.clock)
 
     async def map(self, channel: ChannelRef, repository: str = REPOSITORY) -> None:
         await self.mappings.map(channel, repository, actor="U0")

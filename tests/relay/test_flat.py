@@ -35,7 +35,7 @@ async def filled(database: Database) -> Database:
 
 
 async def test_nothing_reads_all_stored_turns(filled: Database) -> None:
-    dialect: Dialect = (sqlite if filled.is_sqlite else postgresql).dialect()  # type: ignore[no-untyped-call]
+    dialect: Dialect = (sqlite if filled.is_sqlite else postgresql).dialect()
     explain = "EXPLAIN QUERY PLAN " if filled.is_sqlite else "EXPLAIN "
     for name, statement in STATEMENTS.items():
         sql = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))

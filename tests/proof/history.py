@@ -1,0 +1,125 @@
+"""What happened to each question, seen from outside: from the platform, the database and the /chat service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from core.conversation.values import Outcome, ThreadRef
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What names a question for everybody: the place it was asked in, and its message there."""
+
+    thread: ThreadRef
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, at so many seconds."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Event):
+    """Somebody asked; `order` sorts the questions of a thread. No other question holds its `word`."""
+
+    key: Key
+    order: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acked(Event):
+    """The platform was told that the question is kept."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Leased(Event):
+    """A worker may answer a turn from now on."""
+
+    turn_id: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Called(Event):
+    """The /chat service was asked, last of all the question `key`; `words` are those of the whole conversation."""
+
+    key: Key
+    repository: str
+    token: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted(Event):
+    """A worker changed what a thread shows of a turn."""
+
+    turn_id: str
+    thread: ThreadRef
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """A notice about a turn was shown; `doubted`, if its worker could not know that it was."""
+
+    turn_id: str
+    thread: ThreadRef
+    worker: str
+    doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """A post that stands in a thread when all is over; `final` if it is the end of an answer."""
+
+    turn_id: str
+    thread: ThreadRef
+    number: int
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A turn as the database has it when all is over. `spoken_for`: an earlier notice spoke for it too."""
+
+    turn_id: str
+    key: Key
+    outcome: Outcome | None
+    answered_with: str | None = None
+    spoken_for: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What the questions of a workspace are asked with."""
+
+    repository: str
+    token: str
+
+
+Kind = TypeVar("Kind", bound=Event)
+
+
+@dataclass(slots=True)
+class History:
+    """All that happened, in order, and what is left of it."""
+
+    events: list[Event] = field(default_factory=list)
+    visible: list[Visible] = field(default_factory=list)
+    stored: list[Stored] = field(default_factory=list)
+    bindings: dict[tuple[str, str], Binding] = field(default_factory=dict)  # by platform and workspace
+
+    def of(self, kind: type[Kind]) -> Iterator[Kind]:
+        """The events of one kind."""
+        return (event for event in self.events if isinstance(event, kind))

@@ -1,0 +1,166 @@
+"""The checker finds what is broken: a history without a fault passes, and each broken one is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from core.conversation.values import ChannelRef, Outcome, ThreadRef
+from tests.proof.checker import mark, violations
+from tests.proof.history import Acked, Asked, Binding, Called, History, Key, Leased, Posted, Stored, Told, Visible
+
+HERE = ThreadRef(ChannelRef("slack", "T1", "C1"), "1")
+THERE = ThreadRef(ChannelRef("slack", "T2", "C1"), "1")  # equal ids in another workspace
+FIRST, SECOND, OTHER = Key(HERE, "1:1"), Key(HERE, "1:2"), Key(THERE, "1:1")
+ANSWERED, REFUSED = Outcome.ANSWERED, Outcome.REFUSED
+
+
+def answer(generation: int, word: str, of: int = 3) -> str:
+    return " ".join(mark(generation, word, number, of) for number in range(of))
+
+
+def good() -> History:
+    """Two questions of one thread, one of another workspace, one refused, one covered, one that a notice spoke for."""
+    third, fourth, fifth = (Key(HERE, f"1:{number}") for number in (3, 4, 5))
+    return History(
+        events=[
+            Asked(0, FIRST, 1, "word-1"),
+            Acked(0.1, FIRST),
+            Asked(0.2, OTHER, 1, "word-9"),
+            Acked(0.3, OTHER),
+            Leased(1, "first", 1, "a"),
+            Leased(1, "other", 1, "b"),
+            Called(1.1, FIRST, "github.com/o/one", "token-1", ("word-1",)),
+            Called(1.1, OTHER, "github.com/o/two", "token-2", ("word-9",)),
+            Posted(1.2, "first", HERE, "a"),
+            Asked(1.3, SECOND, 2, "word-2"),
+            Acked(1.4, SECOND),
+            Asked(1.5, third, 3, "word-3"),
+            Acked(1.6, third),
+            Leased(16, "first", 2, "b"),
+            Posted(17, "first", HERE, "b"),
+            Posted(17, "other", THERE, "b"),
+            Leased(20, "second", 1, "a"),
+            Called(20, SECOND, "github.com/o/one", "token-1", ("word-1", "word-2", "word-3")),
+            Posted(21, "second", HERE, "a"),
+            Asked(30, fourth, 4, "word-4"),
+            Acked(30, fourth),
+            Asked(30, fifth, 5, "word-5"),
+            Acked(30, fifth),
+            Leased(31, "fourth", 1, "a"),
+            Told(32, "fourth", HERE, "a"),
+        ],
+        visible=[
+            Visible("first", HERE, 0, answer(2, "word-1"), final=True),
+            Visible("second", HERE, 0, answer(3, "word-2"), final=True),
+            Visible("other", THERE, 0, answer(4, "word-9")[:20], final=False),
+            Visible("other", THERE, 1, answer(4, "word-9")[20:], final=True),
+        ],
+        stored=[
+            Stored("first", FIRST, ANSWERED),
+            Stored("second", SECOND, ANSWERED),
+            Stored("third", third, ANSWERED, answered_with="second"),
+            Stored("fourth", fourth, REFUSED),
+            Stored("fifth", fifth, REFUSED, spoken_for=True),
+            Stored("other", OTHER, ANSWERED),
+        ],
+        bindings={
+            ("slack", "T1"): Binding("github.com/o/one", "token-1"),
+            ("slack", "T2"): Binding("github.com/o/two", "token-2"),
+        },
+    )
+
+
+def test_a_history_without_a_fault_breaks_nothing() -> None:
+    assert violations(good()) == []
+
+
+Breaking = Callable[[History], None]
+
+
+def without(turn_id: str) -> Breaking:
+    def broken(history: History) -> None:
+        history.stored = [turn for turn in history.stored if turn.turn_id != turn_id]
+
+    return broken
+
+
+def stored(turn_id: str, **changes: object) -> Breaking:
+    def broken(history: History) -> None:
+        history.stored = [
+            replace(turn, **changes) if turn.turn_id == turn_id else turn  # type: ignore[arg-type]
+            for turn in history.stored
+        ]
+
+    return broken
+
+
+def visible(turn_id: str, number: int = 0, **changes: object) -> Breaking:
+    def broken(history: History) -> None:
+        history.visible = [
+            replace(post, **changes) if (post.turn_id, post.number) == (turn_id, number) else post  # type: ignore[arg-type]
+            for post in history.visible
+        ]
+
+    return broken
+
+
+def hidden(turn_id: str) -> Breaking:
+    def broken(history: History) -> None:
+        history.visible = [post for post in history.visible if post.turn_id != turn_id]
+
+    return broken
+
+
+def shown(*more: Visible) -> Breaking:
+    return lambda history: history.visible.extend(more)
+
+
+def happened(*more: object) -> Breaking:
+    return lambda history: history.events.extend(more)  # type: ignore[arg-type]
+
+
+def untold(history: History) -> None:
+    history.events = [event for event in history.events if not isinstance(event, Told)]
+
+
+BROKEN: dict[str, tuple[Breaking, str]] = {
+    "acknowledged and lost": (without("first"), "P2"),
+    "stored twice": (lambda history: history.stored.append(Stored("twin", OTHER, REFUSED)), "P3"),
+    "no outcome": (stored("first", outcome=None), "P10"),
+    "recorded and not shown": (hidden("first"), "P3"),
+    "answered twice": (shown(Visible("first", HERE, 1, "", final=True)), "P3"),
+    "the first post twice": (shown(Visible("first", HERE, 0, "", final=False)), "P3"),
+    "answered and refused": (happened(Told(40, "second", HERE, "a")), "P3"),
+    "refused without a word": (untold, "P3"),
+    "told twice": (happened(Told(40, "fourth", HERE, "a")), "P3"),
+    "never ended": (visible("first", final=False), "P10"),
+    "covered by nothing": (stored("third", answered_with="nobody"), "P3"),
+    "covered by another thread's answer": (stored("third", answered_with="other"), "P3"),
+    "covered and shown": (shown(Visible("third", HERE, 0, answer(5, "word-3"), final=True)), "P3"),
+    "left out and shown": (shown(Visible("fifth", HERE, 0, answer(5, "word-5"), final=True)), "P3"),
+    "visible in another workspace": (visible("first", thread=THERE), "P4"),
+    "shown elsewhere on the way": (happened(Posted(50, "second", THERE, "a")), "P4"),
+    "told elsewhere": (happened(Told(50, "fourth", THERE, "a", doubted=True)), "P4"),
+    "another repository": (happened(Called(50, FIRST, "github.com/o/two", "token-1", ("word-1",))), "P5"),
+    "another token": (happened(Called(50, FIRST, "github.com/o/one", "token-2", ("word-1",))), "P5"),
+    "another thread's words sent": (happened(Called(50, FIRST, "github.com/o/one", "token-1", ("word-9",))), "P4"),
+    "shown by a worker that had lost it": (happened(Posted(50, "first", HERE, "a")), "fence"),
+    "leased twice as the same attempt": (happened(Leased(50, "first", 2, "b")), "fence"),
+    "an earlier one after a later one": (happened(Posted(50, "first", HERE, "b")), "order"),
+    "spliced": (visible("first", text=mark(1, "word-1", 0, 2) + mark(2, "word-1", 1, 2)), "P3"),
+    "pieces missing": (visible("first", text=mark(2, "word-1", 0, 3) + mark(2, "word-1", 2, 3)), "P3"),
+    "not whole": (visible("first", text=mark(2, "word-1", 0, 3)), "P3"),
+    "nothing in it": (visible("first", text=""), "P3"),
+    "another question's answer": (visible("first", text=answer(3, "word-2")), "P4"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_broken_history_is_found(name: str) -> None:
+    breaking, promise = BROKEN[name]
+    history = good()
+    breaking(history)
+    assert any(problem.startswith(promise) for problem in violations(history)), violations(history)
