@@ -41,6 +41,7 @@ class World:
     history: History
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     keys: dict[str, Key] = field(default_factory=dict)  # by the word of the question
+    first_text: dict[Key, float] = field(default_factory=dict)  # when /chat had sent the first text to a question
     generations: int = 0
     shown: int = 0
 
@@ -168,6 +169,7 @@ class SimChat:
                 raise _trouble(dice.randrange(4), text)
             piece = mark(generation, last, number, many) + " "
             text += piece
+            world.first_text.setdefault(key, world.loop.time())
             yield Delta(piece)
         yield Finished(text, "sim")
 

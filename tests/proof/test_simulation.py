@@ -23,7 +23,7 @@ def holds(seed: int, turns: int) -> None:
 
 
 def test_a_sample_on_virtual_time() -> None:
-    holds(random.randrange(2**32), 250)
+    holds(random.randrange(2**32), 150)
 
 
 @pytest.mark.long
