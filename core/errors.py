@@ -10,6 +10,7 @@
     │   └── Tampered                the ciphertext is damaged or belongs to another row
     ├── DatabaseError
     │   ├── DatabaseUnavailable     away, refused, or timed out: worth another try
+    │   │   └── LineFull            more questions wait than can be answered in time
     │   ├── DatabaseUnreadable      no database of ours, damaged, or not permitted
     │   └── DatabaseTooNew          written by a newer askrepo
     ├── RepositoryNameError         nothing that names a repository
@@ -117,6 +118,10 @@ class DatabaseError(AskrepoError):
 
 class DatabaseUnavailable(DatabaseError):
     """Away, refused, locked or timed out: the same call may succeed later."""
+
+
+class LineFull(DatabaseUnavailable):
+    """More questions wait than can be answered in time: nothing was stored, and the platform may send it again."""
 
 
 class DatabaseUnreadable(DatabaseError):

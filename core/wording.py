@@ -175,6 +175,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     ),
     errors.DatabaseError: f"My database has a problem. {_OPERATOR}",
     errors.DatabaseUnavailable: f"I cannot reach my database just now. {_LATER}",
+    errors.LineFull: f"More questions wait than I can answer just now, so I did not take this one. {_LATER}",
     errors.DatabaseUnreadable: f"I cannot use my database. {_OPERATOR}",
     errors.DatabaseTooNew: (
         "The database was written by a newer version of askrepo, and I changed nothing in it. Please update askrepo."

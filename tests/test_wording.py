@@ -55,6 +55,7 @@ SAMPLES: list[AskrepoError] = [
     errors.OutsidersNotAllowed(DETAIL),
     errors.AccessUnknown(DETAIL),
     errors.AudienceWidened(DETAIL),
+    errors.LineFull("/var/lib/askrepo.db", DETAIL),
     errors.Declined(),
     errors.TooLate(),
     *(errors.TooManyAsked(level, 42) for level in errors.Level),

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, bindparam
+from sqlalchemy import BigInteger, bindparam, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.history import text_cell
 from core.conversation.values import Outcome, Question
 from core.database import Database, now_ms
-from core.errors import DatabaseUnavailable
-from core.relay.claims import LATE_SECONDS
+from core.errors import DatabaseUnavailable, LineFull
+from core.relay.claims import LATE_SECONDS, WAITING
 from core.relay.shares import Line, Shares, Standing
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -48,6 +48,7 @@ class Intake:
         self._workspaces = workspaces
         self._wake = wake
         self._line = Line(shares, clock)
+        self._full = select(literal(True)).where(TurnRow.status == WAITING).offset(shares.waiting - 1).limit(1)
         self._insert = (
             database.insert(TurnRow)
             .values(
@@ -85,6 +86,8 @@ class Intake:
 
     async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
         async def unit(connection: AsyncConnection) -> set[str]:
+            if (await connection.execute(self._full)).scalar_one_or_none():
+                raise LineFull(self._database.where, "more questions wait than can be answered in time")
             # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
             ordered = sorted(rows, key=_natural_key)
             stored = set((await connection.execute(self._insert, ordered)).scalars())

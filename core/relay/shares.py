@@ -55,6 +55,7 @@ class Shares:
     channel: Share = Share(20, Rate(60, 120))
     workspace: Share = Share(50, Rate(600, 1_200))
     token: Rate = Rate(600, 1_200)  # of a stored one, by all processes together
+    waiting: int = 20_000  # questions in line, of the whole installation; beyond, the platforms are to send them again
 
 
 @dataclass(frozen=True, slots=True)

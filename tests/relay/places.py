@@ -8,7 +8,8 @@ from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 from core.relay.shares import Rate, Share, Shares
 
 _ALL = Share(1_000_000, Rate(60_000_000, 1_000_000))
-UNLIMITED = Shares(person=_ALL, channel=_ALL, workspace=_ALL, token=_ALL.rate)  # where limits are not what is tested
+# where limits are not what is tested
+UNLIMITED = Shares(person=_ALL, channel=_ALL, workspace=_ALL, token=_ALL.rate, waiting=1_000_000)
 
 
 def thread(name: str = "1", *, workspace: str = "W1", channel: str = "C1", platform: str = "console") -> ThreadRef:

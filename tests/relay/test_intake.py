@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from core import schema
 from core.cipher import Keyring, new_key
 from core.conversation.history import History
 from core.database import Database
-from core.errors import DatabaseUnavailable
+from core.errors import DatabaseUnavailable, LineFull
+from core.relay.claims import Scope
 from core.relay.intake import Intake
+from core.relay.leases import Leases
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -69,6 +72,18 @@ async def test_nothing_is_accepted_that_is_not_committed(unused_tcp_port: int) -
     with pytest.raises(DatabaseUnavailable):
         await intake.accept(question())
     await database.close()
+
+
+async def test_no_more_wait_than_can_be_answered_in_time(database: Database, workspaces: Workspaces) -> None:
+    shares = replace(UNLIMITED, waiting=3)
+    intake = Intake(database, workspaces, lambda: None, shares)
+    for at in range(3):
+        await intake.accept(question(at=at))
+    refused = await asyncio.gather(*(intake.accept(question(at=at)) for at in range(4, 9)), return_exceptions=True)
+    assert {type(each) for each in refused} == {LineFull}
+    assert await _count(database) == 3
+    await Leases(database, shares).claim("w", Scope(("console",)), 1)
+    assert (await intake.accept(question(at=4))).turn_id is not None
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "\ud800 half", "🙂" * 1000, "'; DROP TABLE turns; --", "x" * 1_000_000])
