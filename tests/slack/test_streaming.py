@@ -199,8 +199,10 @@ async def test_twenty_at_once_stay_inside_the_tiers(world: World, chat: FakeChat
     async with house.askrepo(slack, given) as app, house.askrepo(slack, given, [Role.WORKER]) as other:
         workers = [app, other][:processes]
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        people = [slack.user(world.team, f"person{number}") for number in range(20)]  # one has no more than a share
+        world.general.members.extend(people)
         began = asyncio.get_running_loop().time()
-        asked = [slack.says(world.alice, world.general, f"{world.askrepo.bot} {place}?") for place in range(20)]
+        asked = [slack.says(each, world.general, f"{world.askrepo.bot} {place}?") for place, each in enumerate(people)]
         roots = await asyncio.gather(*asked)
         await slack.until(
             lambda: all(slack.status(world.general, root.ts) or answers(world, root) for root in roots), 20
