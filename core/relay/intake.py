@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, bindparam, literal, select
+from sqlalchemy import BigInteger, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
@@ -23,6 +24,7 @@ from core.tables import TurnRow
 from core.workspaces import Workspaces
 
 _FIRST = -86_400_000  # milliseconds that a question which is refused anyway stands before all others
+_LOOK_SECONDS = 1.0  # for so long this process goes by what it has counted
 _GROUP = 256  # questions that share one transaction at most
 
 
@@ -48,7 +50,9 @@ class Intake:
         self._workspaces = workspaces
         self._wake = wake
         self._line = Line(shares, clock)
-        self._full = select(literal(True)).where(TurnRow.status == WAITING).offset(shares.waiting - 1).limit(1)
+        self._clock = clock
+        self._most = shares.waiting
+        self._room, self._looked_at = 0, -math.inf
         self._insert = (
             database.insert(TurnRow)
             .values(
@@ -86,8 +90,7 @@ class Intake:
 
     async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
         async def unit(connection: AsyncConnection) -> set[str]:
-            if (await connection.execute(self._full)).scalar_one_or_none():
-                raise LineFull(self._database.where, "more questions wait than can be answered in time")
+            await self._make_room(connection, len(rows))
             # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
             ordered = sorted(rows, key=_natural_key)
             stored = set((await connection.execute(self._insert, ordered)).scalars())
@@ -105,6 +108,17 @@ class Intake:
         if stored:
             self._wake()
         return [Accepted(row["turn_id"] if row["turn_id"] in stored else None) for row in rows]
+
+    async def _make_room(self, connection: AsyncConnection, many: int) -> None:
+        """Raise LineFull unless so many more may wait. Counted anew once a second, and when there seems to be none."""
+        now = self._clock()
+        if self._room < many or now - self._looked_at > _LOOK_SECONDS:
+            waiting = select(literal(1)).where(TurnRow.status == WAITING).limit(self._most).subquery()
+            counted = (await connection.execute(select(func.count()).select_from(waiting))).scalar_one()
+            self._room, self._looked_at = self._most - counted, now
+        if self._room < many:
+            raise LineFull(self._database.where, "more questions wait than can be answered in time")
+        self._room -= many
 
 
 def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:

@@ -80,6 +80,9 @@ async def test_no_more_wait_than_can_be_answered_in_time(database: Database, wor
     for at in range(3):
         await intake.accept(question(at=at))
     refused = await asyncio.gather(*(intake.accept(question(at=at)) for at in range(4, 9)), return_exceptions=True)
+    other = Intake(database, workspaces, lambda: None, shares)
+    with pytest.raises(LineFull):
+        await other.accept(question(at=9))
     assert {type(each) for each in refused} == {LineFull}
     assert await _count(database) == 3
     await Leases(database, shares).claim("w", Scope(("console",)), 1)
