@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.running import Role
+from bots.roles import Role
 from core import logs
 from core.bootstrap import App
 from core.conversation.values import ChannelRef
