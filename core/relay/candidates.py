@@ -26,7 +26,6 @@ class Candidate:
     turn_id: str
     thread: ThreadRef
     asker_id: str
-    free: bool  # it is refused without being looked at, and takes nobody's share
     of_person: int
     of_channel: int
     of_workspace: int
@@ -45,7 +44,7 @@ def chosen(candidates: Sequence[Candidate], shares: Shares, most: int) -> list[C
     for each in candidates:
         channel = each.thread.channel
         person = (channel.workspace, each.asker_id)
-        fits = each.free or (
+        fits = (
             each.of_person + taken[person] < shares.person.at_once
             and each.of_channel + taken[channel] < shares.channel.at_once
             and each.of_workspace + taken[channel.workspace] < shares.workspace.at_once
@@ -53,16 +52,14 @@ def chosen(candidates: Sequence[Candidate], shares: Shares, most: int) -> list[C
         if fits and each.thread not in threads and len(picked) < most:
             picked.append(each)
             threads.add(each.thread)
-            taken.update(() if each.free else (person, channel, channel.workspace))
+            taken.update((person, channel, channel.workspace))
     return picked
 
 
 def candidate_of(row: Row[Any]) -> Candidate:
     """A row of `candidates_statement` as a value."""
     thread = ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id)
-    return Candidate(
-        row.turn_id, thread, row.asker_id, row.free, int(row.of_person), int(row.of_channel), int(row.of_workspace)
-    )
+    return Candidate(row.turn_id, thread, row.asker_id, int(row.of_person), int(row.of_channel), int(row.of_workspace))
 
 
 @lru_cache(maxsize=64)  # building such a statement takes SQLAlchemy longer than running it takes a database
@@ -76,7 +73,7 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tup
     """The first in line that are due: each the head of its thread, of nobody who has their share already.
 
     Read in the order of `ix_turns_line`, so that neither stored nor waiting turns make it slow. One that is refused
-    anyway takes no share, and may overtake what waits before it in its thread.
+    without being looked at may overtake what waits before it in its thread.
     """
     busy = _busy()
     levels = [
@@ -86,7 +83,7 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tup
     ]
     at_once = (shares.person.at_once, shares.channel.at_once, shares.workspace.at_once)
     counts = [func.coalesce(level.c.answers, 0) for level in levels]
-    free = or_(TurnRow.declined.is_not(None), and_(TurnRow.late_at.is_not(None), TurnRow.late_at < NOW))
+    refused = or_(TurnRow.declined.is_not(None), and_(TurnRow.late_at.is_not(None), TurnRow.late_at < NOW))
     names = ("of_person", "of_channel", "of_workspace")
     statement: Select[*tuple[Any, ...]] = select(
         TurnRow.platform,
@@ -95,7 +92,6 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tup
         TurnRow.thread_id,
         TurnRow.turn_id,
         TurnRow.asker_id,
-        free.label("free"),
         *(count.label(name) for count, name in zip(counts, names, strict=True)),
     )
     for level in levels:
@@ -104,7 +100,7 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tup
     within = and_(*(count < most_running for count, most_running in zip(counts, at_once, strict=True)))
     return (
         statement.where(TurnRow.status == WAITING, TurnRow.due_at <= NOW, scope.condition())
-        .where(or_(free, within), ~_in_same_thread(RUNNING), or_(free, ~_in_same_thread(WAITING, earlier=True)))
+        .where(within, ~_in_same_thread(RUNNING), or_(refused, ~_in_same_thread(WAITING, earlier=True)))
         .order_by(TurnRow.line_at, TurnRow.due_at, TurnRow.position)
         .limit(most)
     )

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.history import text_cell
-from core.conversation.values import Outcome, Question
+from core.conversation.values import Question
 from core.database import Database, now_ms
 from core.errors import DatabaseUnavailable, LineFull
 from core.relay.claims import LATE_SECONDS, WAITING
@@ -23,7 +22,6 @@ from core.relay.shares import Line, Shares, Standing
 from core.tables import TurnRow
 from core.workspaces import Workspaces
 
-_FIRST = -86_400_000  # milliseconds that a question which is refused anyway stands before all others
 _LOOK_SECONDS = 1.0  # for so long this process goes by what it has counted
 _GROUP = 256  # questions that share one transaction at most
 
@@ -126,12 +124,9 @@ def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _place(question: Question, standing: Standing) -> dict[str, Any]:
-    """Where it stands in line. Who has just been told of a limit is not told again: that one ends here."""
-    told = standing.limit is not None and standing.told
+    """Where it stands in line. One that met a limit stands there too: to be told so."""
     return {
-        "status": Outcome.REFUSED.value if told else "waiting",
-        "finished_at": datetime.now(UTC) if told else None,
-        "behind": int(standing.behind * 1000) if standing.limit is None else _FIRST,
+        "behind": int(standing.behind * 1000),
         "late_at": int((question.asked_at.timestamp() + LATE_SECONDS) * 1000),
         "declined": standing.limit,
         "refused_for": None if standing.limit is None else int(standing.seconds * 1000),
@@ -150,6 +145,7 @@ def _row(question: Question, turn_id: str) -> dict[str, Any]:
         "position": question.order,
         "asker_id": question.asker.user_id,
         "asked_at": question.asked_at,
+        "status": "waiting",
         "attempt": 0,
         "failures": 0,
         "stop_requested": False,

@@ -7,7 +7,6 @@ channel or workspace nothing where it is above its person's own share. All defau
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -18,7 +17,6 @@ from core.errors import Level
 
 _REMEMBERED = 50_000  # clocks; the one that ran longest ago goes first, and was due again by then
 _ROUNDING = 1e-6
-_TOLD_SECONDS = 60.0  # between two notices to one person about the same limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,8 @@ class Shares:
     """What everybody may take. A person counts in each workspace anew."""
 
     person: Share = Share(5, Rate(10, 20))
-    channel: Share = Share(20, Rate(60, 120))
-    workspace: Share = Share(50, Rate(600, 1_200))
+    channel: Share = Share(50, Rate(60, 120))
+    workspace: Share = Share(200, Rate(600, 1_200))
     token: Rate = Rate(600, 1_200)  # of a stored one, by all processes together
     waiting: int = 20_000  # questions in line, of the whole installation; beyond, the platforms are to send them again
 
@@ -65,7 +63,6 @@ class Standing:
     behind: float
     limit: Level | None = None
     seconds: float = 0.0  # until the limit takes questions again
-    told: bool = False  # its person has just been told so
 
 
 class Line:
@@ -75,7 +72,6 @@ class Line:
         self._shares = shares
         self._clock = clock
         self._due: OrderedDict[Hashable, float] = OrderedDict()
-        self._told: OrderedDict[Hashable, float] = OrderedDict()
 
     def join(self, question: Question) -> Standing:
         """Take the place of a question. One that meets a limit takes none, and costs nobody anything."""
@@ -84,7 +80,7 @@ class Line:
         for level, key, rate in levels:
             ahead = max(0.0, self._due.get(key, now) - now)
             if ahead > rate.ahead + _ROUNDING:
-                return Standing(0.0, level, ahead - rate.ahead, told=not self._may_tell(level, question, now))
+                return Standing(ahead, level, ahead - rate.ahead)
             behind = max(behind, ahead)
         for _, key, rate in levels:
             self._due[key] = max(self._due.pop(key, now), now) + rate.interval
@@ -94,8 +90,6 @@ class Line:
     def leave(self, question: Question, standing: Standing) -> None:
         """Give the place back: it was a question that had been taken before, or could not be taken."""
         if standing.limit is not None:
-            if not standing.told:
-                self._told.pop(_person(standing.limit, question), None)
             return
         for _, key, rate in self._levels(question):
             if key in self._due:
@@ -109,19 +103,6 @@ class Line:
             (Level.CHANNEL, ("channel", *workspace, channel.channel_id), self._shares.channel.rate),
             (Level.WORKSPACE, workspace, self._shares.workspace.rate),
         )
-
-    def _may_tell(self, level: Level, question: Question, now: float) -> bool:
-        key = _person(level, question)
-        if now - self._told.get(key, -math.inf) < _TOLD_SECONDS:
-            return False
-        self._told.pop(key, None)
-        self._told[key] = now
-        _bound(self._told)
-        return True
-
-
-def _person(level: Level, question: Question) -> Hashable:
-    return level, question.thread.channel.workspace, question.asker.user_id
 
 
 def _bound(times: OrderedDict[Hashable, float]) -> None:
