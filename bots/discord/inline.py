@@ -120,7 +120,7 @@ class _Writer:
         for before, part, following in zip([None, *joined], joined, [*joined[1:], None], strict=False):
             text = self._piece(part, inside, following)
             both_styled = isinstance(before, Styled) and isinstance(part, Styled)
-            if both_styled and out[-1][-1:] in _MARKS and text[:1] in _MARKS:
+            if both_styled and out and out[-1][-1:] in _MARKS and text[:1] in _MARKS:
                 out.append(" ")  # marks of the one would be taken for the other's
             _add(out, text)
         return "".join(out)
@@ -170,7 +170,8 @@ def _add(out: list[str], text: str) -> None:
     """Add to the texts, and keep code from backticks right before it."""
     if text.startswith("`") and out and out[-1].endswith("`"):
         out.append(" ")
-    out.append(text)
+    if text:
+        out.append(text)
 
 
 def _joined(parts: Iterable[Piece]) -> list[Piece]:

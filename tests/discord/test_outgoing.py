@@ -337,3 +337,8 @@ def test_the_work_is_linear(unit: str) -> None:
         return best
 
     assert took(16_000) < 30 * max(took(2_000), 1e-3)  # quadratic would be 64 times
+
+
+@pytest.mark.parametrize("between", ["_\u200b_", "*\u200b*", "~~\u200b~~"])
+def test_code_with_nothing_that_is_seen_between_stays_apart(between: str) -> None:
+    assert seen(rendered(f"`a`{between}`b`")).code == ["a", "b"]
