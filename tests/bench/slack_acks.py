@@ -2,9 +2,9 @@
 
     python -m tests.bench.slack_acks [--seconds 60] [--rate 200]
 
-One askrepo process for five workspaces; the fakes and the load in processes of their own. Every event is a mention, the
-beginning of a thread of its own. An answer streams for a minute, and fifty of a workspace run at once: 250 are live as
-soon as that many were asked.
+One askrepo process for ten workspaces; the fakes and the load in processes of their own. Every event is a mention, the
+beginning of a thread of its own, by one of many people in one of many channels, so that nobody meets a limit. An answer
+streams for a minute, and a process runs 200 at once: they are live as soon as that many were asked.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ from tests.fakes.chat_replies import says
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Installation, Message
 
-_WORKSPACES = 5
-_CHANNELS = 10  # of each
+_WORKSPACES = 10
+_CHANNELS = 20  # of each
+_PEOPLE = 200  # of each
 
 
 @dataclass(frozen=True)
@@ -146,19 +147,20 @@ async def _outside(pipe: Connection, rate: float, seconds: float) -> None:
 
 
 def _workspace(slack: FakeSlack, number: int) -> tuple[Installation, list[Message]]:
-    """A workspace with the app installed, and a message like those to come in each of its channels."""
+    """A workspace with the app installed, and messages like those to come, by each of its people."""
     team = slack.team(f"team{number}")
     askrepo = slack.install(team)
-    someone = slack.user(team, "someone")
-    channels = [slack.channel(team, f"channel{each}", someone) for each in range(_CHANNELS)]
-    return askrepo, [Message("", channel, someone, f"<@{askrepo.bot.id}> question?") for channel in channels]
+    people = [slack.user(team, f"person{each}") for each in range(_PEOPLE)]
+    channels = [slack.channel(team, f"channel{each}", *people) for each in range(_CHANNELS)]
+    called = f"<@{askrepo.bot.id}> question?"
+    return askrepo, [Message("", channels[at % _CHANNELS], person, called) for at, person in enumerate(people)]
 
 
 def _bodies(slack: FakeSlack, workspaces: list[tuple[Installation, list[Message]]], many: int) -> tuple[bytes, ...]:
     base, bodies = int(time.time()), []
     for number in range(many):
         askrepo, first = workspaces[number % _WORKSPACES]
-        like = first[number // _WORKSPACES % _CHANNELS]
+        like = first[number // _WORKSPACES % _PEOPLE]
         message = Message(f"{base}.{number:06d}", like.channel, like.author, like.text)
         like.channel.add(message)
         bodies.append(_body(slack, askrepo, message))
