@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, and_, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, case, literal_column, or_, select, update
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import now_ms
@@ -134,6 +134,8 @@ def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update
     """Claim these turns (platform, workspace, turn) for `worker`, those of them that still wait."""
     # one by one: SQLite looks no tuples up in a list, but goes through all that wait
     these = or_(*(and_(*(column == value for column, value in zip(KEY, key, strict=True))) for key in keys))
+    # begun in time, it is not late when its worker ends or dies; but it has this once, so that it ends at last
+    begun_in_time = and_(TurnRow.attempt == 0, TurnRow.late_at >= NOW)
     return (
         update(TurnRow)
         .where(these, TurnRow.status == WAITING)
@@ -142,6 +144,7 @@ def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update
             worker=worker,
             attempt=TurnRow.attempt + 1,
             lease_until=now_ms() + int(LEASE_SECONDS * 1000),
+            late_at=case((begun_in_time, NOW + int(LATE_SECONDS * 1000)), else_=TurnRow.late_at),
         )
         .returning(TurnRow.__table__, now_ms().label("now"))
     )

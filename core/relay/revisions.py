@@ -59,7 +59,11 @@ class Revisions:
             await connection.execute(
                 update(TurnRow)
                 .where(of_turn(TurnRow, workspace, row.turn_id))
-                .values(question=key.seal_text(question.text, cell), revision=TurnRow.revision + 1)
+                .values(
+                    question=key.seal_text(question.text, cell),
+                    revision=TurnRow.revision + 1,
+                    late_at=now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
+                )
             )
             return (Revised.REPLACED if row.status in _OPEN else Revised.ANSWERED), row.turn_id
 

@@ -92,6 +92,35 @@ async def test_what_our_own_pauses_held_up_still_ends_once(
     assert await record(database) == {"status": "refused", "attempt": 2, "failures": 0}
 
 
+async def test_an_answer_that_began_in_time_and_was_interrupted_is_given(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = await process.intake.accept(question(within=HERE))
+    await pass_time(database, LATE_SECONDS - 30)
+    claims = await process.leases.claim("ends", process.scope, 1)
+    await pass_time(database, 60)
+    await process.leases.hand_back(claims)
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "answered"
+    assert platform.notices[HERE] == []
+
+
+async def test_an_edited_question_is_awaited_anew(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = await process.intake.accept(question("Old?", within=HERE))
+    await pass_time(database, LATE_SECONDS + 1)
+    await process.revisions.revise(question("New?", within=HERE))
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "answered"
+
+
 async def test_one_answer_covers_no_question_that_is_late(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
