@@ -216,6 +216,24 @@ async def test_whoever_waits_for_long_is_told_the_place_once(
     await process.client.aclose()
 
 
+async def test_whose_turn_comes_while_others_are_told_is_told_no_place(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    async def step(name: str) -> None:
+        if name.startswith("before tell"):
+            await process.leases.claim("w", process.scope, 10)
+
+    process = Process(database, keyring, platform, chat.url, step)
+    places = [thread(name, platform="slack") for name in "ab"]
+    for place, person in zip(places, ("U1", "U2"), strict=True):
+        await process.intake.accept(question(within=place, by=person))
+    earlier = update(TurnRow).values(line_at=TurnRow.line_at - 11_000)
+    await database.write(lambda connection: connection.execute(earlier))
+    await process.places.tell(process.scope)
+    assert [len(platform.notices[place]) for place in places] == [1, 0]
+    await process.client.aclose()
+
+
 async def test_what_runs_or_is_refused_is_told_no_place(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
