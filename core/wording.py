@@ -289,6 +289,11 @@ def stopped() -> str:
     return "Stopped, as you asked."
 
 
+def question_deleted() -> str:
+    """Below what had come when the question was deleted."""
+    return "Stopped, because the question was deleted."
+
+
 def ended_early(reason: str | None) -> str:
     """Below an answer that the service itself cut short (`length`, `content_filter`); empty for any other reason."""
     return {

@@ -508,7 +508,7 @@ class PlatformContract:
         thread = await place.ask("my secret?")
         await shows(place, thread, "The beginning.")
         await place.delete(thread)
-        await shows(place, thread, "Stopped")
+        await shows(place, thread, "Stopped, because the question was deleted.")
         assert not any("Never seen." in post.text for post in place.posts(thread))
         assert place.chat.requests[0].disconnected.is_set()
 

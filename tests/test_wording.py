@@ -213,7 +213,7 @@ def test_durations(seconds: float, said: str) -> None:
 
 def test_remarks_below_and_during_an_answer() -> None:
     assert wording.switched("github.com/acme/web") == "This thread is about `github.com/acme/web` from here on."
-    assert wording.stopped()
+    assert wording.stopped() != wording.question_deleted()
     assert "cut off" in wording.ended_early("length")
     assert "cut off" in wording.ended_early("content_filter")
     assert [wording.ended_early(reason) for reason in ("stop", None, "", "tool_calls")] == [""] * 4

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.cipher import Cell, Keyring
 from core.conversation.values import Answer, Asker, Outcome, Question, ThreadRef, Turn, WorkspaceRef
 from core.database import Database
-from core.scope import in_thread
+from core.scope import in_thread, of_turn
 from core.tables import ThreadRow, TurnRow
 from core.workspaces import Workspaces
 
@@ -100,6 +100,12 @@ class History:
         found = select(ThreadRow.history_from).where(in_thread(ThreadRow, thread))
         async with self._database.reading() as connection:
             return bool((await connection.execute(found)).scalar_one_or_none())
+
+    async def erased(self, workspace: WorkspaceRef, turn_id: str) -> bool:
+        """Whether the question of a turn was deleted."""
+        found = select(TurnRow.erased_at).where(of_turn(TurnRow, workspace, turn_id))
+        async with self._database.reading() as connection:
+            return (await connection.execute(found)).scalar_one_or_none() is not None
 
     async def _stored(self, condition: ColumnElement[bool], thread: ThreadRef, most: int) -> list[Stored]:
         start = func.coalesce(select(ThreadRow.history_from).where(in_thread(ThreadRow, thread)).scalar_subquery(), 0)

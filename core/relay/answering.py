@@ -261,9 +261,15 @@ class Answering:
             words = wording.sentence(error, repository=plan.choice.repository, model=plan.model or self._model)
             return Said(Outcome.FAILED, error.partial, (*remarks, self._words(hold.claim, words)))
         if finished is None:
-            return Said(Outcome.STOPPED, writer.text, (*remarks, wording.stopped()))
+            return Said(Outcome.STOPPED, writer.text, (*remarks, await self._why_stopped(hold.claim)))
         early = wording.ended_early(finished.finish_reason)
         return Said(Outcome.ANSWERED, finished.text, (*remarks, early) if early else tuple(remarks), finished.model)
+
+    async def _why_stopped(self, claim: Claim) -> str:
+        with contextlib.suppress(DatabaseUnavailable):  # what is said does not wait for it
+            if await self._history.erased(claim.workspace, claim.turn_id):
+                return wording.question_deleted()
+        return wording.stopped()
 
     async def _stream(self, plan: Plan, writer: Writer, remarks: list[str]) -> Finished | None:
         asked = self._client.ask(plan.choice.repository, plan.messages, plan.token.secret, model=plan.model)
