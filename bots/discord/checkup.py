@@ -31,10 +31,7 @@ def checks(settings: Settings) -> list[Check]:
     if settings.discord_token is None:
         return []
     uses = ("DISCORD_", "ASKREPO_DISCORD_")
-    return [
-        Check(_BOT, uses, partial(_application, settings.discord_token, settings.discord_api_url)),
-        Check(_GATEWAY, uses, partial(_gateway, settings.discord_token, settings.discord_api_url)),
-    ]
+    return [Check(_BOT, uses, partial(_looked_at, settings.discord_token, settings.discord_api_url))]
 
 
 def application(told: Mapping[str, object]) -> list[Finding]:
@@ -69,25 +66,24 @@ def sessions(found: Door) -> Finding:
     return ok(_GATEWAY, words)
 
 
-async def _application(token: Secret, api_url: str) -> list[Finding]:
-    try:
-        async with _open(token, api_url) as rest:
-            return application(mapping(await rest.call("GET", "/applications/@me")))
-    except SettingsError as error:
-        fix = f"Copy the bot's token again, or reset it: {_PORTAL}, Bot."
-        return [wrong(_BOT, error.problem, fix)]
-    except DeliveryError as error:
-        return [wrong(_BOT, str(error), _AWAY)]
+async def _looked_at(token: Secret, api_url: str) -> list[Finding]:
+    """The application, and the sessions only where that can be asked for: what is away or refuses us is told once."""
+    async with _open(token, api_url) as rest:
+        try:
+            found = application(mapping(await rest.call("GET", "/applications/@me")))
+        except SettingsError as error:
+            fix = f"Copy the bot's token again, or reset it: {_PORTAL}, Bot."
+            return [wrong(_BOT, error.problem, fix)]
+        except DeliveryError as error:
+            return [wrong(_BOT, str(error), _AWAY)]
+        return [*found, await _gateway(rest)]
 
 
-async def _gateway(token: Secret, api_url: str) -> list[Finding]:
+async def _gateway(rest: Rest) -> Finding:
     try:
-        async with _open(token, api_url) as rest:
-            return [sessions(door(await rest.call("GET", "/gateway/bot")))]
-    except SettingsError:
-        return []  # the token has a line of its own
+        return sessions(door(await rest.call("GET", "/gateway/bot")))
     except DeliveryError as error:
-        return [wrong(_GATEWAY, str(error), _AWAY)]
+        return wrong(_GATEWAY, str(error), _AWAY)
 
 
 @asynccontextmanager

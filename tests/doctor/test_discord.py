@@ -17,12 +17,18 @@ async def test_discord_tokens(discord: FakeDiscord, unused_tcp_port: int) -> Non
     refused = await findings(of_discord(discord, DISCORD_TOKEN="wrong.token.entirely"))
     assert (refused["Discord token"].level, refused["Discord token"].words) == (WRONG, "Discord does not accept it")
     assert "Discord sessions" not in refused
+    assert len(discord.called("GET", "/applications/@me")) == 2
+    assert len(discord.called("GET", "/gateway/bot")) == 1
     away = await findings(of_discord(discord, ASKREPO_DISCORD_API_URL=f"http://127.0.0.1:{unused_tcp_port}"))
-    assert (away["Discord token"].level, away["Discord sessions"].level) == (WRONG, WRONG)
+    assert away["Discord token"].level is WRONG
+    assert "Discord sessions" not in away
     discord.fail("GET", "/applications/@me", status=500)
+    troubled = await findings(of_discord(discord))
+    assert troubled["Discord token"].level is WRONG
+    assert "Discord sessions" not in troubled
     discord.fail("GET", "/gateway/bot", html=True, status=502)
     troubled = await findings(of_discord(discord))
-    assert (troubled["Discord token"].level, troubled["Discord sessions"].level) == (WRONG, WRONG)
+    assert (troubled["Discord token"].level, troubled["Discord sessions"].level) == (OK, WRONG)
 
 
 async def test_the_intent_to_read_all_messages(discord: FakeDiscord) -> None:
