@@ -29,6 +29,10 @@ SEVERAL_GUILDS = (
     "You are in several servers whose code I know, so I cannot tell which one you mean. Ask me in a channel of the "
     "right server."
 )
+TOO_MANY_GUILDS = (
+    "I serve too many servers to find out which of them you are in, so I cannot tell which one you mean. Ask me in a "
+    "channel of the right server."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Direct:
     async def _asked(self, user_id: str) -> WorkspaceRef | NoGuild:
         guilds = await self._mappings.with_default(PLATFORM)
         if len(guilds) > _MOST_GUILDS:
-            return NoGuild(SEVERAL_GUILDS)
+            return NoGuild(TOO_MANY_GUILDS)
         room = asyncio.Semaphore(_AT_ONCE)
 
         async def member(guild: WorkspaceRef) -> bool:

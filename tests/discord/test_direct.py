@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord.direct import NO_GUILD, SEVERAL_GUILDS, Direct, NoGuild
+from bots.discord.direct import NO_GUILD, SEVERAL_GUILDS, TOO_MANY_GUILDS, Direct, NoGuild
 from core.conversation.values import WorkspaceRef
 from core.errors import PlatformAway
 from core.settings import Settings
@@ -93,5 +93,5 @@ async def test_an_outage_is_no_answer(world: World, made: Ear) -> None:
 async def test_among_very_many_guilds_nobody_is_asked(world: World, made: Ear) -> None:
     for number in range(51):
         await made.parts.mappings.set_default(WorkspaceRef("discord", str(number + 1)), house.REPOSITORY, actor="x")
-    assert await direct(made).guild(world.alice.id) == NoGuild(SEVERAL_GUILDS)
+    assert await direct(made).guild(world.alice.id) == NoGuild(TOO_MANY_GUILDS)
     assert not world.discord.called(*MEMBER)
