@@ -8,7 +8,7 @@ from typing import Any
 
 from bots.discord.fields import moment
 from bots.discord.incoming import Asked, Bare, Edited, Worded
-from bots.discord.native import HELP
+from bots.discord.native import usage
 from bots.discord.reference import Reference
 from bots.heard import Heard
 from bots.parts import Parts
@@ -34,12 +34,15 @@ class Asking:
         steering: Steering,
         tell: Tell,
         tasks: Tasks,
+        *,
+        reads_all: bool,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._parts = parts
         self._steering = steering
         self._tell = tell
         self._tasks = tasks
+        self._usage = usage(reads_all=reads_all)
         self._now = now
         self._heard = Heard()
 
@@ -61,7 +64,7 @@ class Asking:
 
     async def bare(self, bare: Bare) -> None:
         """Somebody called and said nothing: help is better than silence."""
-        self.said(bare.question, HELP)
+        self.said(bare.question, self._usage)
 
     def said(self, question: Question, words: str) -> None:
         """Say something about a post, once."""

@@ -95,10 +95,11 @@ _ALONE: dict[str, Command] = {
 class Commanding:
     """Carries commands out; what comes of it is told. Raises DeliveryError."""
 
-    def __init__(self, parts: Parts, managing: Managing, posing: Posing) -> None:
+    def __init__(self, parts: Parts, managing: Managing, posing: Posing, *, reads_all: bool) -> None:
         self._parts = parts
         self._managing = managing
         self._posing = posing
+        self._usage = native.usage(reads_all=reads_all)
 
     async def commanded(self, reply: Reply, command: Commanded) -> None:
         """A command was used: open its form, or acknowledge it at once and carry it out."""
@@ -119,7 +120,7 @@ class Commanding:
             case Token(TokenAction.SET, of_workspace, pasted):
                 await managing.enter_token(reply, sender, None if of_workspace else "", pasted=pasted)
             case Help():
-                await reply.say(native.HELP)
+                await reply.say(self._usage)
             case _:
                 await reply.think()
                 await self._run(reply, sender, command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,13 +15,12 @@ from bots.discord.inbox import Inbox
 from bots.discord.incoming import Asked, Bare, Edited, Incoming, Worded, channel_of, of_edit, of_post
 from bots.discord.places import Places
 from bots.discord.posts import Post, Spot
-from bots.tasks import Tasks
 from core import logs
 
 log = logs.get(__name__)
 
 Reading = Callable[[Post, str], Incoming]
-Interacting = Callable[[Mapping[str, object]], Awaitable[None]]
+Interacting = Callable[[Mapping[str, object]], None]  # begins to answer
 
 
 class Hearing:
@@ -36,7 +35,6 @@ class Hearing:
         asking: Asking,
         changes: Changes,
         interacting: Interacting,
-        tasks: Tasks,
     ) -> None:
         self._bot_id = bot_id
         self._inbox = inbox
@@ -45,7 +43,6 @@ class Hearing:
         self._asking = asking
         self._changes = changes
         self._interacting = interacting
-        self._tasks = tasks
 
     def message(self, post: Post) -> None:
         """Somebody posted."""
@@ -73,10 +70,7 @@ class Hearing:
 
     def interaction(self, payload: Mapping[str, object]) -> None:
         """A command, a click or a form."""
-        self._tasks.start(self._interacted(payload))
-
-    async def _interacted(self, payload: Mapping[str, object]) -> None:
-        await self._interacting(payload)
+        self._interacting(payload)
 
     def _heard(self, post: Post, read: Reading) -> None:
         found = read(post, self._bot_id)

@@ -12,14 +12,13 @@ from bots.discord.fields import moment, snowflake
 from bots.discord.ignored import Ignored, Reason
 from bots.discord.posts import GROUP, THREADS, Post, Spot
 from bots.discord.reference import Reference
-from bots.discord.text import readable
+from bots.discord.text import quotable, readable
 from core.channels.grammar import ThreadWord, thread_word
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 
 PLATFORM = "discord"
 _WRITTEN = frozenset({0, 19})  # types of message that people write: a post, a reply
 _HIGHEST = 2**63  # what the order of a question may not reach
-_ABOUT_CHARACTERS = 4_000  # of the post that a reply answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,4 +163,4 @@ def _about(post: Post, bot_id: str) -> str:
     """What the post says that a reply answers: not one of ours in this very conversation, which we know."""
     if post.answers is None or (post.spot.within and post.answers.author_id == bot_id):
         return ""
-    return readable(post.answers.text, post.names)[:_ABOUT_CHARACTERS]
+    return quotable(post.answers.text, post.names)

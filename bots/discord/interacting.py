@@ -65,12 +65,12 @@ class Interacting:
         self._tasks = tasks
         self._joined = joined
         managing, posing = Managing(parts, steering), Posing(asking)
-        self._commanding = Commanding(parts, managing, posing)
+        self._commanding = Commanding(parts, managing, posing, reads_all=bot.reads_all)
         self._pressing = Pressing(parts, managing, steering)
         self._submitting = Submitting(parts, managing, posing)
         self._managing = managing
 
-    async def happened(self, payload: Mapping[str, object]) -> None:
+    def happened(self, payload: Mapping[str, object]) -> None:
         """Begin to answer an interaction as Discord delivers it. Never raises, whatever its fields hold."""
         found = of_interaction(payload, self._bot)
         if isinstance(found, Ignored):

@@ -9,8 +9,8 @@ _COMMAND = re.compile(r"`/askrepo (default|help|list|map|settings|status|token|u
 _OPTIONS = {"default": "repository", "map": "repository", "token": "action", "unmap": "repository"}
 _WORKSPACE = re.compile(r"\bworkspace\b")
 
-HELP = """\
-Ask about this channel's code: mention me, or use `/askrepo`. I answer in a thread. Follow-ups there need no mention.
+_USAGE = """\
+Ask about this channel's code: mention me, or use `/askrepo`. I answer in a thread. {follow_ups}
 
 - `/askrepo-map` maps this channel to a repository; an alias names it among several, and mapping it again makes it the \
 default
@@ -25,6 +25,12 @@ default
 Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here. In a thread, \
 `stop`, `retry`, `new`, `mute` and `unmute` work as words of their own, after a mention. To ask about a message, open \
 its menu, then “Apps”."""
+
+
+def usage(*, reads_all: bool) -> str:
+    """What we can do. `reads_all`: messages that do not mention us are heard too."""
+    follow_ups = "Follow-ups there need no mention." if reads_all else "Mention me in follow-ups too."
+    return _USAGE.format(follow_ups=follow_ups)
 
 
 def native(words: str) -> str:

@@ -15,14 +15,13 @@ from bots.discord.managing import REOPEN, Managing
 from bots.discord.manifest import ABOUT_MESSAGE
 from bots.discord.reference import Invocation, Reference
 from bots.discord.replying import Reply
-from bots.discord.text import readable
+from bots.discord.text import quotable
 from bots.parts import Parts
 from core import logs
 from core.channels import replies
 from core.relay.steering import NOT_HERE, NOTHING_RUNS, Steering
 
 _THANKED = 10_000
-_ABOUT_CHARACTERS = 4_000  # of the message that is asked about
 
 log = logs.get(__name__)
 
@@ -103,7 +102,7 @@ async def _about(shortcut: Shortcut) -> About:
     """The form to ask about this message, whose thread is opened from it where it stands in none."""
     sender = shortcut.sender
     post = reading.of_raw(shortcut.message, sender.spot, None)
-    said = readable(post.text, post.names)[:_ABOUT_CHARACTERS] if post is not None else ""
+    said = quotable(post.text, post.names) if post is not None else ""
     reference = Reference(
         in_thread=sender.thread is not None,
         files=post.files if post is not None else (),

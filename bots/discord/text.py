@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
+_ABOUT_CHARACTERS = 4_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,6 +42,11 @@ def readable(raw: str, names: Mapping[str, str], *, without: Iterable[str] = ())
 
     text = _LINE_END.sub("\n", _TOKEN.sub(plain, raw.replace("\0", "")))
     return without_unseen(re.sub(r"(?<![ \t])[ \t]*+\0", "", text)).strip()
+
+
+def quotable(raw: str, names: Mapping[str, str]) -> str:
+    """The beginning of a text that somebody asks about, as `readable` has it: at most 4,000 characters."""
+    return readable(raw, names)[:_ABOUT_CHARACTERS]
 
 
 def _plain(found: re.Match[str], names: Mapping[str, str]) -> str:

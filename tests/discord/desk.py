@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from bots.discord import manifest
@@ -25,7 +25,7 @@ from tests.fakes.discord_values import Channel, Interaction, Json, Message, User
 class DeskDiscord(FakeDiscord):
     """Without a gateway: `happened` gets each interaction as Discord writes it down."""
 
-    happened: Callable[[Json], Awaitable[None]]
+    happened: Callable[[Json], None]
 
     async def _happens(
         self,
@@ -42,7 +42,7 @@ class DeskDiscord(FakeDiscord):
         interaction, payload = new_interaction(
             self, kind, user, channel, data, message=message, user_install=user_install, opener=opener
         )
-        await self.happened(payload)
+        self.happened(payload)
         if wait:
             await self.until(lambda: interaction.answered)
         return interaction
@@ -85,7 +85,7 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
 
     not_joined: set[str] = set()
     steering = Steering(app.threads, app.history, app.revisions, stop)
-    asking = Asking(app, steering, tell, tasks)
+    asking = Asking(app, steering, tell, tasks, reads_all=bot.reads_all)
     direct = Direct(rest, app.mappings)
     interacting = Interacting(app, rest, bot, direct, asking, steering, tasks, lambda guild: guild not in not_joined)
     discord.happened = interacting.happened

@@ -114,7 +114,7 @@ async def ear(
         async def tell(question: Question, turn_id: str, notice: Notice) -> None:
             made.told.append((question, turn_id, notice))
 
-        async def interacting(payload: Mapping[str, object]) -> None:
+        def interacting(payload: Mapping[str, object]) -> None:
             made.interactions.append(payload)
 
         async def until_it_may(seconds: float) -> None:
@@ -129,10 +129,10 @@ async def ear(
             return datetime.fromisoformat(discord.now())
 
         steering = Steering(parts.threads, parts.history, parts.revisions, parts.leases.stop)
-        asking = Asking(parts, steering, tell, tasks, now)
+        asking = Asking(parts, steering, tell, tasks, reads_all=bot.reads_all, now=now)
         guilds = Guilds(parts, rest, now)
         changes = Changes(parts, guilds, forgotten.append)
-        hearing = Hearing(bot.user_id, inbox, Places(rest), direct, asking, changes, interacting, tasks)
+        hearing = Hearing(bot.user_id, inbox, Places(rest), direct, asking, changes, interacting)
         gateway = Gateway(
             settings.discord_token,
             hearing,

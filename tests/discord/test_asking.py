@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from bots.discord.direct import NO_GUILD
-from bots.discord.native import HELP
+from bots.discord.native import usage
 from core.conversation.values import Offer, ThreadRef
 from core.settings import Settings
 from core.tables import TurnRow
@@ -150,7 +150,7 @@ async def test_one_message_delivered_twice_is_one_question(world: World, heard: 
 async def test_a_bare_call_is_answered_with_help_once(world: World, heard: Ear) -> None:
     call = await world.discord.says(world.alice, world.general, f"{world.discord.bot}")
     await world.discord.deliver_again(call)
-    assert await heard.until_told() == [HELP]
+    assert await heard.until_told() == [usage(reads_all=True)]
     await world.discord.says(world.alice, world.general, f"{world.discord.bot} last?")
     await heard.heard()
     assert len(heard.told) == 1
@@ -251,6 +251,14 @@ async def test_without_the_content_intent_mentions_and_replies_are_heard(world: 
         await discord.says(world.alice, thread, "two?")
         third = await discord.says(world.alice, thread, f"{discord.bot} three?")
         assert await made.heard(2) == [question.id, third.id]
+        await discord.says(world.alice, world.general, f"{discord.bot}")
+        assert await made.until_told() == [usage(reads_all=False)]
+
+
+async def test_an_interaction_is_handed_on_at_once(world: World, given: Settings) -> None:
+    async with ear(world.discord, given) as made:
+        made.hearing.interaction({"id": "1"})
+        assert made.interactions == [{"id": "1"}]
 
 
 async def test_while_the_database_takes_nothing_what_is_heard_waits_in_order(

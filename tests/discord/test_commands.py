@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bots.discord.commands import Blank, meant
 from bots.discord.interactions import Commanded, of_interaction
-from bots.discord.native import HELP, native
+from bots.discord.native import native, usage
 from bots.discord.permissions import ADMINISTRATOR, MANAGE_CHANNELS, MANAGE_SERVER, has
 from bots.discord.rights import Policy, rights
 from core import errors
@@ -145,4 +145,10 @@ def test_a_workspace_is_a_server_but_not_in_a_name() -> None:
 
 def test_help_names_every_command() -> None:
     for name in ("map", "unmap", "list", "why", "status", "token", "settings", "default"):
-        assert f"`/askrepo-{name}`" in HELP
+        assert f"`/askrepo-{name}`" in usage(reads_all=True)
+
+
+def test_help_says_whether_follow_ups_need_a_mention() -> None:
+    assert "Follow-ups there need no mention." in usage(reads_all=True)
+    assert "Mention me in follow-ups too." in usage(reads_all=False)
+    assert "no mention" not in usage(reads_all=False)

@@ -96,7 +96,15 @@ async def test_list_why_status_and_help(world: World, people: People, app: App) 
     assert "this channel's mapping" in (await people.command(world.bob, "askrepo-why")).content
     status = (await people.command(world.bob, "askrepo-status")).content
     assert "Service: it answers, knows `github.com/calcom/cal.com` and takes the token." in status
-    assert "`/askrepo-map`" in (await people.command(world.bob, "askrepo-help")).content
+    said = (await people.command(world.bob, "askrepo-help")).content
+    assert "`/askrepo-map`" in said
+    assert "Follow-ups there need no mention." in said
+
+
+async def test_help_is_about_what_may_be_read(world: World, people: People, start: Start) -> None:
+    world.discord.message_content = False
+    async with start():
+        assert "Mention me in follow-ups too." in (await people.command(world.bob, "askrepo-help")).content
 
 
 async def test_what_is_typed_as_a_question_may_be_a_command(world: World, people: People, app: App) -> None:

@@ -89,7 +89,7 @@ class Rim:
         self.turns[name] = accepted.turn_id or ""
 
     async def happens(self, told: Json) -> None:
-        await self.desk.interacting.happened(told)
+        self.desk.interacting.happened(told)
 
 
 @pytest.fixture
