@@ -219,19 +219,16 @@ class Database:
 
     def _engine(self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True) -> AsyncEngine:
         try:
-            if not self.is_sqlite:
-                return create_async_engine(
-                    self._url,
-                    pool_size=pool_size,
-                    max_overflow=0,
-                    pool_pre_ping=True,
-                    hide_parameters=True,
-                    connect_args={"timeout": self._busy_seconds, "command_timeout": 30},
-                )
-            self._prepare_file()
-            engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+            if self.is_sqlite:
+                self._prepare_file()
+            waits = {"timeout": self._busy_seconds, "command_timeout": 30}
+            away: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True, "connect_args": waits}
+            engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **away)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
+        if not self.is_sqlite:
+            _set_up_postgresql(engine, self._busy_seconds)
+            return engine
         pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
         pragmas += ["query_only = ON"] if self._read_only else _DURABLE
         pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
@@ -272,6 +269,17 @@ async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:
         return error
     await savepoint.commit()
     return result
+
+
+def _set_up_postgresql(engine: AsyncEngine, seconds: float) -> None:
+    """A machine that vanishes within a transaction keeps its locks no longer than that: else nobody could claim."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
+        cursor.close()
+        connection.commit()  # a rollback would take it back
 
 
 def _set_up_sqlite(engine: AsyncEngine, pragmas: Sequence[str], *, immediate: bool) -> None:

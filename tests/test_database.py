@@ -235,6 +235,30 @@ async def test_a_locked_file_is_unavailable_not_unreadable(tmp_path: Path) -> No
     await database.close()
 
 
+async def test_who_vanishes_within_a_transaction_keeps_nobody_waiting(postgres_url: str) -> None:
+    """As a machine does that loses its power or its network: its connection stays open, and nothing comes by it."""
+    vanished, other = Database(Secret(postgres_url), busy_seconds=1), Database(Secret(postgres_url))
+    locked, gone = asyncio.Event(), asyncio.Event()
+
+    async def lock(connection: AsyncConnection) -> None:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        locked.set()
+
+    async def vanish(connection: AsyncConnection) -> None:
+        await lock(connection)
+        await gone.wait()
+
+    task = asyncio.create_task(vanished.write(vanish))
+    await locked.wait()
+    await asyncio.wait_for(other.write(lock), 20)
+    gone.set()
+    with pytest.raises(DatabaseUnavailable):
+        await task
+    await vanished.write(lock)
+    for database in (vanished, other):
+        await database.close()
+
+
 async def test_other_processes_wake_us(postgres_url: str) -> None:
     woken = asyncio.Event()
     database = Database(Secret(postgres_url))
