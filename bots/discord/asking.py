@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,7 +92,7 @@ class Asking:
             offer = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
             self._tasks.start(self._tell(question, turn_id, offer))
         elif revised is Revised.UNKNOWN and edited.mentioned and self._now() - question.asked_at < _LATE:
-            await self._parts.intake.accept(question)
+            await self._parts.intake.accept(replace(question, asked_at=self._now()))  # not when it said something else
 
     async def deleted(self, channel: ChannelRef, message_ids: Sequence[str], within: str | None = None) -> None:
         """Posts were deleted, in the thread `within` or else in the channel itself.

@@ -5,6 +5,7 @@ Everything here is done before Slack is acknowledged; what is only said in reply
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 from bots.heard import Heard
@@ -90,7 +91,8 @@ class Asking:
             offer = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
             self._replying.soon(edited.installed, question.thread, question.asker, offer, turn_id=turn_id)
         elif revised is Revised.UNKNOWN and edited.mentioned and edited.was_mentioned is False:
-            await self._parts.intake.accept(question)
+            asked_at = self._replying.now()  # not when it said something else
+            await self._parts.intake.accept(replace(question, asked_at=asked_at))
 
     async def deleted(self, deleted: Deleted) -> None:
         """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from bots.discord.direct import NO_GUILD
+from bots.discord.fields import moment
 from bots.discord.native import usage
 from core.conversation.values import Offer, ThreadRef
 from core.settings import Settings
@@ -205,8 +207,11 @@ async def test_a_mention_that_is_added_asks_and_an_old_post_does_not(world: Worl
     await discord.edits(old, f"{discord.bot} long ago?")
     thread = await discord.opens_thread(world.bob, old)
     await discord.edits(await discord.says(world.bob, thread, "nothing to us"), "still nothing to us")
+    discord.advance(30 * 60)
     await discord.edits(post, f"{discord.bot} where is login?")
     assert await heard.heard() == [post.id]
+    (turn,) = await heard.turns()
+    assert turn.asked_at - moment(post.id) >= timedelta(minutes=30), "it was asked by the edit"
 
 
 async def test_a_deleted_question_is_forgotten(world: World, heard: Ear) -> None:
