@@ -14,7 +14,7 @@ from tests.discord.markdown import seen
 from tests.discord.nasty import KINDS
 from tests.discord.test_outgoing_fuzz import assert_harmless, holdable
 from tests.relay.markdown import wild
-from tests.slack.mrkdwn import EMOJI
+from tests.unseen import EMOJI, HIDDEN
 
 Z = "\u200b"
 nasty = st.lists(st.one_of(*map(st.sampled_from, KINDS)), max_size=14).map("".join)
@@ -117,6 +117,7 @@ def test_what_it_understands_otherwise_is_said_its_way(text: str, shown: str) ->
         ("discord.gg/x Discord.GG/x discordapp.com/x", "discord\\.gg/x Discord\\.GG/x discordapp\\.com/x"),
         ("https://discord.gg/x https://Discord.gg", "`https://discord.gg/x` `https://Discord.gg`"),
         ("https://discord.com/channels/1/2", "`https://discord.com/channels/1/2`"),
+        ("https://e.org/@everyone [a](https://e.org/@here)", "`https://e.org/@everyone` a (`https://e.org/@here`)"),
         ("https://discord.com/developers/docs", "<https://discord.com/developers/docs>"),
         ("`a`&#8203;https://xn--a.b", "`a` `https://xn--a.b`"),
     ],
@@ -234,9 +235,7 @@ def test_tables_are_aligned_or_listed(text: str, shown: str) -> None:
 
 
 def test_what_nobody_sees_is_gone_from_text_and_named_in_code() -> None:
-    hidden = [*map(chr, range(0xE0000, 0xE0080)), *map(chr, range(0xFE00, 0xFE10)), *"\u200b\u200c\u200d\u2060\ufeff"]
-    hidden += [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c\u200e\u200f\x08\x1b\x7f\x9b\u00ad\u3164"]
-    for character in hidden:
+    for character in HIDDEN:
         assert rendered(f"a{character}b") == "ab", hex(ord(character))
         assert rendered(f"```\na{character}b\n```") == f"```\na<U+{ord(character):04X}>b\n```"
         assert rendered(f"`a{character}b`") == f"`a<U+{ord(character):04X}>b`"
