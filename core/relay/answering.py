@@ -222,14 +222,15 @@ class Answering:
         )
 
     async def _take_share(self, claim: Claim, plan: Plan) -> None:
-        """Count the question against its token's share, once. Raises TooManyAsked."""
+        """Count what is asked with it against the token's share. Raises TooManyAsked."""
         token_id = plan.token.token_id
-        if token_id is None or claim.attempt > 1:
+        if token_id is None:
             return
         rate = self._token_rate
+        within = 0.0 if claim.attempt == 1 else _TOKEN_SECONDS  # one that was interrupted is not refused at once
         try:
             await self._allowances.reserve(
-                claim.workspace, f"/chat {token_id}", per_minute=rate.per_minute, burst=rate.burst, within=0.0
+                claim.workspace, f"/chat {token_id}", per_minute=rate.per_minute, burst=rate.burst, within=within
             )
         except AllowanceSpent:
             error = TooManyAsked(Level.TOKEN, _TOKEN_SECONDS)

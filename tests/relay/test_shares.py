@@ -196,6 +196,21 @@ async def test_a_tokens_share_is_counted_in_the_database(limited: Process, platf
     assert "token" in platform.notices[places[1]][0]
 
 
+async def test_what_is_asked_again_counts_as_well(limited: Process) -> None:
+    limited.answering._token_rate = Rate(1, 1)
+    workspace = HERE.channel.workspace
+    await limited.tokens.save_for_workspace(workspace, Secret("process-token-1234"), label="team", actor="U0")
+    accepted = await limited.intake.accept(question(within=HERE))
+    assert accepted.turn_id is not None
+    outcomes = [await limited.worker.outcome(accepted.turn_id)]
+    for _ in range(3):
+        ended = asyncio.ensure_future(limited.worker.outcome(accepted.turn_id))
+        await asyncio.sleep(0)
+        assert await limited.revisions.again(workspace, accepted.turn_id)
+        outcomes.append(await ended)
+    assert outcomes == ["answered", "answered", "refused", "refused"]
+
+
 async def test_whoever_waits_for_long_is_told_the_place_once(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
