@@ -2,7 +2,7 @@
 
 What people or services wrote is shown as code, so that it neither formats nor links nor pings. Nothing here repeats
 the text of a foreign exception to a chat, an address of a service, or a secret. Replies to commands stand in
-channels/replies.py.
+channels/replies.py. One module, long as it is: who changes a word reads the others beside it.
 """
 
 from __future__ import annotations
