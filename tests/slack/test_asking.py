@@ -144,7 +144,9 @@ async def test_an_answered_question_that_is_edited_can_be_asked_again(world: Wor
 
 
 async def test_a_mention_added_by_an_edit_asks(world: World, app: App, chat: FakeChat) -> None:
+    world.slack.advance(-3_600)
     root = await world.slack.says(world.alice, world.general, "where is login?")
+    world.slack.advance(3_600)
     await world.slack.edits(root, f"{world.askrepo.bot} where is login?")
     await answered(world, root)
     await world.slack.unfurls(root)
