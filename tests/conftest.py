@@ -17,6 +17,7 @@ from core.cipher import Keyring, new_key
 from core.database import Database
 from core.secret import Secret
 from core.workspaces import Workspaces
+from tests.fakes.chat import FakeChat
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +71,13 @@ def keyring() -> Keyring:
 def workspaces(database: Database, keyring: Keyring) -> Workspaces:
     """The workspaces of `database`."""
     return Workspaces(database, keyring)
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[FakeChat]:
+    """A /chat over a real socket that takes any token."""
+    async with FakeChat() as fake:
+        yield fake
 
 
 @pytest.fixture

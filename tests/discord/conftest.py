@@ -1,4 +1,4 @@
-"""The fake Discord, the fake /chat and a database for every test."""
+"""The fake Discord, and askrepo on a database of its own, for every test."""
 
 from __future__ import annotations
 
@@ -20,12 +20,6 @@ Start = Callable[[], AbstractAsyncContextManager[App]]
 @pytest.fixture
 async def discord() -> AsyncIterator[FakeDiscord]:
     async with FakeDiscord() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with FakeChat() as fake:
         yield fake
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.slack.mrkdwn import EMOJI
 from tests.slack.nasty import BLOCKS, CODE, LINKS, UNSEEN, WORDS, nasty
+from tests.unseen import EMOJI
 
 MENTIONS = (
     "@everyone", "@here", "\\@everyone", "\\\\@here", "@Everyone", "x@here.org", "@", "everyone", "here",

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from enum import StrEnum
 
-from sqlalchemy import select
-
 from bots.discord.outgoing import rendered
-from core.bootstrap import App
-from core.tables import TurnRow
 from tests.discord.house import World
 from tests.fakes.discord_values import REPLY, Channel, Message
 
-_ENDED = {"answered", "failed", "stopped", "refused"}
 _SIGN = "Looking through the code"
 
 
@@ -24,11 +18,6 @@ class Seen(StrEnum):
     WHOLE = "the whole answer, once"
     FAILURE = "the reason, where the answer would stand"
     NOTICE = "one notice: to them alone, under what they asked, or in a direct message"
-
-
-def lines(number: int) -> str:
-    """An answer that Discord shows as it is, every line unlike the others."""
-    return "".join(f"Line {place} of the answer.\n" for place in range(number)) + "And that is all."
 
 
 def said(post: Message) -> str:
@@ -55,17 +44,6 @@ def _notices(world: World, root: Message, places: set[Channel | None]) -> Iterat
     for place in world.discord.channels.values():
         if place in places:
             yield from (post for post in world.discord.answers(place) if post.type == REPLY)
-
-
-async def ended(app: App, number: int = 1, seconds: float = 30.0) -> list[str]:
-    """Wait until so many turns have ended, and nothing more can come of them: how."""
-    async with asyncio.timeout(seconds):
-        while True:
-            async with app.database.reading() as connection:
-                statuses = list((await connection.execute(select(TurnRow.status))).scalars())
-            if len(statuses) >= number and set(statuses) <= _ENDED:
-                return statuses
-            await asyncio.sleep(0.02)  # it is recorded after the last that Discord hears of
 
 
 def outcome(world: World, root: Message, expected: str, *, reachable: bool = True) -> Seen:

@@ -22,10 +22,11 @@ from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Footer, Post
 from tests.discord.answering import answering, commanded, delivery, question, rest, settings
 from tests.discord.house import World
-from tests.discord.outcomes import ended, said, told
+from tests.discord.outcomes import said, told
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.discord_values import FORUM, REPLY, SUPPRESS_EMBEDS, VOICE, Channel, Message
+from tests.turns import ended
 
 TURN = "0123456789abcdef0123456789abcdef"
 DONE = Footer(Outcome.ANSWERED, "github.com/acme/widgets", None, 1.0)

@@ -16,11 +16,13 @@ from core.tables import TurnRow
 from tests.discord import house
 from tests.discord.conftest import Start
 from tests.discord.house import World
-from tests.discord.outcomes import Seen, answers, ended, lines, outcome, told
+from tests.discord.outcomes import Seen, answers, outcome, told
 from tests.discord.test_gateway import DEADLY, RESUMED
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, says
 from tests.fakes.discord_values import Channel, Message
+from tests.turns import ended
 
 SAID = lines(6)
 MOST_INVALID = 100  # in ten minutes

@@ -22,7 +22,8 @@ from core.secret import Secret
 from core.workspaces import Workspaces
 from tests.discord.answering import commanded, delivery, question
 from tests.discord.house import World
-from tests.discord.outcomes import Seen, lines, outcome
+from tests.discord.outcomes import Seen, outcome
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.discord import FakeDiscord

@@ -13,10 +13,12 @@ from core.bootstrap import App
 from core.relay.pages import pages
 from tests.discord.answering import answering, ask, settings
 from tests.discord.house import World
-from tests.discord.outcomes import answers, ended, said
+from tests.discord.outcomes import answers, said
+from tests.essays import essay
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, says
 from tests.fakes.discord_values import Attachment, Message
+from tests.turns import ended
 
 _MOST = 8
 POST = ("POST", "/channels/{channel_id}/messages")
@@ -26,21 +28,6 @@ POST = ("POST", "/channels/{channel_id}/messages")
 async def app(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[App]:
     async with answering(world, settings(chat, tmp_path)) as parts:
         yield parts
-
-
-def essay(length: int) -> str:
-    """An answer of about this length with everything that makes cutting hard."""
-    parts, at = ["# What happens at login\n\n"], 0
-    while sum(map(len, parts)) < length:
-        at += 1
-        parts.append(
-            f"## Step {at}\n\nThe [session](https://example.com/doc/{at}) is *made* in `core/login{at}.py`. " * 2
-        )
-        code = "".join(f"    if step == {at}: return {number}  # <why?>\n" for number in range(at % 40))
-        parts.append(f"\n\n```python\ndef step_{at}():\n{code}    return None\n```\n\n")
-        rows = "".join(f"| row {at}.{number} | `{number}` | yes |\n" for number in range(at % 23))
-        parts.append(f"| name | value | sure |\n| --- | --- | --- |\n{rows}\n- first {at}\n  - second {at}\n\n")
-    return "".join(parts) + "The end."
 
 
 async def asked(world: World, app: App, chat: FakeChat, text: str) -> Message:

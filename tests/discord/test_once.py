@@ -15,10 +15,12 @@ from core.tables import TurnRow
 from tests.discord import house
 from tests.discord.conftest import Start
 from tests.discord.house import World, finished
-from tests.discord.outcomes import Seen, answers, ended, lines, outcome
+from tests.discord.outcomes import Seen, answers, outcome
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, says
 from tests.fakes.discord_values import FORUM, Message
+from tests.turns import ended
 
 READ = ("GET", "/channels/{channel_id}/messages")
 SAID = lines(6)

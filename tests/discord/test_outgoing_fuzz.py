@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections.abc import Sequence
 from random import Random
 
@@ -16,7 +14,9 @@ from bots.discord.outgoing import GROWTH, escaped, rendered
 from core.invisible import with_unseen_named, without_unseen
 from tests.discord.markdown import Seen, cards, pinged, shapes
 from tests.discord.nasty import ADDRESSES, EMOJI, KINDS, LINKS, LOOKS, MENTIONS, WORDS, listing, nasty, span
-from tests.slack.mrkdwn import is_honest, unseen
+from tests.fuzzing import fuzz, half_a_million
+from tests.slack.mrkdwn import is_honest
+from tests.unseen import unseen
 
 _READER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
 _READER.normalizeLinkText = str  # type: ignore[assignment, method-assign]  # it would decode punycode
@@ -120,26 +120,12 @@ def holdable(code: str) -> str:
     return code.replace("```", "``ˋ") if "```" in code and ticks(code) == 2 else code
 
 
-def run(seed: int, numbers: range) -> None:
-    for number in numbers:
-        random = Random(f"{seed} {number}")
-        try:
-            check(number, random)
-        except Exception as error:
-            error.add_note(f"seed {seed}, number {number}: ASKREPO_FUZZ_SEED={seed}")
-            raise
-
-
 @pytest.mark.parametrize("start", [0, 2_500])
 def test_five_thousand_answers(start: int) -> None:
-    run(4, range(start, start + 2_500))
+    fuzz(check, 4, range(start, start + 2_500))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(14_400)
 def test_half_a_million_answers() -> None:
-    seed = int(os.environ.get("ASKREPO_FUZZ_SEED") or time.time())
-    print(f"seed {seed}")
-    started = time.monotonic()
-    run(seed, range(500_000))
-    print(f"500,000 answers, seed {seed}, {time.monotonic() - started:.0f} s")
+    half_a_million(check)

@@ -12,11 +12,13 @@ import pytest
 from core.bootstrap import App
 from tests.discord.answering import answering, ask, question, settings
 from tests.discord.house import World
-from tests.discord.outcomes import Seen, answers, ended, lines, outcome, said, told
+from tests.discord.outcomes import Seen, answers, outcome, said, told
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, says
 from tests.fakes.discord_faults import Fault
 from tests.fakes.discord_values import Message
+from tests.turns import ended
 
 SAID = lines(6)
 

@@ -21,6 +21,7 @@ from core.bootstrap import App
 from core.conversation.values import ChannelRef
 from core.settings import Settings
 from tests.console.processes import forking
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, says
 from tests.fakes.slack import FakeSlack
@@ -28,7 +29,8 @@ from tests.fakes.slack_values import Channel, Message, User
 from tests.mortal import MortalProcess
 from tests.slack import house
 from tests.slack.house import REPOSITORY, World
-from tests.slack.outcomes import answers, ended, lines
+from tests.slack.outcomes import answers
+from tests.turns import ended
 
 KILLS = 20
 WORKERS = 3

@@ -1,4 +1,4 @@
-"""The fake Slack, the fake /chat and a database for every test."""
+"""The fake Slack, and askrepo on a database of its own, for every test."""
 
 from __future__ import annotations
 
@@ -21,12 +21,6 @@ Start = Callable[[], AbstractAsyncContextManager[App]]
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
     async with FakeSlack() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[FakeChat]:
-    async with FakeChat() as fake:
         yield fake
 
 

@@ -1,4 +1,4 @@
-"""What Slack, or any reader of Markdown, would make of a text: mentions, links, addresses, unseen characters, code.
+"""What Slack, or any reader of Markdown, would make of a text: mentions, links, addresses, code.
 
 Written from Slack's "Formatting message text" and from CommonMark, and knows nothing of how we render. Markdown is read
 by markdown-it, as CommonMark with tables, once with HTML and once without.
@@ -7,7 +7,6 @@ by markdown-it, as CommonMark with tables, once with HTML and once without.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from html import unescape
 from urllib.parse import urlsplit
@@ -31,16 +30,6 @@ ADDRESS = re.compile(
     r"(?:(?<![a-z0-9])www\.|[a-z][a-z0-9+.-]*://|(?<![a-z0-9+.-])(?:javascript|data|vbscript|slack):)[^\s<>]+",
     re.IGNORECASE,
 )
-EMOJI = (
-    *("👩‍👩‍👧", "👍🏽", "🇩🇪", "❤️", "1️⃣", "#️⃣", "🏳️‍🌈", "🤷🏽‍♀️", "👨🏾‍💻", "🐦‍⬛", "❤️‍🔥", "☎︎", "🏃‍➡️", "🙂‍↔️"),
-    *(
-        "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in name) + "\U000e007f"
-        for name in ("gbeng", "gbsct", "gbwls")
-    ),
-)
-_EMOJI = re.compile(f"(?:{'|'.join(map(re.escape, sorted(EMOJI, key=len, reverse=True)))})[\ufe0e\ufe0f]?")
-_JOINED = re.compile("(?<=[\U0001f300-\U0001faff])\u200d(?=[\U0001f300-\U0001faff])")
-_OTHER_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0\u2028\u2029")
 
 
 def mentions(text: str) -> list[str]:
@@ -95,23 +84,6 @@ def is_honest(address: str) -> bool:
     scheme = address.partition(":")[0].lower()
     host = re.split("[，。、；：！？（）【】《》「」“”‘’—…]", host)[0]
     return scheme in {"http", "https"} and "@" not in host and host.isascii() and "xn--" not in host.lower()
-
-
-def unseen(text: str) -> list[str]:
-    """Characters nobody sees, but for emoji's own and the zero-width space that parts."""
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
-        return []
-    return [
-        character
-        for character in _JOINED.sub("", _EMOJI.sub("🙂", text))
-        if (
-            unicodedata.category(character) in {"Cc", "Cf", "Cs"}
-            or character in _OTHER_UNSEEN
-            or 0xFE00 <= ord(character) <= 0xFE0F
-            or 0xE0000 <= ord(character) <= 0xE0FFF
-        )
-        and character not in "\n\t\u200b"
-    ]
 
 
 def code(text: str, reader: MarkdownIt = TEXT_ONLY) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.slack.mrkdwn import EMOJI
+from tests.unseen import EMOJI
 
 MENTIONS = (
     *("<!here>", "<!channel>", "<!everyone|x>", "<!subteam^S012>", "<!date^1^{date}^https://e.vil|x>", "<@U012AB3CD>"),

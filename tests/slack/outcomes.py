@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 
-from sqlalchemy import select
-
-from core.bootstrap import App
-from core.tables import TurnRow
 from tests.fakes.slack_values import Message
 from tests.slack.house import World
 
-_ENDED = {"answered", "failed", "stopped", "refused"}
 _SIGN = "Looking through the code"
 
 
@@ -22,11 +16,6 @@ class Seen(StrEnum):
     WHOLE = "the whole answer, once"
     FAILURE = "the reason, where the answer would stand"
     NOTICE = "one notice, to the asker alone"
-
-
-def lines(number: int) -> str:
-    """An answer that Slack shows as it is, every line unlike the others."""
-    return "".join(f"Line {place} of the answer.\n" for place in range(number)) + "And that is all."
 
 
 def answers(world: World, root: Message) -> list[Message]:
@@ -39,17 +28,6 @@ def told(world: World, root: Message) -> list[Message]:
     direct = world.slack.dm(world.alice, world.askrepo)
     alone = [] if root.channel is direct else [post for post in world.slack.posts(direct) if post.bot_id]
     return world.slack.ephemerals(root.channel, world.alice) + alone
-
-
-async def ended(app: App, number: int = 1, seconds: float = 30.0) -> list[str]:
-    """Wait until so many turns have ended, and nothing more can come of them: how."""
-    async with asyncio.timeout(seconds):
-        while True:
-            async with app.database.reading() as connection:
-                statuses = list((await connection.execute(select(TurnRow.status))).scalars())
-            if len(statuses) >= number and set(statuses) <= _ENDED:
-                return statuses
-            await asyncio.sleep(0.02)  # it is recorded after the last that Slack hears of
 
 
 def outcome(world: World, root: Message, said: str, *, reachable: bool = True) -> Seen:

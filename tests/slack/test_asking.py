@@ -9,7 +9,7 @@ from core.conversation.values import ThreadRef
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.slack.house import World, answered
-from tests.slack.outcomes import ended
+from tests.turns import ended
 
 
 async def test_a_mention_is_answered_in_its_thread(world: World, app: App, chat: FakeChat) -> None:

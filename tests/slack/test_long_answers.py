@@ -7,12 +7,14 @@ import pytest
 from bots.slack.outgoing import rendered
 from core.bootstrap import App
 from core.relay.pages import pages
+from tests.essays import essay
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack_values import File, Message
 from tests.sampling import sampled
 from tests.slack.house import World
-from tests.slack.outcomes import answers, ended
+from tests.slack.outcomes import answers
+from tests.turns import ended
 
 _POST = 9_000
 _MOST = 6
@@ -23,21 +25,6 @@ _UPLOADING = ["files.getUploadURLExternal", "files.completeUploadExternal"]
 def transport() -> str:
     """What answers meet does not depend on how questions arrive."""
     return "http"
-
-
-def essay(length: int) -> str:
-    """An answer of about this length with everything that makes cutting hard."""
-    parts, at = ["# What happens at login\n\n"], 0
-    while sum(map(len, parts)) < length:
-        at += 1
-        parts.append(
-            f"## Step {at}\n\nThe [session](https://example.com/doc/{at}) is *made* in `core/login{at}.py`. " * 2
-        )
-        code = "".join(f"    if step == {at}: return {number}  # <why?>\n" for number in range(at % 40))
-        parts.append(f"\n\n```python\ndef step_{at}():\n{code}    return None\n```\n\n")
-        rows = "".join(f"| row {at}.{number} | `{number}` | yes |\n" for number in range(at % 23))
-        parts.append(f"| name | value | sure |\n| --- | --- | --- |\n{rows}\n- first {at}\n  - second {at}\n\n")
-    return "".join(parts) + "The end."
 
 
 async def ask(world: World, app: App, chat: FakeChat, said: str) -> Message:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bots.slack.outgoing import GROWTH, escaped, rendered, streamable
 from tests.relay.markdown import wild
-from tests.slack.mrkdwn import EMOJI, WITH_HTML, links, mentions, prose, traps, unseen
+from tests.slack.mrkdwn import WITH_HTML, links, mentions, prose, traps
 from tests.slack.nasty import KINDS
+from tests.unseen import EMOJI, HIDDEN, unseen
 
 Z = "\u200b"
 nasty = st.lists(st.one_of(*map(st.sampled_from, KINDS)), max_size=14).map("".join)
@@ -129,11 +130,7 @@ def test_code_is_what_every_reader_takes_for_code(text: str, shown: str) -> None
 
 
 def test_what_nobody_sees_is_gone_from_text_and_named_in_code() -> None:
-    hidden = [*map(chr, range(0xE0000, 0xE0080)), *map(chr, range(0xFE00, 0xFE10)), *"\u200b\u200c\u200d\u2060\ufeff"]
-    hidden += [
-        *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c\u200e\u200f\x00\x08\x1b\x7f\x9b\u00ad\u3164"
-    ]
-    for character in hidden:
+    for character in (*HIDDEN, "\0"):
         assert rendered(f"a{character}b") == "ab", hex(ord(character))
         assert rendered(f"```\na{character}b\n```") == f"```\na<U+{ord(character):04X}>b\n```"
         assert escaped(f"a{character}b") == "ab"

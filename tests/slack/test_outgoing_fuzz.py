@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from random import Random
 
 import pytest
 
 from bots.slack.outgoing import GROWTH, escaped, rendered, streamable
+from tests.fuzzing import fuzz, half_a_million
 from tests.slack.mrkdwn import (
     BARE_COMMONMARK,
     PLAIN,
@@ -21,9 +20,9 @@ from tests.slack.mrkdwn import (
     prose,
     spans,
     traps,
-    unseen,
 )
 from tests.slack.nasty import BLOCKS, CODE, KINDS, LINKS, MENTIONS, PARAGRAPH, WORDS, listing, nasty
+from tests.unseen import unseen
 
 READERS = (WITH_HTML, PLAIN, BARE_COMMONMARK)
 
@@ -90,25 +89,11 @@ def assert_subsequence(parts: list[str], among: list[str]) -> None:
         assert any(part == other for other in found), f"{part!r} not in order among {among!r}"
 
 
-def run(seed: int, numbers: range) -> None:
-    for number in numbers:
-        random = Random(f"{seed} {number}")
-        try:
-            check(number, random)
-        except Exception as error:
-            error.add_note(f"seed {seed}, number {number}: ASKREPO_FUZZ_SEED={seed}")
-            raise
-
-
 def test_ten_thousand_answers() -> None:
-    run(3, range(10_000))
+    fuzz(check, 3, range(10_000))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7_200)
 def test_half_a_million_answers() -> None:
-    seed = int(os.environ.get("ASKREPO_FUZZ_SEED") or time.time())
-    print(f"seed {seed}")
-    started = time.monotonic()
-    run(seed, range(500_000))
-    print(f"500,000 answers, seed {seed}, {time.monotonic() - started:.0f} s")
+    half_a_million(check)

@@ -21,11 +21,13 @@ from core.conversation.values import Asker, Outcome, Question, ThreadRef
 from core.database import now_ms
 from core.relay.delivery import Footer, Post
 from core.tables import PostRow, TurnRow
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, refuses, says
 from tests.slack import house
 from tests.slack.house import World
-from tests.slack.outcomes import Seen, answers, ended, lines, outcome
+from tests.slack.outcomes import Seen, answers, outcome
+from tests.turns import ended
 
 SAID = lines(6)
 

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from core.bootstrap import App
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, says
 from tests.fakes.slack_faults import Fault
 from tests.fakes.slack_values import Message, Stream
 from tests.sampling import sampled
 from tests.slack.house import World
-from tests.slack.outcomes import Seen, answers, ended, lines, outcome
+from tests.slack.outcomes import Seen, answers, outcome
+from tests.turns import ended
 
 SAID = lines(6)
 
