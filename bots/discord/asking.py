@@ -14,8 +14,8 @@ from bots.discord.reference import Reference
 from bots.heard import Heard
 from bots.parts import Parts
 from bots.tasks import Tasks
-from core.conversation.values import Asker, ChannelRef, Notice, Offer, Question, ThreadRef
-from core.relay.revisions import Revised
+from core.conversation.values import Asker, ChannelRef, Notice, Question, ThreadRef
+from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
 
 _LATE = timedelta(hours=1)  # after that, nobody who adds a mention to a post waits for an answer there
@@ -89,8 +89,7 @@ class Asking:
             return
         revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
-            offer = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
-            self._tasks.start(self._tell(question, turn_id, offer))
+            self._tasks.start(self._tell(question, turn_id, ANSWERED_BEFORE))
         elif revised is Revised.UNKNOWN and edited.mentioned and self._now() - question.asked_at < _LATE:
             await self._parts.intake.accept(replace(question, asked_at=self._now()))  # not when it said something else
 

@@ -13,7 +13,7 @@ from bots.parts import Parts
 from core.channels import aliases, replies
 from core.channels.commands import Actor
 from core.channels.grammar import Map
-from core.channels.repositories import parse
+from core.channels.repositories import parse, parse_given
 from core.errors import (
     AliasTaken,
     AskrepoError,
@@ -180,7 +180,7 @@ class Submitting:
         if not actor.may_manage:
             return replies.denied(actor.right)
         try:
-            _ = parse(given) if given.strip() else None
+            parse_given(given)
         except RepositoryNameError as error:
             return sentence(error)
         return None
@@ -188,7 +188,7 @@ class Submitting:
     async def _set_default(self, submitted: Submitted) -> str | None:
         """Set the server's default repository, where it changes; what it is now."""
         sender, given = submitted.sender, submitted.value(modals.DEFAULT)
-        name = parse(given) if given.strip() else None
+        name = parse_given(given)
         if await self._managing.default(sender.channel) != name:
             await self._parts.mappings.set_default(sender.workspace, name, actor=sender.asker.user_id)
         return name

@@ -16,9 +16,9 @@ from bots.slack.replying import Replying
 from core import logs, wording
 from core.channels import access, replies
 from core.channels.access import Audience, Standing
-from core.conversation.values import UNSAID, Asker, Notice, Offer, Question, ThreadRef
+from core.conversation.values import UNSAID, Asker, Notice, Question, ThreadRef
 from core.errors import AccessUnknown
-from core.relay.revisions import Revised
+from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
 
 log = logs.get(__name__)
@@ -88,8 +88,7 @@ class Asking:
             return
         revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
-            offer = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
-            self._replying.soon(edited.installed, question.thread, question.asker, offer, turn_id=turn_id)
+            self._replying.soon(edited.installed, question.thread, question.asker, ANSWERED_BEFORE, turn_id=turn_id)
         elif revised is Revised.UNKNOWN and edited.mentioned and edited.was_mentioned is False:
             asked_at = self._replying.now()  # not when it said something else
             await self._parts.intake.accept(replace(question, asked_at=asked_at))

@@ -18,7 +18,7 @@ from bots.slack.rights import Rights
 from bots.tasks import Tasks
 from core.channels import aliases, replies
 from core.channels.grammar import Map
-from core.channels.repositories import parse
+from core.channels.repositories import parse, parse_given
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.errors import (
     AliasTaken,
@@ -204,7 +204,7 @@ class Submitting:
 
     async def _set_default(self, somebody: Somebody, given: str) -> None:
         """Set the workspace's default repository, where it changes."""
-        name = parse(given) if given.strip() else None
+        name = parse_given(given)
         if await self._managing.default(somebody.workspace) != name:
             await self._parts.mappings.set_default(somebody.workspace, name, actor=somebody.user_id)
 
@@ -220,7 +220,7 @@ def _default_problem(held: Rights, given: str) -> Errors | None:
     if not held.administers:
         return {modals.DEFAULT: _plain(replies.denied(held.actor("", of_workspace=True).right))}
     try:
-        _ = parse(given) if given.strip() else None
+        parse_given(given)
     except RepositoryNameError as error:
         return {modals.DEFAULT: _plain(sentence(error))}
     return None

@@ -94,6 +94,11 @@ def parse(text: str) -> str:
     return _named(text, _address(text, bare))
 
 
+def parse_given(text: str) -> str | None:
+    """As `parse`, where nothing need be named: None for a blank text."""
+    return parse(text) if text.strip() else None
+
+
 def same(one: str, other: str) -> bool:
     """Whether two canonical names mean one repository: without regard to case on hosts that have none."""
     return _key(one) == _key(other)

@@ -10,13 +10,15 @@ from sqlalchemy import ColumnElement, and_, case, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.history import text_cell
-from core.conversation.values import ChannelRef, Outcome, Question, ThreadRef, WorkspaceRef
+from core.conversation.values import ChannelRef, Notice, Offer, Outcome, Question, ThreadRef, WorkspaceRef
 from core.database import Database, now_ms
 from core.relay.claims import LATE_SECONDS
 from core.relay.delivery import ECHO
 from core.scope import in_channel, in_thread, in_workspace, of_turn
 from core.tables import PostRow, TurnRow
 from core.workspaces import Workspaces
+
+ANSWERED_BEFORE = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
 _OPEN = ("waiting", "running")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.channels.repositories import parse, same
+from core.channels.repositories import parse, parse_given, same
 from core.errors import RepositoryNameError
 from core.localchat import names
 from core.wording import sentence
@@ -285,3 +285,10 @@ def test_any_text_is_a_name_or_refused(written: str) -> None:
 def test_every_name_the_console_gives_a_folder_is_canonical(folder: Path) -> None:
     name = names.of_folder(folder)
     assert parse(name) == names.check(name) == name
+
+
+def test_where_nothing_need_be_named_a_blank_names_nothing() -> None:
+    assert parse_given(" \n") is None
+    assert parse_given(" acme/web ") == "github.com/acme/web"
+    with pytest.raises(RepositoryNameError):
+        parse_given("no repository")
