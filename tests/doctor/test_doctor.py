@@ -94,7 +94,7 @@ async def test_no_secret_is_shown(
 ) -> None:
     """Each secret is refused, echoed or unreachable, and every logger is at DEBUG."""
     slack.fail("auth.test", error=CANARY, times=-1)
-    discord.fail("GET", "/gateway/bot", status=400, body={"message": CANARY, "code": 0}, times=-1)
+    discord.fail("GET", "/applications/@me", status=400, body={"message": CANARY, "code": 0}, times=-1)
     canaries = {
         "ASKREPO_CHAT_TOKEN": f"{CANARY}-chat",
         "ASKREPO_SECRET_KEYS": f"{CANARY}-keys",
@@ -112,7 +112,6 @@ async def test_no_secret_is_shown(
     wrong_ones = {line[9:26].strip() for line in done.out.splitlines() if line.startswith("wrong")}
     assert wrong_ones == {
         "database", "keys", "/chat", "Slack events", "Slack bot token", "Slack app token", "Discord token",
-        "Discord sessions",
     }  # fmt: skip
     assert CANARY not in done.out + done.err
 
@@ -233,7 +232,7 @@ async def test_what_hangs_is_said_and_hides_nothing(
     given = of_slack(slack, installed) | of_discord(discord) | {"ASKREPO_REPO": "acme/widgets"}
     given |= {"DATABASE_URL": f"postgresql://me@127.0.0.1:{port}/askrepo", "ASKREPO_SECRET_KEYS": new_key().text()}
     said = await findings(given | {"ASKREPO_CHAT_URL": f"http://127.0.0.1:{port}"}, seconds=1.0)
-    hanging = {"database", "keys", "/chat", "Slack bot token", "Slack app token", "Discord token", "Discord sessions"}
+    hanging = {"database", "keys", "/chat", "Slack bot token", "Slack app token", "Discord token"}
     assert {subject for subject, each in said.items() if each.words.startswith("no answer within")} == hanging
     assert {"last resort", "Slack install", "Slack events"} <= said.keys()
     go_on.set()
