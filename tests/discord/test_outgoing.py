@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from core.relay.pages import pages
 from tests.discord.markdown import seen
 from tests.discord.nasty import KINDS
 from tests.discord.test_outgoing_fuzz import assert_harmless, holdable
+from tests.linear import is_linear
 from tests.relay.markdown import wild
 from tests.unseen import EMOJI, HIDDEN
 
@@ -325,17 +324,7 @@ def test_plain_words_are_shown_as_they_are(text: str, shown: str) -> None:
     ],
 )  # fmt: skip
 def test_the_work_is_linear(unit: str) -> None:
-    def took(length: int) -> float:
-        text = (unit * (length // len(unit) + 1))[:length]
-        best = 1e9
-        for _ in range(2):
-            started = time.process_time()
-            rendered(text)
-            escaped(text)
-            best = min(best, time.process_time() - started)
-        return best
-
-    assert took(16_000) < 30 * max(took(2_000), 1e-3)  # quadratic would be 64 times
+    assert is_linear(lambda text: (rendered(text), escaped(text)), unit, 16_000)
 
 
 @pytest.mark.parametrize("between", ["_\u200b_", "*\u200b*", "~~\u200b~~"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.slack.outgoing import GROWTH, escaped, rendered, streamable
+from tests.linear import is_linear
 from tests.relay.markdown import wild
 from tests.slack.mrkdwn import WITH_HTML, links, mentions, prose, traps
 from tests.slack.nasty import KINDS
@@ -309,15 +308,4 @@ def test_no_field_formats_or_calls(text: str) -> None:
     ],
 )
 def test_the_work_is_linear(unit: str) -> None:
-    def took(length: int) -> float:
-        text = (unit * (length // len(unit) + 1))[:length]
-        best = 1e9
-        for _ in range(2):
-            started = time.process_time()
-            rendered(text)
-            escaped(text)
-            streamable(text)
-            best = min(best, time.process_time() - started)
-        return best
-
-    assert took(32_000) < 30 * max(took(4_000), 1e-3)  # quadratic would be 64 times
+    assert is_linear(lambda text: (rendered(text), escaped(text), streamable(text)), unit, 32_000)
