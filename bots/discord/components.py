@@ -20,7 +20,6 @@ Message = dict[str, object]
 RETRY, STOP, GOOD, BAD = "retry", "stop", "good", "bad"  # under answers
 MAP, AGAIN, TOKEN, CONFIRM, DEFAULT = "map", "again", "token", "confirm", "default"  # under notices
 ACTIONS = frozenset({RETRY, STOP, GOOD, BAD, MAP, AGAIN, TOKEN, CONFIRM, DEFAULT})
-LONGEST_ID = 100  # characters of a custom_id
 
 _OF_ANSWERS = frozenset({RETRY, STOP, GOOD, BAD})
 _OFFERS = {Offer.MAP: (MAP, "Map a repository"), Offer.AGAIN: (AGAIN, "Ask again")}

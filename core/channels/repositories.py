@@ -18,7 +18,6 @@ _LONGEST = 300  # characters of a canonical name
 _MOST_SEGMENTS = 8  # GitLab's groups nest
 
 _DEFAULT_HOST = "github.com"
-_LOCAL = "local"
 _EXAMPLE = "owner/name"
 
 _TWO_SEGMENTS = {"github.com", "bitbucket.org", "codeberg.org"}  # owner/name, and pages below it
