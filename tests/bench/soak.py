@@ -2,10 +2,11 @@
 
     python -m tests.bench.soak [--minutes 150] [--rate 20] [--samples soak.csv]
 
-One askrepo process on SQLite; Slack, /chat and those who ask in a process of their own, which forgets what is over. A
-fifth of the questions are asked in the thread of an earlier one. What counts comes after the warm-up, the first fifth
-of the run: the slope of the resident memory by least squares, the other figures' medians in the first and the last tenth of
-it, and what is there with nothing to do, before the first question and after the last answer.
+One askrepo process on SQLite; Slack, /chat and those who ask in a process of their own, which forgets what is over. So
+many workspaces that nobody meets a limit, Slack's rate tiers included. A fifth of the questions are asked in the thread
+of an earlier one. What counts comes after the warm-up, the first fifth of the run: the slope of the resident memory by
+least squares, the other figures' medians in the first and the last tenth of it, and what is there with nothing to do,
+before the first question and after the last answer.
 """
 
 from __future__ import annotations
@@ -25,23 +26,25 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bots.roles import Role
 from bots.running import running
+from bots.slack.installation import SlackInstallation
 from core import bootstrap, logs
 from core.conversation.values import ChannelRef
+from core.secret import Secret
 from core.settings import Settings
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack import FakeSlack
-from tests.fakes.slack_values import Channel, Message, User
-from tests.slack import house
+from tests.fakes.slack_values import Channel, Installation, Message
 from tests.slack.house import REPOSITORY
 
-_CHANNELS = 40
-_PEOPLE = 400
+_WORKSPACES = 200
+_PEOPLE = 20  # of each
 _IN_A_THREAD = 0.2
 _FORGOTTEN_SECONDS = 60.0  # an answer takes two
 _THINKING_SECONDS = 10.0  # before the question in a thread
@@ -71,12 +74,17 @@ class Sample:
 class Asking:
     """Those who ask, and what became of their questions. What is over is forgotten."""
 
-    def __init__(self, slack: FakeSlack, chat: FakeChat, world: house.World, rate: float) -> None:
+    def __init__(self, slack: FakeSlack, chat: FakeChat, rate: float) -> None:
         self.asked = self.answered = self.unanswered = 0
-        self._slack, self._chat, self._world, self._rate = slack, chat, world, rate
-        self._people = [slack.user(world.team, f"person{number}") for number in range(_PEOPLE)]
-        self.channels = [slack.channel(world.team, f"channel{number}", *self._people) for number in range(_CHANNELS)]
+        self.installations: list[Installation] = []
+        self.channels: list[Channel] = []
+        self._slack, self._chat, self._rate = slack, chat, rate
         self._open: deque[tuple[float, Channel, Message, int]] = deque()
+        for number in range(_WORKSPACES):
+            team = slack.team(f"team{number}")
+            self.installations.append(slack.install(team))
+            people = [slack.user(team, f"person{each}") for each in range(_PEOPLE)]
+            self.channels.append(slack.channel(team, "general", *people))
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -85,19 +93,20 @@ class Asking:
             while True:
                 turn += 1
                 await asyncio.sleep(max(0.0, began + turn / self._rate - time.monotonic()))
-                group.create_task(self._ask(random.choice(self._people), random.choice(self.channels)))
+                group.create_task(self._ask(random.randrange(_WORKSPACES)))
                 self._forget(time.monotonic() - _FORGOTTEN_SECONDS)
 
-    async def _ask(self, person: User, channel: Channel) -> None:
+    async def _ask(self, number: int) -> None:
+        channel, askrepo = self.channels[number], self.installations[number].bot
+        person = random.choice([each for each in channel.members if not each.bot])
         self.asked += 1
-        words = f"{self._world.askrepo.bot} How is question {self.asked} answered?"
-        root = await self._slack.says(person, channel, words)
+        root = await self._slack.says(person, channel, f"{askrepo} How is question {self.asked} answered?")
         more = random.random() < _IN_A_THREAD
         self._open.append((time.monotonic(), channel, root, 2 if more else 1))
         if more:
             await asyncio.sleep(_THINKING_SECONDS)
             self.asked += 1
-            await self._slack.says(person, channel, f"{self._world.askrepo.bot} And why?", thread=root)
+            await self._slack.says(person, channel, f"{askrepo} And why?", thread=root)
 
     def _forget(self, before: float) -> None:
         while self._open and self._open[0][0] < before:
@@ -119,24 +128,26 @@ async def _outside(pipe: Connection, rate: float) -> None:
     pieces = ["It lives ", "in `core/relay`.\n"] + ["A further sentence stands here. "] * 18
     async with FakeSlack() as slack, FakeChat(default=says(*pieces, delay=0.1), token="process-token-1234") as chat:
         slack.tiers.on = False
-        world = house.world(slack)
-        asking = Asking(slack, chat, world, rate)
+        asking = Asking(slack, chat, rate)
         given = {
             "ASKREPO_CHAT_URL": chat.url,
             "ASKREPO_CHAT_TOKEN": "process-token-1234",
             "ASKREPO_SLACK_API_URL": slack.api_url,
-            "SLACK_BOT_TOKEN": world.askrepo.token,
+            "SLACK_CLIENT_ID": slack.app.client_id,
+            "SLACK_CLIENT_SECRET": slack.app.client_secret,
             "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+            "ASKREPO_PUBLIC_URL": "https://askrepo.example.com",
             "PORT": "0",
         }
-        pipe.send((given, world.team.id, [channel.id for channel in asking.channels]))
+        installed = [(each.bot.team.id, each.token, each.bot.id, each.bot_id) for each in asking.installations]
+        pipe.send((given, installed, [(each.team.id, each.id) for each in asking.channels]))
         slack.url = await asyncio.to_thread(pipe.recv)
         task = asyncio.create_task(asking.run())
         while await asyncio.to_thread(pipe.recv):
             pipe.send((asking.asked, asking.answered, asking.unanswered))
         task.cancel()
         await asyncio.wait({task})
-        while chat.live:
+        while chat.live:  # noqa: ASYNC110 - the fake has no event for this, and a second does not matter here
             await asyncio.sleep(1)
         pipe.send((asking.asked, asking.answered, asking.unanswered))
         await asyncio.to_thread(pipe.recv)
@@ -153,13 +164,18 @@ async def _measure(
     pipe: Connection, database: Path, minutes: float, samples: Path
 ) -> tuple[list[Sample], list[Sample]]:
     """The samples under load, and those before and after it."""
-    given, team, channels = await asyncio.to_thread(pipe.recv)
+    given, installed, channels = await asyncio.to_thread(pipe.recv)
     settings = Settings.model_validate(given | {"DATABASE_URL": f"sqlite:///{database}"})
     taken: list[Sample] = []
     idle: list[Sample] = []
     roles = (Role.WEB, Role.WORKER)
     async with bootstrap.opened(settings) as parts, running(parts, roles, host="127.0.0.1") as url:
-        for channel in channels:
+        for team, token, bot, bot_id in installed:
+            made = SlackInstallation(Secret(token), bot, bot_id, "A1", team, None, ())
+            await parts.installations.save(
+                made.workspace, made.payload(), installed_at=datetime.now(UTC), expires_at=None
+            )
+        for team, channel in channels:
             await parts.mappings.map(ChannelRef("slack", team, channel), REPOSITORY, actor="U1")
         await asyncio.sleep(_EVERY_SECONDS)
         idle.append(_sample(0, database, (0, 0, 0)))
