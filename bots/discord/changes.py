@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bots.discord import components
+from bots.discord.fields import snowflake
 from bots.discord.guilds import Guilds
 from bots.discord.happened import ChannelDeleted, GuildJoined, GuildLeft, Happened, ReadersWidened
 from bots.discord.incoming import PLATFORM
+from bots.discord.privately import Privately
 from bots.parts import Parts
+from bots.tasks import Tasks
 from core import logs
+from core.channels import replies
 from core.conversation.values import ChannelRef
-
-_MOST_OPEN = 1_000  # threads of one channel that are answered at once
 
 log = logs.get(__name__)
 
@@ -19,13 +22,18 @@ log = logs.get(__name__)
 class Changes:
     """Carries out what happened. Raises DatabaseError and CipherError: then it was not.
 
-    `forget` is told of channels whose readers are not what they were.
+    `forget` is told of channels whose readers are not what they were. Where more people can read along, whoever mapped
+    the channel is told, once for each suspension.
     """
 
-    def __init__(self, parts: Parts, guilds: Guilds, forget: Callable[[ChannelRef], None]) -> None:
+    def __init__(
+        self, parts: Parts, guilds: Guilds, forget: Callable[[ChannelRef], None], privately: Privately, tasks: Tasks
+    ) -> None:
         self._parts = parts
         self._guilds = guilds
         self._forget = forget
+        self._privately = privately
+        self._tasks = tasks
 
     async def happened(self, happened: Happened) -> None:
         """Do what follows from it."""
@@ -45,7 +53,10 @@ class Changes:
                 await self._guilds.left(guild)
 
     async def _suspend(self, channel: ChannelRef) -> None:
-        if await self._parts.mappings.suspend(channel, actor=PLATFORM):
+        suspended = await self._parts.mappings.suspend(channel, actor=PLATFORM)
+        await self._parts.leases.free_channel(channel)  # whoever takes one over sees that, and refuses
+        if suspended:
             log.warning("suspended: more people can see it, or may come to", channel=channel.channel_id)
-        for thread in await self._parts.threads.unfinished(channel, most=_MOST_OPEN):
-            await self._parts.leases.free_thread(thread)  # whoever takes it over sees that, and refuses
+        for user_id, words in replies.suspended(suspended).items():
+            if snowflake(user_id):  # others who map are at a shell
+                self._tasks.start(self._privately.write(user_id, components.about(channel.channel_id, words)))

@@ -104,6 +104,11 @@ def said(words: str, *buttons: Button) -> Message:
     return _message(_SETTER.sub(r"set by <@\1>", rendered(native(words))), *buttons)
 
 
+def about(channel_id: str, words: str) -> Message:
+    """A sentence of ours about a channel, said elsewhere."""
+    return _message(f"<#{channel_id}>: {rendered(native(words))}")
+
+
 def shows(message: Mapping[str, object], turn_id: str) -> int | None:
     """Which post of this turn's answer a message is, by its buttons."""
     for pressed in _buttons(message):

@@ -107,7 +107,7 @@ class Listening:
         direct, inbox, guilds = Direct(service.rest, parts.mappings), Inbox(), Guilds(parts, service.rest)
         asking = Asking(parts, steering, service.tell, tasks, reads_all=bot.reads_all)
         interacting = Interacting(parts, service.rest, bot, direct, asking, steering, tasks, self._joined)
-        changes = Changes(parts, guilds, service.people.forget_channel)
+        changes = Changes(parts, guilds, service.people.forget_channel, service.privately, tasks)
         hearing = Hearing(bot.user_id, inbox, Places(service.rest), direct, asking, changes, interacting.happened)
         return Gateway(
             service.token,
@@ -130,6 +130,7 @@ class DiscordService:
     ourselves: Ourselves
     people: People
     delivery: DiscordDelivery
+    privately: Privately
     tasks: Tasks
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
@@ -149,7 +150,7 @@ async def opened(parts: Parts) -> AsyncIterator[DiscordService]:
     people, privately = People(rest, ourselves), Privately(rest, posting)
     delivery = DiscordDelivery(rest, ourselves, people, posting, Around(rest, posting), privately)
     try:
-        yield DiscordService(settings.discord_token, rest, ourselves, people, delivery, tasks)
+        yield DiscordService(settings.discord_token, rest, ourselves, people, delivery, privately, tasks)
     finally:
         await tasks.finished(_LAST_WORDS_SECONDS)
         await rest.close()

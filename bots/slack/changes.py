@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from bots.parts import Parts
-from bots.slack.installed import PLATFORM
+from bots.slack import blocks
+from bots.slack.installed import PLATFORM, Installed
 from bots.slack.installs import Installs
 from bots.slack.lifecycle import (
     AccessRevoked,
@@ -20,34 +23,47 @@ from bots.slack.lifecycle import (
     Happened,
     TokensRevoked,
 )
+from bots.slack.mrkdwn import mrkdwn, raw_section
 from bots.slack.people import People
+from bots.slack.privately import Privately, Somebody
+from bots.tasks import Tasks
 from core import logs
+from core.channels import replies
+from core.channels.choosing import Mapping as Mapped
 from core.conversation.values import ChannelRef, WorkspaceRef
+from core.relay.delivery import patiently
 
 _ACTOR = "slack"  # as the audit table has it
-_MOST_OPEN = 1_000  # threads of one channel that are answered at once
+_PERSON = re.compile(r"[UW][A-Z0-9]+")  # others who map are at a shell
 
 log = logs.get(__name__)
 
 
 class Changes:
-    """Carries out what happened. Raises DatabaseError and CipherError: then it was not."""
+    """Carries out what happened. Raises DatabaseError and CipherError: then it was not.
 
-    def __init__(self, parts: Parts, installs: Installs, people: People) -> None:
+    Where more people can read along, whoever mapped the channel is told, once for each suspension.
+    """
+
+    def __init__(self, parts: Parts, installs: Installs, people: People, privately: Privately, tasks: Tasks) -> None:
         self._parts = parts
         self._installs = installs
         self._people = people
+        self._privately = privately
+        self._tasks = tasks
 
     async def happened(self, happened: Happened, envelope: Mapping[str, object]) -> None:
         """Do what follows from it, if anything does."""
         match happened:
-            case ChannelIdChanged(old, new):
+            case ChannelIdChanged(old, new, installed):
                 self._people.forget_channel(old)
-                await self._parts.moves.moved(old, new.channel_id, actor=_ACTOR)
-            case ChannelShared(channel) | ChannelConverted(channel, public=True):
-                await self._suspend(channel)
-                for thread in await self._parts.threads.unfinished(channel, most=_MOST_OPEN):
-                    await self._parts.leases.free_thread(thread)  # whoever takes it over sees that, and refuses
+                mapped = [each for channel in (old, new) for each in await self._parts.mappings.list(channel)]
+                if await self._parts.moves.moved(old, new.channel_id, actor=_ACTOR):
+                    self._tell(installed, new, [each for each in mapped if not each.suspended])
+            case ChannelShared(channel, installed) | ChannelConverted(channel, public=True, installed=installed):
+                suspended = await self._suspend(channel)
+                await self._parts.leases.free_channel(channel)  # whoever takes one over sees that, and refuses
+                self._tell(installed, channel, suspended)
             case ChannelArchived(channel) | BotLeft(channel):
                 await self._suspend(channel)  # what is being answered finds out by itself that it cannot post there
             case ChannelDeleted(channel):
@@ -63,10 +79,25 @@ class Changes:
             case _:
                 log.debug("nothing follows", kind=type(happened).__name__)
 
-    async def _suspend(self, channel: ChannelRef) -> None:
+    async def _suspend(self, channel: ChannelRef) -> Sequence[Mapped]:
         self._people.forget_channel(channel)
-        if await self._parts.mappings.suspend(channel, actor=_ACTOR):
+        suspended = await self._parts.mappings.suspend(channel, actor=_ACTOR)
+        if suspended:
             log.warning("suspended: its readers may have changed", channel=channel.channel_id)
+        return suspended
+
+    def _tell(self, installed: Installed, channel: ChannelRef, suspended: Sequence[Mapped]) -> None:
+        for user_id, words in replies.suspended(suspended).items():
+            if _PERSON.fullmatch(user_id):
+                self._tasks.start(self._told(Somebody(installed, user_id, None), channel, words))
+
+    async def _told(self, somebody: Somebody, channel: ChannelRef, words: str) -> None:
+        shown = {
+            "text": blocks.alternative(words),
+            "blocks": [raw_section(f"<#{channel.channel_id}>: {mrkdwn(words)}")],
+        }
+        caller = uuid4().hex
+        await patiently(lambda: self._privately.tell(somebody, shown, caller=caller))
 
 
 def _owner(team_id: str | None, enterprise_id: str | None) -> WorkspaceRef:

@@ -115,7 +115,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
             asking,
             Commanding(parts, managing, tasks),
             Pressing(parts, installs, calls, people, managing, tasks, asking, steering),
-            Changes(parts, installs, people),
+            Changes(parts, installs, people, privately, tasks),
         )
     )
     routes: list[BaseRoute] = []

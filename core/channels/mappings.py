@@ -146,26 +146,27 @@ class Mappings:
             ids = sorted((await connection.execute(found)).scalars())
         return tuple(WorkspaceRef(platform, workspace_id) for workspace_id in ids)
 
-    async def suspend(self, channel: ChannelRef, *, actor: str) -> int:
-        """Let nothing be chosen here until somebody confirms; how many mappings that newly concerns."""
+    async def suspend(self, channel: ChannelRef, *, actor: str) -> tuple[Mapping, ...]:
+        """Let nothing be chosen here until somebody confirms; the mappings that newly concerns."""
         return await self._set_suspended(channel, datetime.now(UTC), actor=actor)
 
     async def confirm(self, channel: ChannelRef, *, actor: str) -> int:
         """Lift the suspension of this channel's mappings; how many were suspended."""
-        return await self._set_suspended(channel, None, actor=actor)
+        return len(await self._set_suspended(channel, None, actor=actor))
 
-    async def _set_suspended(self, channel: ChannelRef, at: datetime | None, *, actor: str) -> int:
+    async def _set_suspended(self, channel: ChannelRef, at: datetime | None, *, actor: str) -> tuple[Mapping, ...]:
         other = MappingRow.suspended_at.is_(None) if at is not None else MappingRow.suspended_at.is_not(None)
 
-        async def unit(connection: AsyncConnection) -> int:
+        async def unit(connection: AsyncConnection) -> tuple[Mapping, ...]:
             await lock(connection, channel.workspace)
             concerned = update(MappingRow).where(in_channel(MappingRow, channel), other).values(suspended_at=at)
-            names = sorted((await connection.execute(concerned.returning(MappingRow.repository))).scalars())
+            rows = (await connection.execute(concerned.returning(MappingRow.__table__))).all()
             if at is None:
                 await forget_audience(connection, channel)
-            if names:
-                await _record(connection, channel, actor, "confirm" if at is None else "suspend", ", ".join(names))
-            return len(names)
+            if rows:
+                names = ", ".join(sorted(row.repository for row in rows))
+                await _record(connection, channel, actor, "confirm" if at is None else "suspend", names)
+            return tuple(map(_mapping, rows))
 
         return await self._database.write(unit)
 

@@ -118,6 +118,18 @@ def _step(step: Step) -> str:
     return f"{_RULES[step.rule]}: {named}{verdict}{by}"
 
 
+def suspended(mappings: Sequence[Mapping]) -> dict[str, str]:
+    """More people read along, so these mappings were suspended: what those who made them are told, by their id."""
+    made: dict[str, list[str]] = {}
+    for mapping in mappings:
+        made.setdefault(mapping.set_by, []).append(code(mapping.repository))
+    return {
+        maker: f"More people can read that channel now, or may come to. So I answer nothing there about "
+        f"{' and '.join(sorted(names))}, which you mapped, until it is confirmed: `/askrepo list` in there offers that."
+        for maker, names in made.items()
+    }
+
+
 def status(repository: str, applying: Applying) -> str:
     """What a question here would be about, and the state of the token it would be sent with."""
     return f"Repository: {code(repository)}\nToken: {_token(applying)}"

@@ -1,4 +1,4 @@
-"""A claim on a turn, and the statement that makes it."""
+"""A claim on a turn, the statement that makes it, and the guard of those that depend on it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Update, and_, case, literal_column, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
-from core.database import now_ms
-from core.errors import Declined, GaveUp, Level, TooLate, TooManyAsked
+from core.database import Unit, now_ms
+from core.errors import Declined, GaveUp, LeaseLost, Level, TooLate, TooManyAsked
 from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
@@ -148,3 +149,13 @@ def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update
         )
         .returning(TurnRow.__table__, now_ms().label("now"))
     )
+
+
+def guarded(statement: Update) -> Unit[None]:
+    """A unit that fails with LeaseLost, and so rolls back, unless it changed its one row."""
+
+    async def unit(connection: AsyncConnection) -> None:
+        if (await connection.execute(statement)).rowcount != 1:
+            raise LeaseLost("another worker has this turn")
+
+    return unit

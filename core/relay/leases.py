@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy import LargeBinary, Update, case, literal, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import ThreadRef
+from core.conversation.values import ChannelRef, ThreadRef
 from core.database import Database, Unit, now_ms
 from core.errors import DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
@@ -32,12 +32,13 @@ from core.relay.claims import (
     Scope,
     claim_of,
     claim_statement,
+    guarded,
     held,
     leased,
     open_turn,
 )
 from core.relay.shares import Shares
-from core.scope import in_thread, in_workspace, of_turn
+from core.scope import in_channel, in_thread, in_workspace, of_turn
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -157,6 +158,15 @@ class Leases:
             .values(_waiting_again(failures=TurnRow.failures + 1))
         )
         return await self._database.write(_count(statement))
+
+    async def free_channel(self, channel: ChannelRef, *, but: Claim | None = None) -> int:
+        """Put a channel's running turns back at once, `but` this one; how many there were.
+
+        Its readers changed: whoever takes one over looks at that anew. No failure of theirs.
+        """
+        running = [in_channel(TurnRow, channel), TurnRow.status == RUNNING]
+        running += [] if but is None else [TurnRow.turn_id != but.turn_id]
+        return await self._database.write(_count(update(TurnRow).where(*running).values(_waiting_again())))
 
     async def retry(self, claim: Claim, *, blame: bool = True) -> None:
         """Put an attempt back, due after a pause with jitter; it stays the head of its thread.
@@ -281,16 +291,6 @@ _FREE: dict[str, object] = {"worker": None, "lease_until": None}
 
 def _waiting_again(**values: object) -> dict[str, object]:
     return {"status": "waiting", "due_at": now_ms(), **_FREE, **values}
-
-
-def guarded(statement: Update) -> Unit[None]:
-    """A unit that fails with LeaseLost, and so rolls back, unless it changed its one row."""
-
-    async def unit(connection: AsyncConnection) -> None:
-        if (await connection.execute(statement)).rowcount != 1:
-            raise LeaseLost("another worker has this turn")
-
-    return unit
 
 
 def _count(statement: Update) -> Unit[int]:

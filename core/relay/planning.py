@@ -14,7 +14,7 @@ from core.channels.repositories import same
 from core.channels.tokens import ChosenToken, Tokens
 from core.chat.contract import Message
 from core.conversation.history import Exchange, History, put
-from core.conversation.values import Asker, ChannelRef, Question
+from core.conversation.values import Asker, Question
 from core.errors import AccessUnknown, NoDefault, NotMapped
 from core.relay.claims import Claim, Open
 from core.relay.delivery import Delivery, Surroundings, patiently
@@ -135,7 +135,7 @@ class Planning:
         delivery = self._deliveries[claim.workspace.platform]
         kept = await self._history.text(claim.workspace, claim.turn_id, "context", claim.sealed_context)
         around = await patiently(lambda: delivery.survey(question, first=first and not kept))
-        await self._admit(question.thread.channel, around, preferences, facts)
+        await self._admit(claim, around, preferences, facts)
         if kept:
             return replace(around, context=kept)
         if around.context:
@@ -143,16 +143,15 @@ class Planning:
             await self._leases.keep_context(claim, sealed)
         return around
 
-    async def _admit(
-        self, channel: ChannelRef, around: Surroundings, preferences: ChannelPreferences, facts: Facts
-    ) -> None:
+    async def _admit(self, claim: Claim, around: Surroundings, preferences: ChannelPreferences, facts: Facts) -> None:
         """Raise AccessError for somebody who may not ask here, or where more people read along than were told of."""
-        recorded = None
+        channel, recorded = claim.thread.channel, None
         if facts.mappings and around.audience is not Audience.DIRECT:
             recorded = preferences.audience or await self._preferences.record_audience(channel, around.audience)
         refusal = access.decide(around.standing, preferences.rules, recorded=recorded, now=around.audience)
         if refusal is Refusal.WIDENED:
             await self._mappings.suspend(channel, actor=_SUSPENDED_BY)
+            await self._leases.free_channel(channel, but=claim)
         if refusal is not None:
             raise refusal.error or AccessUnknown
 

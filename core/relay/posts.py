@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, inspect, select, update
+from sqlalchemy import delete, inspect, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.batches import Batches
 from core.database import Database
-from core.relay.claims import Claim, held
-from core.relay.leases import guarded
+from core.errors import LeaseLost
+from core.relay.claims import Claim, guarded, held
 from core.scope import of_turn
 from core.tables import PostRow, TurnRow
+
+_GROUP = 32  # claims that one look-up is about at most
 
 
 class Posts:
@@ -19,6 +23,21 @@ class Posts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._checks = Batches[Claim, None](self._held, _GROUP)
+
+    async def check(self, claim: Claim) -> None:
+        """Raise LeaseLost where the turn was put back, because its channel's readers changed or it was edited.
+
+        Call it before anything of the answer is shown: the lease itself tells of that seconds later.
+        """
+        await self._checks.add(claim)
+
+    async def _held(self, claims: Sequence[Claim]) -> Sequence[BaseException | None]:
+        ours = select(TurnRow.turn_id, TurnRow.attempt).where(or_(*map(held, claims)))
+        async with self._database.reading() as connection:
+            found = {(row.turn_id, row.attempt) for row in await connection.execute(ours)}
+        lost = LeaseLost("the turn was put back, or the question was edited")
+        return [None if (claim.turn_id, claim.attempt) in found else lost for claim in claims]
 
     async def of(self, claim: Claim) -> dict[int, str]:
         """What earlier attempts have shown of this turn: number → the platform's id."""

@@ -219,6 +219,8 @@ class Writer:
             return self._ids[number]
         if self._in_doubt:
             await self._remember()
+        if part:
+            await self._posts.check(self._hold.claim)
         try:
             async with self._hold.acting():
                 post = self._post(number, full=full, attached=attached)

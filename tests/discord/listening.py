@@ -23,6 +23,8 @@ from bots.discord.hearing import Hearing
 from bots.discord.identifying import Identifying
 from bots.discord.inbox import Inbox
 from bots.discord.places import Places
+from bots.discord.posting import Posting
+from bots.discord.privately import Privately
 from bots.discord.rest import Rest
 from bots.discord.shards import Shards
 from bots.tasks import Tasks
@@ -131,7 +133,7 @@ async def ear(
         steering = Steering(parts.threads, parts.history, parts.revisions, parts.leases.stop)
         asking = Asking(parts, steering, tell, tasks, reads_all=bot.reads_all, now=now)
         guilds = Guilds(parts, rest, now)
-        changes = Changes(parts, guilds, forgotten.append)
+        changes = Changes(parts, guilds, forgotten.append, Privately(rest, Posting(rest)), tasks)
         hearing = Hearing(bot.user_id, inbox, Places(rest), direct, asking, changes, interacting)
         gateway = Gateway(
             settings.discord_token,
