@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from io import StringIO
 
 from core.chat.contract import Choice, Delta, parse
 from core.chat.events import EventReader
@@ -11,7 +10,7 @@ from core.chat.progress import Finished
 from core.chat.refusals import in_answer
 from core.errors import BrokenOff, ChatError, ChatTimeout, ServiceUnavailable, UnusableAnswer
 
-ANSWER_LIMIT = 1 << 20  # octets of an answer's text, as UTF-8
+ANSWER_LIMIT = 1 << 19  # octets of an answer's text, as UTF-8
 
 _DONE = "[DONE]"
 _NO_CONTENT = "finished without content"
@@ -29,8 +28,7 @@ class StreamedAnswer:
         self.over = False
         self.finishing = False
         self._events = EventReader()
-        self._text = StringIO(newline="\n")  # compact where an answer comes as a million tiny pieces
-        self._size = 0
+        self._text = bytearray()  # UTF-8: compact where an answer comes as a million tiny pieces
         self._half = ""
         self._last = Finished("")
         self._failure: ChatError | None = None
@@ -63,7 +61,7 @@ class StreamedAnswer:
 
     def result(self) -> Finished:
         """The whole answer. Raises a ChatError, with the text so far as its `partial`, if there is none."""
-        text = self._text.getvalue()
+        text = self._text.decode()
         failure = self._failure
         if failure is None and not self.finishing:
             failure = ServiceUnavailable("the answer ended before its end")
@@ -91,7 +89,7 @@ class StreamedAnswer:
         if chunk is None:
             # What it held is lost, so whatever follows would be an answer with a hole.
             damaged = "an event that is no JSON object"
-            return self._fail(BrokenOff(damaged) if self._size else UnusableAnswer(damaged))
+            return self._fail(BrokenOff(damaged) if self._text else UnusableAnswer(damaged))
         if chunk.error:
             return self._fail(in_answer(chunk.error))
         choice = chunk.choices[0] if chunk.choices else Choice()
@@ -102,10 +100,10 @@ class StreamedAnswer:
 
     def _add(self, text: str) -> str:
         text, self._half = _clean(self._half + text)
-        self._size += len(text.encode())
-        if self._size > ANSWER_LIMIT:
+        octets = text.encode()
+        if len(self._text) + len(octets) > ANSWER_LIMIT:
             return self._fail(UnusableAnswer(_TOO_LONG))
-        self._text.write(text)
+        self._text += octets
         return text
 
 

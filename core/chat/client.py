@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
@@ -20,6 +20,7 @@ from core.chat import request
 from core.chat.answer import StreamedAnswer, whole_answer
 from core.chat.contract import DEFAULT_MODEL, Message
 from core.chat.deadlines import Deadlines, Watch
+from core.chat.leftover import refuse_leftover
 from core.chat.progress import Delta, Finished, Progress, Reason, Shortened, Waiting
 from core.chat.refusals import BODY_LIMIT, refusal
 from core.chat.retries import Retries
@@ -43,7 +44,7 @@ __all__ = [
     "Waiting",
 ]
 
-RAW_LIMIT = 4 << 20  # octets of an unstreamed body; JSON escapes can make an answer several times its length
+RAW_LIMIT = 2 << 20  # octets of an unstreamed body; JSON escapes can make an answer several times its length
 
 _MOST_STREAMS = 1_000  # connections at a time; a stream holds one from its beginning to its end
 _MOST_IDLE = 50
@@ -163,7 +164,7 @@ class ChatClient:
         except BaseException:
             await asked.extensions["trace"].give_up()
             raise
-        octets = response.aiter_raw()
+        octets = _octets(response)
         try:
             kind = await _kind(response, octets, watch)
             if kind == "application/json":
@@ -183,6 +184,8 @@ class ChatClient:
             yield finished
         finally:
             with suppress(*_FOREIGN):
+                if await refuse_leftover(response):
+                    log.warning("chat_leftover", status=response.status_code)
                 await response.aclose()
 
 
@@ -234,6 +237,11 @@ async def _step(step: Awaitable[T], watch: Watch) -> T:
     except _FOREIGN as error:
         failure = ServiceUnavailable(type(error).__name__)
     raise failure
+
+
+def _octets(response: httpx.Response) -> AsyncIterator[bytes]:
+    """A body as it comes. Unlike httpx's own readers this one leaves it to us when the connection is given back."""
+    return aiter(cast("AsyncIterable[bytes]", response.stream))
 
 
 async def _kind(response: httpx.Response, octets: AsyncIterator[bytes], watch: Watch) -> str:

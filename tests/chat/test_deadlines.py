@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
+from core.chat.answer import ANSWER_LIMIT
 from core.chat.client import Deadlines, Delta, Finished
 from core.chat.deadlines import Watch
 from core.errors import ChatTimeout, Deadline, UnusableAnswer
@@ -112,7 +113,7 @@ async def test_text_without_end_is_also_too_long() -> None:
     async with FakeChat(floods(event(piece("x" * 1_000)) * 60, pause=None)) as fake:
         asked = await ask(fake.url)
         assert isinstance(asked.error, UnusableAnswer)
-        assert (1 << 20) - 1_000 < len(asked.error.partial) <= 1 << 20
+        assert ANSWER_LIMIT - 1_000 < len(asked.error.partial) <= ANSWER_LIMIT
 
 
 async def test_all_attempts_together_stay_within_the_total() -> None:

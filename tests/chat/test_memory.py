@@ -1,4 +1,8 @@
-"""200 MB that never end a line, an event or a body: the process that reads them hardly grows (M10, BF-04)."""
+"""BF-04: whatever a service sends without end, the process that reads it grows by at most 5 MB.
+
+200 MB that end no line, event or body, a million empty events, answers in a million pieces. The ordinary run takes the
+line and the pieces that weigh most; all of it: pytest tests/chat/test_memory.py -m long -n 0
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 MEGABYTE = 1 << 20
 SENT = 200 * MEGABYTE
-GROWTH = 20 * MEGABYTE
+GROWTH = 5 * MEGABYTE
+EMPTY = 1_000_000  # events
 
 # Memory is measured as the peak of a process of its own, by VmHWM: ru_maxrss is inherited from this one.
 ASK = """
@@ -57,6 +62,18 @@ def flood(start: bytes, octets: bytes, *, chunks: bool) -> Reply:
     return reply
 
 
+def repeated(empty: bytes) -> Reply:
+    """A million of the same, and then the end."""
+
+    async def reply(exchange: Exchange) -> None:
+        await exchange.send(STREAM)
+        for _ in range(EMPTY // 1_000):
+            await exchange.send(chunked(empty * 1_000))
+        await exchange.send(chunked(b""))
+
+    return reply
+
+
 STREAM = head(200, "Transfer-Encoding: chunked")
 JSON = head(200, f"Content-Length: {SENT}", content_type="application/json")
 
@@ -67,20 +84,27 @@ def floods() -> Iterator[tuple[str, Reply, str]]:
     yield "a comment", flood(STREAM + chunked(b":"), x, chunks=True), "UnusableAnswer"
     yield "an event", flood(STREAM, (b"data: " + b"x" * 58 + b"\n") * 16_384, chunks=True), "UnusableAnswer"
     yield "a text", flood(STREAM, event(piece("x" * 500)) * 1_000, chunks=True), "UnusableAnswer"
-    yield "tiny texts", flood(STREAM, event(piece("ü")) * 1_000, chunks=True), "UnusableAnswer"
+    for text in ("x", "ü", "ab", "tok ", "日本", "😀", "x" * 400 + "😀"):
+        yield f"texts of {text[-3:]}", flood(STREAM, event(piece(text)) * 500, chunks=True), "UnusableAnswer"
+    for empty in (b"\n\n", b":\n\n", b"data:\n\n", event(piece("")), event({"choices": []})):
+        yield f"a million {empty!r}", repeated(empty), "ServiceUnavailable"
     yield "a chunk", flood(STREAM + b"c800000\r\n", x, chunks=False), "UnusableAnswer"
     yield "a body", flood(JSON, x, chunks=False), "UnusableAnswer"
     yield "an error's body", flood(head(400, f"Content-Length: {SENT}"), x, chunks=False), "BadRequest"
     yield "headers", flood(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n" * 10_000, chunks=False), "ServiceUnavailable"
 
 
-@pytest.mark.parametrize(("reply", "error"), [pytest.param(r, e, id=name) for name, r, e in floods()][:1])
+FLOODS = {name: pytest.param(reply, error, id=name) for name, reply, error in floods()}
+ORDINARY = ("a line", "texts of xx😀")
+
+
+@pytest.mark.parametrize(("reply", "error"), [FLOODS[name] for name in ORDINARY])
 async def test_what_never_ends_takes_no_memory(reply: Reply, error: str) -> None:
     await measure(reply, error)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("reply", "error"), [pytest.param(r, e, id=name) for name, r, e in floods()][1:])
+@pytest.mark.parametrize(("reply", "error"), [each for name, each in FLOODS.items() if name not in ORDINARY])
 async def test_nothing_that_never_ends_takes_memory(reply: Reply, error: str) -> None:
     await measure(reply, error)
 
