@@ -27,6 +27,7 @@ GROWTH = 2_400  # a page of 9,000 characters fits into Slack's 12,000
 
 _LINE_END = re.compile(r"\r\n?")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_FENCE = re.compile(r"[ \t>]*+(?:`{3,}|~{3,})")
 _CELL_END = re.compile(r"(?<!\\)\||\\\\+\|")
 _DELIMITER = " \t>|:+*-"  # what a table's second line is made of, and the markers before it
 _FORMATTING = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})  # look-alikes: mrkdwn has no escape
@@ -72,8 +73,14 @@ def rendered(text: str) -> str:
 
 
 def streamable(text: str) -> str:
-    """A beginning of the text whose rendering nothing that follows can change: whole lines, and plain words after."""
-    end = text.rfind("\n", 0, len(text)) + 1
+    """A beginning of the text whose rendering nothing that follows can change: whole lines, and plain words after.
+
+    A fence that ends it may be the page's own, below a line of code that still grows: both wait.
+    """
+    last_line = max(text.rfind("\n"), text.rfind("\r"))
+    if last_line >= 0 and _FENCE.fullmatch(text, last_line + 1):
+        text = text[:last_line]
+    end = text.rfind("\n") + 1
     if (at := text.rfind("\r", 0, max(0, len(text) - 1)) + 1) > end:
         end = at
     known = text[:end]

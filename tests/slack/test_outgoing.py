@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.slack.outgoing import GROWTH, escaped, rendered, streamable
+from core.relay.pages import pages
 from tests.linear import is_linear
 from tests.relay.markdown import wild
 from tests.slack.mrkdwn import WITH_HTML, links, mentions, prose, traps
@@ -165,6 +166,15 @@ def test_what_was_shown_stays_whatever_follows(text: str) -> None:
         assert whole.startswith(rendered(known))
 
 
+@given(nasty | wild)
+@settings(max_examples=50, deadline=None)
+def test_what_was_shown_of_a_page_stays_while_its_code_grows(text: str) -> None:
+    whole = pages(text, 9_000)
+    for cut in range(0, len(text) + 1, max(1, len(text) // 100)):
+        for growing, page in zip(pages(text[:cut], 9_000), whole, strict=False):
+            assert rendered(page.text).startswith(rendered(streamable(growing.text)))
+
+
 @pytest.mark.parametrize(
     ("text", "known"),
     [
@@ -176,6 +186,9 @@ def test_what_was_shown_stays_whatever_follows(text: str) -> None:
         ("so\r\na | b\r\n", "so\r\n"),
         ("a | b\n-|-\n", "a | b\n-|-\n"),
         ("```\na | b\n", "```\na | b\n"),
+        ("```\na\nb\n```", "```\na\n"),  # the line may go on, and the fence be the page's own
+        ("```\na\nb\n```\n", "```\na\nb\n```\n"),
+        ("> ~~~\n> a\n> ~~~", "> ~~~\n"),
         ("", ""),
     ],
 )
