@@ -96,12 +96,11 @@ def _right_place(history: History) -> Iterator[str]:
 
 def _right_token(history: History) -> Iterator[str]:
     for event in history.of(Called):
-        channel = event.key.thread.channel
-        binding = history.bindings[channel.platform, channel.workspace_id]
+        binding = history.bindings[event.key.thread.channel]
         if event.repository != binding.repository:
             yield f"P5: asked about {event.repository} for {event.key}"
         if event.token != binding.token:
-            yield f"P5: another workspace's token was sent for {event.key}"
+            yield f"P5: another channel's token was sent for {event.key}"
 
 
 def _no_foreign_word(history: History) -> Iterator[str]:

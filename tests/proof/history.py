@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from core.conversation.values import Outcome, ThreadRef
+from core.conversation.values import ChannelRef, Outcome, ThreadRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What the questions of a workspace are asked with."""
+    """What the questions of a channel are asked with."""
 
     repository: str
     token: str
@@ -118,7 +118,7 @@ class History:
     events: list[Event] = field(default_factory=list)
     visible: list[Visible] = field(default_factory=list)
     stored: list[Stored] = field(default_factory=list)
-    bindings: dict[tuple[str, str], Binding] = field(default_factory=dict)  # by platform and workspace
+    bindings: dict[ChannelRef, Binding] = field(default_factory=dict)
 
     def of(self, kind: type[Kind]) -> Iterator[Kind]:
         """The events of one kind."""

@@ -29,7 +29,7 @@ from tests.proof.virtual import VirtualLoop
 
 WORD = re.compile(r"word-\d+")
 _AROUND = Surroundings(Standing.MEMBER, Audience.PRIVATE)
-_PLACE_IN_LINE = "Your question is"  # begins what is said about a place in line, which is no outcome
+PLACE_IN_LINE = "Your question is"  # begins what is said about a place in line, which is no outcome
 
 
 @dataclass
@@ -120,7 +120,7 @@ class SimDelivery:
             await self._end()
             doubted = False
         finally:
-            if not notice.text.startswith(_PLACE_IN_LINE):
+            if not notice.text.startswith(PLACE_IN_LINE):
                 at = world.loop.time()
                 world.history.events.append(Told(at, turn_id, question.thread, self.worker, doubted))
 

@@ -27,7 +27,7 @@ from sqlalchemy import select
 from core import logs, schema
 from core.chat.client import ChatClient
 from core.cipher import Keyring, new_key
-from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef, WorkspaceRef
+from core.conversation.values import Asker, ChannelRef, Question, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.errors import DatabaseError
 from core.relay.shares import Shares
@@ -35,8 +35,9 @@ from core.secret import Secret
 from core.tables import TurnRow
 from tests.proof.checker import violations
 from tests.proof.faults import Chances, Faults, Killed, Life
-from tests.proof.history import Acked, Asked, Binding, History, Key, Stored, Visible
+from tests.proof.history import Acked, Asked, Binding, History, Key, Visible
 from tests.proof.rims import SimChat, SimDatabase, SimDelivery, World
+from tests.proof.stored import stored
 from tests.proof.virtual import VirtualLoop, run
 from tests.relay.house import Process
 from tests.relay.places import UNLIMITED
@@ -129,10 +130,11 @@ class Simulation:
         for number in range(self._workspaces):
             workspace = WorkspaceRef("slack", f"T{number}")
             binding = Binding(f"github.com/o/repository-{number}", f"token-of-{number}-{'x' * 8}")
-            self.world.history.bindings["slack", f"T{number}"] = binding
             await process.tokens.save_for_workspace(workspace, Secret(binding.token), actor="U0")
             for channel in range(_CHANNELS):
-                await process.map(ChannelRef("slack", f"T{number}", f"C{channel}"), binding.repository)
+                place = ChannelRef("slack", f"T{number}", f"C{channel}")
+                self.world.history.bindings[place] = binding
+                await process.map(place, binding.repository)
         await database.close()
 
     def _process(self, database: Database, delivery: SimDelivery, life: Life) -> Process:
@@ -144,6 +146,7 @@ class Simulation:
             shares=self._shares,
             client=cast("ChatClient", SimChat(self.world, life)),
             clock=self.world.loop.time,
+            wall=self.world.loop.wall,
         )
         delivery.worker = process.worker.name
         if isinstance(database, SimDatabase):
@@ -232,15 +235,8 @@ class Simulation:
                 final = post.footer is not None
                 history.visible.append(Visible(post.turn_id, thread, post.number, post.text, final))
         database = Database(Secret(self._url))
-        async with database.reading() as connection:
-            rows = (await connection.execute(select(TurnRow.__table__))).all()
+        history.stored += await stored(database)
         await database.close()
-        for row in rows:
-            thread = ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id)
-            outcome = Outcome(row.status) if row.status in set(Outcome) else None
-            spoken_for = row.declined is not None and row.attempt == 0
-            key = Key(thread, row.message_id)
-            history.stored.append(Stored(row.turn_id, key, outcome, row.answered_with, spoken_for))
         return history
 
 

@@ -67,8 +67,8 @@ def good() -> History:
             Stored("other", OTHER, ANSWERED),
         ],
         bindings={
-            ("slack", "T1"): Binding("github.com/o/one", "token-1"),
-            ("slack", "T2"): Binding("github.com/o/two", "token-2"),
+            HERE.channel: Binding("github.com/o/one", "token-1"),
+            THERE.channel: Binding("github.com/o/two", "token-2"),
         },
     )
 

@@ -1,0 +1,52 @@
+"""The turns as the database has them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation.values import ChannelRef, Outcome, ThreadRef
+from core.database import Database
+from core.tables import TurnRow
+from tests.proof.history import Key, Stored
+
+_LOOK_SECONDS = 0.2
+
+
+async def stored(database: Database) -> list[Stored]:
+    """All of them, as they are now."""
+    async with database.reading() as connection:
+        rows = (await connection.execute(select(TurnRow.__table__))).all()
+    turns = []
+    for row in rows:
+        thread = ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id)
+        outcome = Outcome(row.status) if row.status in set(Outcome) else None
+        spoken_for = row.declined is not None and row.attempt == 0
+        turns.append(Stored(row.turn_id, Key(thread, row.message_id), outcome, row.answered_with, spoken_for))
+    return turns
+
+
+async def count(database: Database, *statuses: str) -> int:
+    """How many turns are in one of these states."""
+    counted = select(func.count()).where(TurnRow.status.in_(statuses))
+    async with database.reading() as connection:
+        return int((await connection.execute(counted)).scalar_one())
+
+
+async def all_ended(database: Database, seconds: float) -> None:
+    """Wait until no turn is open. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while await count(database, "waiting", "running"):  # noqa: ASYNC110 - other processes end them, and tell nobody
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def let_leases_end(database: Database) -> None:
+    """The time of all leases is over. Only while nobody runs."""
+    ended = update(TurnRow).where(TurnRow.status == "running").values(lease_until=0)
+
+    async def unit(connection: AsyncConnection) -> None:
+        await connection.execute(ended)
+
+    await database.write(unit)
