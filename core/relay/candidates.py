@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Row, Select, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from core.conversation.values import ChannelRef, ThreadRef
@@ -72,7 +72,8 @@ def due_statement(scope: Scope) -> Select[bool]:
 def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tuple[Any, ...]]:
     """The first in line that are due: each the head of its thread, of nobody who has their share already.
 
-    Read in the order of `ix_turns_line`, so that neither stored nor waiting turns make it slow. One that is refused
+    What has begun is the head of its thread, even of an earlier question that arrives late: a platform that cannot say
+    which turn an unfinished post belongs to knows by that. Read in the order of `ix_turns_line`, so that neither stored nor waiting turns make it slow. One that is refused
     without being looked at may overtake what waits before it in its thread.
     """
     busy = _busy()
@@ -127,5 +128,8 @@ def _in_same_thread(status: ColumnElement[str], *, earlier: bool = False) -> Col
         other.status == status,
     )
     if earlier:
-        found = found.where(tuple_(other.position, other.message_id) < tuple_(TurnRow.position, TurnRow.message_id))
+        in_order = tuple_(other.position, other.message_id) < tuple_(TurnRow.position, TurnRow.message_id)
+        found = found.where(
+            case((other.attempt > 0, or_(TurnRow.attempt == 0, in_order)), else_=and_(TurnRow.attempt == 0, in_order))
+        )
     return found.correlate(TurnRow)
