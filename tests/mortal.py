@@ -1,15 +1,16 @@
-"""askrepo as a process of its own that a test kills and starts again."""
+"""askrepo as a process of its own that a test ends, kills and starts again."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.console.processes import Process
+from tests.console.processes import SECONDS, Process
 
 
 @dataclass
@@ -34,6 +35,22 @@ class MortalProcess:
         )
         os.close(silent)
         os.close(log)
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    async def end(self, by: signal.Signals, seconds: float = SECONDS) -> int:
+        """Send it this signal: its exit code, once it has ended."""
+        assert self._process is not None
+        self._process.send(by)
+        return await self.ended(seconds)
+
+    async def ended(self, seconds: float = SECONDS) -> int:
+        """Its exit code, once it has ended."""
+        assert self._process is not None
+        return await self._process.ended(seconds)
 
     def kill(self) -> None:
         """End it at once, if it runs."""

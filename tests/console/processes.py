@@ -66,9 +66,9 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         os.kill(self.number, number)
 
-    async def ended(self) -> int:
+    async def ended(self, seconds: float = SECONDS) -> int:
         """The exit code, once it has ended."""
-        code = await asyncio.wait_for(self._line(), SECONDS)
+        code = await asyncio.wait_for(self._line(), seconds)
         self.close()
         return code
 

@@ -1,0 +1,131 @@
+"""Several processes of askrepo on one database; Slack's requests go to one after the other of them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import random
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from core.settings import Settings
+from tests.console.processes import SECONDS
+from tests.fakes.chat import FakeChat
+from tests.fakes.slack import FakeSlack
+from tests.mortal import MortalProcess
+
+ROLES = ("web", "worker")
+_LOOK_SECONDS = 0.05
+
+
+def environment(slack: FakeSlack, chat: FakeChat, database_url: str) -> dict[str, str]:
+    """The settings of an askrepo that serves every workspace it is installed in."""
+    return {
+        "DATABASE_URL": database_url,
+        "ASKREPO_SECRET_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        "ASKREPO_CHAT_URL": chat.url,
+        "ASKREPO_SLACK_API_URL": slack.api_url,
+        "ASKREPO_PUBLIC_URL": "https://askrepo.example.com",
+        "ASKREPO_LOG_LEVEL": "warning",
+        "SLACK_CLIENT_ID": slack.app.client_id,
+        "SLACK_CLIENT_SECRET": slack.app.client_secret,
+        "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+        "PORT": "0",
+    }
+
+
+def settings(given: Mapping[str, str]) -> Settings:
+    """The same for an askrepo in this process."""
+    return Settings.model_validate(dict(given))
+
+
+class Fleet:
+    """Processes that receive and answer, each at a port of its own."""
+
+    def __init__(self, forks: Path, folder: Path, given: Mapping[str, str], slack: FakeSlack, many: int = 3) -> None:
+        self._slack = slack
+        self._members = [_Member.made(forks, folder / f"process{number}", given) for number in range(many)]
+        self._next = 0
+
+    def route(self) -> None:
+        """The next request goes to the next process, whether it lives or not."""
+        self._next = (self._next + 1) % len(self._members)
+        self._slack.url = f"http://127.0.0.1:{self._members[self._next].port}/slack/events"
+
+    async def start(self) -> None:
+        """Start all of them at once; returns when they are ready."""
+        await asyncio.gather(*(each.start() for each in self._members))
+        await asyncio.gather(*(each.ready.wait() for each in self._members))
+
+    async def kill_one(self, dice: random.Random) -> None:
+        """Kill one of them at once, whatever it does, and start it again. Waits until one of the others is ready."""
+        one = dice.choice(self._members)
+        others = [asyncio.create_task(each.ready.wait()) for each in self._members if each is not one]
+        await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+        await one.end(signal.SIGKILL)
+        await one.start()
+
+    async def end(self, by: signal.Signals, seconds: float = SECONDS) -> list[int]:
+        """End all of them: their exit codes."""
+        return await asyncio.gather(*(each.end(by, seconds) for each in self._members))
+
+    async def close(self) -> None:
+        """Nothing is left of them."""
+        await asyncio.gather(*(each.close() for each in self._members))
+
+    def said(self) -> str:
+        """What the processes have logged, the end of it."""
+        return "\n".join(each.process.log[-2_000:] for each in self._members)
+
+
+@dataclass
+class _Member:
+    process: MortalProcess
+    port: int
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _looking: asyncio.Task[None] | None = None
+
+    @classmethod
+    def made(cls, forks: Path, folder: Path, given: Mapping[str, str]) -> _Member:
+        folder.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        return cls(MortalProcess(forks, folder, ROLES, {**given, "PORT": str(port)}), port)
+
+    async def start(self) -> None:
+        await self.process.start()
+        self._looking = asyncio.create_task(self._look())
+
+    async def end(self, by: signal.Signals, seconds: float = SECONDS) -> int:
+        await self._look_away()
+        return await self.process.end(by, seconds)
+
+    async def close(self) -> None:
+        await self._look_away()
+        self.process.kill()
+
+    async def _look_away(self) -> None:
+        self.ready.clear()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            while not self.ready.is_set():
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{self.port}/readyz") as response:
+                        if response.status == 200:
+                            self.ready.set()
+                            return
+                await asyncio.sleep(_LOOK_SECONDS)
