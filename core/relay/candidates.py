@@ -72,9 +72,10 @@ def due_statement(scope: Scope) -> Select[bool]:
 def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tuple[Any, ...]]:
     """The first in line that are due: each the head of its thread, of nobody who has their share already.
 
-    What has begun is the head of its thread, even of an earlier question that arrives late: a platform that cannot say
-    which turn an unfinished post belongs to knows by that. Read in the order of `ix_turns_line`, so that neither stored nor waiting turns make it slow. One that is refused
-    without being looked at may overtake what waits before it in its thread.
+    What has begun is the head of its thread, even before an earlier question that arrives late: a platform that cannot
+    say which turn an unfinished post belongs to knows by that. Read in the order of `ix_turns_line`, so that neither
+    stored nor waiting turns make it slow. One that is refused without being looked at may overtake what waits before it
+    in its thread.
     """
     busy = _busy()
     levels = [
