@@ -37,8 +37,8 @@ class Cell:
     def associated_data(self) -> bytes:
         """The cell as bytes, each part with its length, so that no two cells read alike."""
         parts = (self.table, self.column, *self.row)
-        encoded = (part.encode("utf-8", "surrogatepass") for part in parts)
-        return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+        return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,10 @@ def new_key() -> Key:
 class Keyring:
     """Keys by id; the first one encrypts, all decrypt. Prints and pickles without key material."""
 
-    __slots__ = ("_ciphers", "_first", "_keys")
+    __slots__ = ("_cipher", "_ciphers", "_first", "_keys", "head")
+
+    head: bytes
+    """The first bytes of every value sealed under the key that encrypts now; rotation seals the others anew."""
 
     def __init__(self, keys: tuple[Key, ...]) -> None:
         if not keys:
@@ -77,6 +80,8 @@ class Keyring:
         self._keys = keys
         self._ciphers = {key.key_id: AESGCM(key.material) for key in keys}
         self._first = keys[0]
+        self._cipher = self._ciphers[self._first.key_id]
+        self.head = _VERSION + self._first.key_id
 
     @classmethod
     def parse(cls, text: str) -> Keyring:
@@ -93,8 +98,7 @@ class Keyring:
     def seal(self, plain: bytes, cell: Cell) -> bytes:
         """Encrypt for this cell, under the first key."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[self._first.key_id].encrypt(nonce, plain, self.head + cell.associated_data())
-        return self.head + nonce + sealed
+        return self.head + nonce + self._cipher.encrypt(nonce, plain, self.head + cell.associated_data())
 
     def open(self, sealed: bytes, cell: Cell) -> bytes:
         """Decrypt what was sealed for this very cell. Raises UnknownKey or Tampered; there is no fallback."""
@@ -116,11 +120,6 @@ class Keyring:
     def open_text(self, sealed: bytes, cell: Cell) -> str:
         """`open` for text."""
         return self.open(sealed, cell).decode("utf-8", "surrogatepass")
-
-    @property
-    def head(self) -> bytes:
-        """The first bytes of every value sealed under the key that encrypts now; rotation seals the others anew."""
-        return _VERSION + self._first.key_id
 
     def fingerprint(self, text: str) -> str:
         """Eight hex digits that tell two secrets apart, keyed so that nobody else can compute them."""

@@ -6,18 +6,19 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import BigInteger, bindparam, func, literal, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.history import text_cell
 from core.conversation.values import Question
-from core.database import Database, now_ms
+from core.database import Database
 from core.errors import DatabaseUnavailable, LineFull
 from core.relay.claims import LATE_SECONDS, WAITING
+from core.relay.insertion import Insertion
 from core.relay.shares import Line, Shares, Standing
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -43,24 +44,17 @@ class Intake:
         wake: Callable[[], None],
         shares: Shares = Shares(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._workspaces = workspaces
         self._wake = wake
         self._line = Line(shares, clock)
         self._clock = clock
+        self._wall = wall
         self._most = shares.waiting
         self._room, self._looked_at = 0, -math.inf
-        self._insert = (
-            database.insert(TurnRow)
-            .values(
-                due_at=now_ms(),
-                line_at=now_ms() + bindparam("behind", type_=BigInteger),
-                declined_until=now_ms() + bindparam("refused_for", type_=BigInteger),
-            )
-            .on_conflict_do_nothing()
-            .returning(TurnRow.turn_id)
-        )
+        self._insertion = Insertion(database)
         self._batches = Batches[dict[str, Any], Accepted](self._store, _GROUP)
 
     async def accept(self, question: Question) -> Accepted:
@@ -70,17 +64,16 @@ class Intake:
         """
         workspace = question.thread.channel.workspace
         key = await self._workspaces.data_key(workspace)
-        turn_id = uuid4().hex
-        sealed = {
-            "question": key.seal_text(question.text, text_cell(workspace, turn_id, "question")),
-            "reference": key.seal_text(question.reference, text_cell(workspace, turn_id, "reference"))
-            if question.reference
-            else None,
-        }
+        turn_id = token_hex(16)
+        row = _row(question, turn_id)
+        row["question"] = key.seal_text(question.text, text_cell(workspace, turn_id, "question"))
+        if question.reference:
+            row["reference"] = key.seal_text(question.reference, text_cell(workspace, turn_id, "reference"))
         standing = self._line.join(question)
+        row |= _place(question, standing, self._wall())
         accepted = Accepted(None)
         try:
-            accepted = await self._batches.add(_row(question, turn_id) | _place(question, standing) | sealed)
+            accepted = await self._batches.add(row)
             return accepted
         finally:
             if accepted.turn_id is None:
@@ -91,7 +84,7 @@ class Intake:
             await self._make_room(connection, len(rows))
             # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
             ordered = sorted(rows, key=_natural_key)
-            stored = set((await connection.execute(self._insert, ordered)).scalars())
+            stored = await self._insertion.run(connection, ordered)
             if stored:
                 await self._database.announce(connection)
             return stored
@@ -123,13 +116,17 @@ def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["platform"], row["workspace_id"], row["channel_id"], row["message_id"])
 
 
-def _place(question: Question, standing: Standing) -> dict[str, Any]:
-    """Where it stands in line. One that met a limit stands there too: to be told so."""
+def _place(question: Question, standing: Standing, wall: float) -> dict[str, Any]:
+    """Where it stands in line. One that met a limit stands there too: to be told so.
+
+    How old it is, is a matter between the platform's clock and this machine's: the database's may show another time.
+    """
+    age = max(0.0, wall - question.asked_at.timestamp())
     return {
         "behind": int(standing.behind * 1000),
-        "late_at": int((question.asked_at.timestamp() + LATE_SECONDS) * 1000),
+        "late_in": int((LATE_SECONDS - age) * 1000),
         "declined": standing.limit,
-        "refused_for": None if standing.limit is None else int(standing.seconds * 1000),
+        "declined_for": None if standing.limit is None else int(standing.seconds * 1000),
     }
 
 
@@ -144,9 +141,6 @@ def _row(question: Question, turn_id: str) -> dict[str, Any]:
         "message_id": question.message_id,
         "position": question.order,
         "asker_id": question.asker.user_id,
+        "reference": None,
         "asked_at": question.asked_at,
-        "status": "waiting",
-        "attempt": 0,
-        "failures": 0,
-        "stop_requested": False,
     }

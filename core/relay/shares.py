@@ -69,40 +69,41 @@ class Line:
     """The line at the door of one process. It remembers nothing across a restart: then everybody starts afresh."""
 
     def __init__(self, shares: Shares, clock: Callable[[], float] = time.monotonic) -> None:
-        self._shares = shares
+        rates = (shares.person.rate, shares.channel.rate, shares.workspace.rate)
+        levels = zip((Level.PERSON, Level.CHANNEL, Level.WORKSPACE), rates, strict=True)
+        self._levels = [(level, rate.interval, rate.ahead) for level, rate in levels]
         self._clock = clock
         self._due: OrderedDict[Hashable, float] = OrderedDict()
 
     def join(self, question: Question) -> Standing:
         """Take the place of a question. One that meets a limit takes none, and costs nobody anything."""
-        now, levels = self._clock(), self._levels(question)
+        now, due, keys = self._clock(), self._due, _keys(question)
         behind = 0.0
-        for level, key, rate in levels:
-            ahead = max(0.0, self._due.get(key, now) - now)
-            if ahead > rate.ahead + _ROUNDING:
-                return Standing(ahead, level, ahead - rate.ahead)
+        for key, (level, _, most) in zip(keys, self._levels, strict=True):
+            ahead = due.get(key, now) - now
+            if ahead > most + _ROUNDING:
+                return Standing(ahead, level, ahead - most)
             behind = max(behind, ahead)
-        for _, key, rate in levels:
-            self._due[key] = max(self._due.pop(key, now), now) + rate.interval
-        _bound(self._due)
+        for key, (_, interval, _) in zip(keys, self._levels, strict=True):
+            due[key] = max(due.pop(key, now), now) + interval
+        _bound(due)
         return Standing(behind)
 
     def leave(self, question: Question, standing: Standing) -> None:
         """Give the place back: it was a question that had been taken before, or could not be taken."""
         if standing.limit is not None:
             return
-        for _, key, rate in self._levels(question):
+        for key, (_, interval, _) in zip(_keys(question), self._levels, strict=True):
             if key in self._due:
-                self._due[key] -= rate.interval
+                self._due[key] -= interval
 
-    def _levels(self, question: Question) -> tuple[tuple[Level, Hashable, Rate], ...]:
-        channel = question.thread.channel
-        workspace = channel.platform, channel.workspace_id
-        return (  # plain tuples: this is done for every question before it is acknowledged
-            (Level.PERSON, ("person", *workspace, question.asker.user_id), self._shares.person.rate),
-            (Level.CHANNEL, ("channel", *workspace, channel.channel_id), self._shares.channel.rate),
-            (Level.WORKSPACE, workspace, self._shares.workspace.rate),
-        )
+
+def _keys(question: Question) -> tuple[Hashable, ...]:
+    """Its person, its channel and its workspace."""
+    channel = question.thread.channel
+    workspace = channel.platform, channel.workspace_id
+    # plain tuples: this is done for every question before it is acknowledged
+    return ("person", *workspace, question.asker.user_id), ("channel", *workspace, channel.channel_id), workspace
 
 
 def _bound(times: OrderedDict[Hashable, float]) -> None:

@@ -88,6 +88,7 @@ class Process:
     shares: Shares = UNLIMITED
     client: ChatClient = None  # type: ignore[assignment] # a real one, unless given
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     token: Secret | None = field(default_factory=lambda: Secret("process-token-1234"))
 
     def __post_init__(self) -> None:
@@ -124,7 +125,7 @@ class Process:
         self.scope = Scope((self.platform.name,))
         self.places = Places(self.database, planning, deliveries)
         self.worker = Worker(self.leases, self.answering, self.places, self.scope, clock=self.clock)
-        self.intake = Intake(self.database, workspaces, self.worker.wake, self.shares, self.clock)
+        self.intake = Intake(self.database, workspaces, self.worker.wake, self.shares, self.clock, self.wall)
 
     async def map(self, channel: ChannelRef, repository: str = REPOSITORY) -> None:
         await self.mappings.map(channel, repository, actor="U0")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select, update
 
 from core.cipher import Keyring
@@ -20,11 +25,14 @@ from tests.relay.places import HERE, question, thread
 TOO_LATE = "I was away for too long"
 
 
-async def pass_time(database: Database, seconds: float) -> None:
-    """As if so much time had passed for the database."""
+async def pass_time(database: Database, seconds: float, turn_id: str | None = None) -> None:
+    """As if so much time had passed for the database; for one turn alone, if it is named."""
     ms = int(seconds * 1000)
     columns = {"late_at": TurnRow.late_at - ms, "due_at": TurnRow.due_at - ms, "line_at": TurnRow.line_at - ms}
-    await database.write(lambda connection: connection.execute(update(TurnRow).values(columns)))
+    passed = update(TurnRow).values(columns)
+    if turn_id is not None:
+        passed = passed.where(TurnRow.turn_id == turn_id)
+    await database.write(lambda connection: connection.execute(passed))
 
 
 async def test_a_question_that_waited_for_too_long_gets_a_notice_and_no_answer(
@@ -57,6 +65,36 @@ async def test_a_moment_earlier_it_is_answered(
     assert accepted.turn_id is not None
     async with process.running():
         assert await process.worker.outcome(accepted.turn_id) == "answered"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_database_whose_clock_is_an_hour_off_makes_no_question_late_and_none_early(
+    hours: int, database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """The platform and the process agree about the time."""
+    process = Process(database, keyring, platform, chat.url, wall=lambda: time.time() + hours * 3_600)
+    await process.map(HERE.channel)
+    places = [thread(name, platform="slack") for name in ("in time", "late")]
+    asked_at = datetime.fromtimestamp(process.wall(), UTC)
+    in_time, late = [(await process.intake.accept(replace(question(within=at), asked_at=asked_at))) for at in places]
+    await pass_time(database, LATE_SECONDS + 1, late.turn_id)
+    assert in_time.turn_id is not None
+    assert late.turn_id is not None
+    async with process.running():
+        outcomes = await asyncio.gather(*(process.worker.outcome(turn) for turn in (in_time.turn_id, late.turn_id)))
+    assert outcomes == ["answered", "refused"]
+
+
+async def test_what_comes_late_from_the_platform_is_late_from_when_it_was_asked(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    long_ago = datetime.fromtimestamp(time.time() - LATE_SECONDS - 1, UTC)
+    accepted = await process.intake.accept(replace(question(within=HERE), asked_at=long_ago))
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "refused"
 
 
 async def test_what_had_been_shown_of_a_late_answer_goes_away(
