@@ -15,7 +15,7 @@ from core.channels.tokens import ChosenToken, Tokens
 from core.chat.contract import Message
 from core.conversation.history import Exchange, History, put
 from core.conversation.values import Asker, Question
-from core.errors import AccessUnknown, NoDefault, NotMapped
+from core.errors import AccessUnknown, CipherError, NoDefault, NotMapped
 from core.relay.claims import Claim, Open
 from core.relay.delivery import Delivery, Surroundings, patiently
 from core.relay.leases import Leases
@@ -119,7 +119,10 @@ class Planning:
         """A waiting turn that the same answer can cover; None for one that has to wait for its own."""
         if waiting.attempt or waiting.declined is not None:
             return None  # something of it may be shown already, or it is refused on its own
-        question = await self.question(waiting)
+        try:
+            question = await self.question(waiting)
+        except CipherError:
+            return None  # it is refused on its own
         if question.unsaid or names_repository(question.text):
             return None  # it has to be shown first, or chooses a repository of its own
         delivery = self._deliveries[waiting.workspace.platform]
