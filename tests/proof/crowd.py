@@ -30,7 +30,6 @@ from tests.proof.rims import WORD
 from tests.proof.stored import count
 from tests.slack.askers import keep
 
-WORKSPACES = 100  # so many that none is asked more than Slack lets us answer there
 _CHANNELS = 2
 _PEOPLE = 4
 _FOLLOW_UPS = 0.2  # of the questions: into that person's last thread, whose answer may still run
@@ -86,8 +85,11 @@ class Crowd:
     _asking: set[asyncio.Task[None]] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def populate(self, workspaces: int = WORKSPACES) -> None:
-        """Make workspaces with the app, their channels and people."""
+    def populate(self, workspaces: int) -> None:
+        """Make workspaces with the app, their channels and people: so many that Slack lets us answer as fast as asked.
+
+        One of them takes about a dozen answers a minute.
+        """
         # a dead process's stream is still open when another takes over, and what it did not acknowledge comes again
         self.slack.allows("streaming_state_conflict", "not_acknowledged")
         for number in range(workspaces):

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import aiohttp
 
-from core.settings import Settings
 from tests.console.processes import SECONDS
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
@@ -39,11 +38,6 @@ def environment(slack: FakeSlack, chat: FakeChat, database_url: str) -> dict[str
         "SLACK_SIGNING_SECRET": slack.app.signing_secret,
         "PORT": "0",
     }
-
-
-def settings(given: Mapping[str, str]) -> Settings:
-    """The same for an askrepo in this process."""
-    return Settings.model_validate(dict(given))
 
 
 class Fleet:
