@@ -125,11 +125,13 @@ async def test_handed_back_without_blame(intake: Intake, leases: Leases) -> None
 async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Leases, database: Database) -> None:
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 10)
+    await ask(intake, thread(workspace="W2"), thread(channel="C2"), thread(platform="slack"), each=3)  # equal ids
     behind = await leases.behind(claim)
+    assert [(each.thread, each.order) for each in behind] == [(thread(), 1), (thread(), 2)]
     await intake.accept(question(at=9, within=thread()))  # too late to be covered
     covers = tuple((each.turn_id, each.revision) for each in behind)
     await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
-    assert await statuses(database) == ["answered"] * 3 + ["waiting"]
+    assert await statuses(database) == ["answered"] * 3 + ["waiting"] * 10
 
 
 async def test_stop_reaches_the_worker_and_leaves_what_waits(
@@ -208,6 +210,9 @@ async def test_a_hold_stops_acting_before_its_lease_ends(intake: Intake, leases:
     hold.lost.set()
     with pytest.raises(LeaseLost):
         hold.check()
+    with pytest.raises(LeaseLost):
+        async with hold.acting():
+            raise AssertionError("it acted")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -66,6 +66,19 @@ async def test_an_edit_of_what_was_never_asked(process: Process) -> None:
     assert await process.revisions.revise(question(within=HERE)) == (Revised.UNKNOWN, "")
 
 
+@pytest.mark.parametrize("elsewhere", [{"workspace_id": "W2"}, {"channel_id": "C2"}, {"platform": "discord"}], ids=str)
+async def test_what_happens_to_a_message_with_the_same_id_elsewhere_changes_nothing(
+    process: Process, chat: FakeChat, elsewhere: dict[str, str]
+) -> None:
+    asked = question("Mine?", within=HERE)
+    await process.ask(asked)
+    (before,) = await process.history.turns(HERE)
+    theirs = replace(HERE, channel=replace(HERE.channel, **elsewhere))
+    assert await process.revisions.revise(question("Theirs?", within=theirs)) == (Revised.UNKNOWN, "")
+    assert await process.revisions.erase(theirs.channel, asked.message_id) is None
+    assert await process.history.turns(HERE) == [before]
+
+
 async def test_a_question_asked_again_knows_nothing_of_what_came_after_it(process: Process, chat: FakeChat) -> None:
     chat.will(says("One."), says("Two."), says("One again."))
     await process.ask(question("First?", at=1, within=HERE))

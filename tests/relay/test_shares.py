@@ -20,7 +20,7 @@ from core.relay.candidates import Candidate, chosen
 from core.relay.claims import Scope
 from core.relay.intake import Intake
 from core.relay.leases import Leases
-from core.relay.shares import Line, Rate, Share, Shares
+from core.relay.shares import Line, Rate, Share, Shares, Standing
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -71,6 +71,12 @@ def test_a_workspace_has_a_share_of_its_own() -> None:
     many = [line.join(asked(f"U{number}", channel=f"C{number}")).limit for number in range(21)]
     assert many == [None] * 20 + [Level.WORKSPACE]
     assert line.join(asked(workspace="W2")).limit is None
+
+
+def test_equal_ids_in_two_workspaces_have_shares_of_their_own() -> None:
+    line = Line(SMALL, Clock())
+    assert [line.join(asked()).limit for _ in range(4)] == [None, None, None, Level.PERSON]
+    assert line.join(asked(workspace="W2")) == Standing(0)
 
 
 def test_who_asks_much_stands_behind_who_asks_little() -> None:

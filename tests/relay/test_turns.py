@@ -11,12 +11,14 @@ from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.database import Database
 from core.errors import DeliveryFailed, DeliveryUncertain, PlaceGone
+from core.relay.claims import LEASE_SECONDS
 from core.relay.delivery import Surroundings
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import event, piece, refuses, says, streams
 from tests.fakes.platform import FakePlatform
+from tests.platform_contract import holding
 from tests.relay.house import REPOSITORY, Process
 from tests.relay.places import HERE, question, thread
 
@@ -52,6 +54,15 @@ async def test_a_follow_up_carries_the_conversation_and_a_fresh_start_does_not(
     await process.history.start_anew(HERE, 3)
     await process.ask(question("Anew?", at=3, within=HERE))
     assert chat.requests[2].json["messages"] == [{"role": "user", "content": "Anew?"}]
+
+
+async def test_threads_with_equal_ids_in_two_workspaces_are_two_conversations(process: Process, chat: FakeChat) -> None:
+    theirs = thread(HERE.thread_id, workspace="W2", platform="slack")
+    await process.map(theirs.channel)
+    for at, place in enumerate((HERE, theirs, HERE, theirs), 1):
+        assert await process.ask(question(f"Question {at}?", at=at, within=place)) == "answered"
+    asked = [[each["content"] for each in request.json["messages"][::2]] for request in chat.requests]
+    assert asked == [["Question 1?"], ["Question 2?"], ["Question 1?", "Question 3?"], ["Question 2?", "Question 4?"]]
 
 
 async def test_what_arrives_while_an_answer_runs_is_answered_together_in_order(
@@ -148,6 +159,22 @@ async def test_stop_keeps_the_text_so_far(process: Process, platform: FakePlatfo
     assert post.text.startswith("wordword")
     assert post.footer is not None
     assert post.footer.outcome == "stopped"
+
+
+async def test_stop_leaves_a_thread_with_the_same_id_in_another_workspace(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    theirs, go_on = thread(HERE.thread_id, workspace="W2", platform="slack"), asyncio.Event()
+    await process.map(theirs.channel)
+    chat.will(holding("Mine.", "", asyncio.Event()), holding("Their ", "answer.", go_on))
+    mine = asyncio.create_task(process.ask(question(within=HERE)))
+    await chat.arrival()
+    other = asyncio.create_task(process.ask(question(within=theirs)))
+    await platform.until(lambda: all(any(post.text for post in platform.visible(at)) for at in (HERE, theirs)))
+    assert await process.worker.stop(HERE)
+    assert await mine == "stopped"
+    go_on.set()
+    assert await other == "answered"
 
 
 async def test_stop_leaves_the_questions_that_wait_behind(
@@ -249,6 +276,50 @@ async def test_shutting_down_hands_the_question_over(
         assert await second.worker.outcome(accepted.turn_id) == "answered"
     (post,) = platform.visible(HERE)
     assert post.text == "Whole."  # in the same post, and nothing of the first generation
+
+
+async def test_a_worker_that_stood_still_shows_nothing_more(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """Whatever it does, each step takes most of a lease, until somebody begins anew."""
+    now, pace, surveys = 0.0, 0.0, 0
+
+    def clock() -> float:
+        nonlocal now
+        now += pace
+        return now
+
+    async def step(name: str) -> None:
+        nonlocal pace, surveys
+        surveys += name == "before survey"
+        pace = pace if surveys < 2 else 0.0
+
+    go_on = asyncio.Event()
+    chat.will(holding("Half ", "of it.", go_on), says("Whole."))
+    process = Process(database, keyring, platform, chat.url, step=step, clock=clock)
+    await process.map(HERE.channel)
+    async with process.running():
+        asking = asyncio.create_task(process.ask(question(within=HERE)))
+        await platform.until(lambda: "Half " in platform.texts)
+        pace = LEASE_SECONDS * 2 / 3
+        go_on.set()
+        assert await asking == "answered"
+    assert "Half of it." not in platform.texts
+    assert [post.text for post in platform.visible(HERE)] == ["Whole."]
+
+
+async def test_a_worker_whose_turn_was_taken_over_ends_its_answer(
+    process: Process, platform: FakePlatform, chat: FakeChat, database: Database
+) -> None:
+    chat.will(says(*["mine "] * 10_000, delay=0.02))
+    await process.intake.accept(question(within=HERE))
+    await platform.until(lambda: any("mine" in post.text for post in platform.visible(HERE)))
+    taken_over = update(TurnRow).values(worker="another", attempt=TurnRow.attempt + 1)
+    await database.write(lambda connection: connection.execute(taken_over))
+    await process.worker._renew()  # as at its next tick
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(task for _, task in process.worker._running.values()), return_exceptions=True)
+    assert process.worker._running == {}
 
 
 async def _everything_is_due(process: Process) -> None:

@@ -13,10 +13,7 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Channel, Installation, Message, Team, User
 from tests.slack import house
-from tests.slack.askers import (
-    by_oauth,
-    keep,
-)
+from tests.slack.askers import REFUSED_GUEST, by_oauth, keep
 
 
 @pytest.fixture
@@ -26,14 +23,19 @@ def transport() -> str:
 
 
 async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> None:
-    """Both have a channel, a person and messages of the same ids; each asks about its own repository with its token."""
-    worlds = []
+    """Both have a channel, people and messages of the same ids; each asks about its own repository with its token.
+
+    One of them is a guest in one of the two, and asks there alone in vain.
+    """
+    worlds, ginas = [], []
     for name in ("acme", "umbrella"):
         team = slack.team(name)
         installation = slack.install(team)
         user = slack.user(team, "alice", user_id="U0SAME")
-        channel = slack.channel(team, "general", user, channel_id="C0SAME")
+        gina = slack.user(team, "gina", user_id="U0GINA", guest="restricted" if name == "umbrella" else None)
+        channel = slack.channel(team, "general", user, gina, channel_id="C0SAME")
         worlds.append((team, installation, user, channel))
+        ginas.append((team, installation, gina, channel))
     async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
         for team, installation, _, channel in worlds:
             place = ChannelRef("slack", team.id, channel.id)
@@ -45,13 +47,19 @@ async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: Fak
             at = f"{1_800_000_000 + number}.000100"
             await asyncio.gather(*(say(slack, each, at, f"question {number}?") for each in worlds))
         await slack.until(lambda: [done(channel) for _, _, _, channel in worlds] == [8, 8])
+        for each in ginas:
+            await say(slack, each, "1800000009.000100", "and me?")
+            await slack.until(lambda: done(ginas[0][3]) == 9)  # who she is, has been asked there first
+        _, _, guest, channel = ginas[1]
+        await slack.until(lambda: slack.ephemerals(channel, guest))
+        assert REFUSED_GUEST in slack.ephemerals(channel, guest)[-1].body
     told = [(each.repository, each.token) for each in chat.requests]
     assert sorted(set(told)) == sorted((f"github.com/{t[0].name}/code", f"token-of-{t[0].name}-1234") for t in worlds)
-    assert len(told) == 16
+    assert len(told) == 17
     for team, _, _, channel in worlds:
         for post in channel.messages.values():
             assert post.author.team is team
-            assert team.name in post.body or post.author.name == "alice"
+            assert team.name in post.body or post.author.name in {"alice", "gina"}
 
 
 def done(channel: Channel) -> int:

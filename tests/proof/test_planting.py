@@ -1,0 +1,84 @@
+"""The bugs that are planted: each can still be planted, and what is said of one is what its tests did.
+
+All of them are planted by `python -m tests.proof.planting`, which takes a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.proof.planting import FOREIGN, ROOT, Plant, Run, Verdict, judged, plants, search
+
+PRODUCT = "def double(number: int) -> int:\n    return number * 2\n"
+TESTS = """\
+from core.arithmetic import double
+
+def test_two():
+    assert double(2) == 4
+"""
+BUG = Plant("bug", "P3", "core/arithmetic.py", "number * 2", "number + 2", ("tests/test_it.py",), "Sums are wrong.")
+
+
+def test_every_bug_can_be_planted() -> None:
+    known = plants()
+    assert {plant.name: found for plant in known if (found := plant.problems(ROOT))} == {}
+    assert len(known) >= 20
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A small tree of its own."""
+    for name, text in {
+        "core/__init__.py": "",
+        "core/arithmetic.py": PRODUCT,
+        "bots/__init__.py": "",
+        "tests/test_it.py": TESTS,
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_bug_that_tests_find_and_one_that_they_do_not(root: Path) -> None:
+    wanted = [replace(BUG, new="number + 1"), BUG]
+    reports = [(each.verdict, each.by) for each in search(wanted, root)]
+    assert reports == [(Verdict.FOUND, "tests/test_it.py::test_two"), (Verdict.MISSED, "its tests pass")]
+    assert (root / BUG.file).read_text() == PRODUCT
+
+
+@pytest.mark.parametrize(
+    ("run", "verdict"),
+    [
+        (Run(0, "", in_set_up=False), Verdict.MISSED),
+        (Run(1, "test_it", in_set_up=False), Verdict.FOUND),
+        (Run(1, "test_it", in_set_up=True), Verdict.BROKEN),  # nothing was looked at
+        *((Run(code, "", in_set_up=False), Verdict.BROKEN) for code in (2, 3, 4, 5, FOREIGN, -9)),
+    ],
+)
+def test_only_a_test_that_fails_has_found_it(run: Run, verdict: Verdict) -> None:
+    assert judged(BUG, run).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("bug", "problem"),
+    [
+        (BUG, ""),
+        (replace(BUG, old="number"), "occurs 2 times"),
+        (replace(BUG, old="number * 3"), "occurs 0 times"),
+        (replace(BUG, new="number  *  2"), "it changes nothing"),
+        (replace(BUG, new="number *"), "is no Python"),
+        (replace(BUG, file="tests/test_it.py"), "is no file of the product"),
+        (replace(BUG, file="core/other.py"), "there is no core/other.py"),
+        (replace(BUG, tests=()), "tests is empty"),
+        (replace(BUG, tests=("tests/other.py",)), "there is no tests/other.py"),
+        (replace(BUG, tests=("tests/test_it.py::test_three[x]",)), "there is no tests/test_it.py::test_three[x]"),
+    ],
+)
+def test_what_cannot_be_planted(bug: Plant, problem: str, root: Path) -> None:
+    found = bug.problems(root)
+    assert any(problem in each for each in found) if problem else not found
