@@ -53,8 +53,7 @@ class Changes:
                 await self._guilds.left(guild)
 
     async def _suspend(self, channel: ChannelRef) -> None:
-        suspended = await self._parts.mappings.suspend(channel, actor=PLATFORM)
-        await self._parts.leases.free_channel(channel)  # whoever takes one over sees that, and refuses
+        suspended = await self._parts.mappings.suspend(channel, actor=PLATFORM, hand_back=True)
         if suspended:
             log.warning("suspended: more people can see it, or may come to", channel=channel.channel_id)
         for user_id, words in replies.suspended(suspended).items():

@@ -23,7 +23,7 @@ from core.channels import replies
 from core.channels.choosing import Mapping as Mapped
 from core.channels.choosing import choose
 from core.channels.grammar import Map
-from core.channels.mappings import suspension_of
+from core.channels.suspensions import suspension_of
 from core.channels.trials import Trials
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, WorkspaceRef

@@ -61,9 +61,7 @@ class Changes:
                 if await self._parts.moves.moved(old, new.channel_id, actor=_ACTOR):
                     self._tell(installed, new, [each for each in mapped if not each.suspended])
             case ChannelShared(channel, installed) | ChannelConverted(channel, public=True, installed=installed):
-                suspended = await self._suspend(channel)
-                await self._parts.leases.free_channel(channel)  # whoever takes one over sees that, and refuses
-                self._tell(installed, channel, suspended)
+                self._tell(installed, channel, await self._suspend(channel, hand_back=True))
             case ChannelArchived(channel) | BotLeft(channel):
                 await self._suspend(channel)  # what is being answered finds out by itself that it cannot post there
             case ChannelDeleted(channel):
@@ -79,9 +77,9 @@ class Changes:
             case _:
                 log.debug("nothing follows", kind=type(happened).__name__)
 
-    async def _suspend(self, channel: ChannelRef) -> Sequence[Mapped]:
+    async def _suspend(self, channel: ChannelRef, *, hand_back: bool = False) -> Sequence[Mapped]:
         self._people.forget_channel(channel)
-        suspended = await self._parts.mappings.suspend(channel, actor=_ACTOR)
+        suspended = await self._parts.mappings.suspend(channel, actor=_ACTOR, hand_back=hand_back)
         if suspended:
             log.warning("suspended: its readers may have changed", channel=channel.channel_id)
         return suspended

@@ -8,7 +8,7 @@ from bots.slack import blocks
 from bots.slack.blocks import button, plain_text
 from bots.slack.mrkdwn import fits, names_people, section
 from core.channels.choosing import Mapping as Mapped
-from core.channels.mappings import suspension_of
+from core.channels.suspensions import suspension_of
 from core.conversation.values import Notice
 
 TOKEN, CONFIRM, LINK, DEFAULT = "enter_token", "confirm", "token_link", "set_default"  # action ids

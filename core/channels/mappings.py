@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -11,9 +9,11 @@ from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import aliases, audit, tokenrows
+from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
-from core.channels.preferences import forget_audience
+from core.channels.preferences import forget_audience, preferences_row
 from core.channels.repositories import parse, same
+from core.channels.suspensions import handed_back
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.errors import AliasTaken, NotMapped, NotMappedHere, SeveralMapped
@@ -146,27 +146,45 @@ class Mappings:
             ids = sorted((await connection.execute(found)).scalars())
         return tuple(WorkspaceRef(platform, workspace_id) for workspace_id in ids)
 
-    async def suspend(self, channel: ChannelRef, *, actor: str) -> tuple[Mapping, ...]:
-        """Let nothing be chosen here until somebody confirms; the mappings that newly concerns."""
-        return await self._set_suspended(channel, datetime.now(UTC), actor=actor)
+    async def suspend(self, channel: ChannelRef, *, actor: str, hand_back: bool = False) -> tuple[Mapping, ...]:
+        """Let nothing be chosen here until somebody confirms; the mappings that newly concerns.
+
+        `hand_back`: what is being answered here is broken off, and looked at anew.
+        """
+
+        async def unit(connection: AsyncConnection) -> tuple[Mapping, ...]:
+            suspended = await _set_suspended(connection, channel, datetime.now(UTC), actor=actor)
+            if suspended and hand_back:
+                await handed_back(connection, channel)
+                await self._database.announce(connection)
+            return suspended
+
+        return await self._database.write(unit)
+
+    async def suspend_widened(self, channel: ChannelRef, recorded: Audience, *, actor: str, turn_id: str) -> None:
+        """Suspend the same way, because more people can read the channel than was recorded.
+
+        Not where somebody has confirmed it since. It is the turn that found out which is not broken off.
+        """
+
+        async def unit(connection: AsyncConnection) -> None:
+            await lock(connection, channel.workspace)
+            known = await preferences_row(connection, channel)
+            if known is None or known.audience != recorded.word:
+                return
+            if await _set_suspended(connection, channel, datetime.now(UTC), actor=actor):
+                await handed_back(connection, channel, but=turn_id)
+                await self._database.announce(connection)
+
+        await self._database.write(unit)
 
     async def confirm(self, channel: ChannelRef, *, actor: str) -> int:
         """Lift the suspension of this channel's mappings; how many were suspended."""
-        return len(await self._set_suspended(channel, None, actor=actor))
 
-    async def _set_suspended(self, channel: ChannelRef, at: datetime | None, *, actor: str) -> tuple[Mapping, ...]:
-        other = MappingRow.suspended_at.is_(None) if at is not None else MappingRow.suspended_at.is_not(None)
-
-        async def unit(connection: AsyncConnection) -> tuple[Mapping, ...]:
-            await lock(connection, channel.workspace)
-            concerned = update(MappingRow).where(in_channel(MappingRow, channel), other).values(suspended_at=at)
-            rows = (await connection.execute(concerned.returning(MappingRow.__table__))).all()
-            if at is None:
-                await forget_audience(connection, channel)
-            if rows:
-                names = ", ".join(sorted(row.repository for row in rows))
-                await _record(connection, channel, actor, "confirm" if at is None else "suspend", names)
-            return tuple(map(_mapping, rows))
+        async def unit(connection: AsyncConnection) -> int:
+            confirmed = await _set_suspended(connection, channel, None, actor=actor)
+            await forget_audience(connection, channel)
+            return len(confirmed)
 
         return await self._database.write(unit)
 
@@ -198,10 +216,18 @@ class Mappings:
             )
 
 
-def suspension_of(mappings: Sequence[Mapping]) -> str:
-    """Which suspension a button to confirm is about: a later one needs a button of its own. "" where there is none."""
-    marks = sorted(f"{each.repository} {each.suspended_at.isoformat()}" for each in mappings if each.suspended_at)
-    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:32] if marks else ""
+async def _set_suspended(
+    connection: AsyncConnection, channel: ChannelRef, at: datetime | None, *, actor: str
+) -> tuple[Mapping, ...]:
+    """Those that were not so before."""
+    await lock(connection, channel.workspace)
+    other = MappingRow.suspended_at.is_(None) if at is not None else MappingRow.suspended_at.is_not(None)
+    concerned = update(MappingRow).where(in_channel(MappingRow, channel), other).values(suspended_at=at)
+    rows = (await connection.execute(concerned.returning(MappingRow.__table__))).all()
+    if rows:
+        names = ", ".join(sorted(row.repository for row in rows))
+        await _record(connection, channel, actor, "confirm" if at is None else "suspend", names)
+    return tuple(map(_mapping, rows))
 
 
 def _meant(here: tuple[Mapping, ...], name: str | None) -> Mapping:

@@ -21,9 +21,10 @@ from core.channels.choosing import Mapping
 from core.channels.mappings import mappings_of
 from core.channels.preferences import instructions_cell, preferences_row
 from core.channels.repositories import same
+from core.channels.suspensions import handed_back
 from core.cipher import Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
-from core.database import Database, now_ms
+from core.database import Database
 from core.scope import in_channel, in_workspace
 from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
@@ -226,9 +227,7 @@ async def _turns(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) 
         .where(of_old, TurnRow.status.in_(("waiting", "running")), exists().where(twin))
         .values(status="stopped", answered_with=answered_with, finished_at=datetime.now(UTC), **free)
     )
-    await connection.execute(
-        update(TurnRow).where(of_old, TurnRow.status == "running").values(status="waiting", due_at=now_ms(), **free)
-    )
+    await handed_back(connection, old)
     moved = await connection.execute(
         update(TurnRow).where(of_old, ~exists().where(twin)).values(channel_id=new.channel_id)
     )

@@ -66,7 +66,7 @@ class Ending:
     repository: str | None = None
     model: str | None = None
     covers: tuple[tuple[str, int], ...] = ()  # waiting turns that end with it: id and revision that was answered
-    told: bool = False  # its notice is out: an edit of the question changes nothing any more
+    told: bool = False  # its notice is out: what becomes of the question meanwhile changes nothing any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,12 @@ def leased(claim: Claim) -> ColumnElement[bool]:
     return and_(
         of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.status == "running", TurnRow.attempt == claim.attempt
     )
+
+
+def unclaimed_since(claim: Claim) -> ColumnElement[bool]:
+    """The condition that nobody else has claimed the turn since, though it may have been put back."""
+    open_ = TurnRow.status.in_(("running", "waiting"))
+    return and_(of_turn(TurnRow, claim.workspace, claim.turn_id), open_, TurnRow.attempt == claim.attempt)
 
 
 def held(claim: Claim) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy import LargeBinary, Update, case, literal, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import ChannelRef, ThreadRef
+from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms
 from core.errors import DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
@@ -36,9 +36,10 @@ from core.relay.claims import (
     held,
     leased,
     open_turn,
+    unclaimed_since,
 )
 from core.relay.shares import Shares
-from core.scope import in_channel, in_thread, in_workspace, of_turn
+from core.scope import in_thread, in_workspace, of_turn
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -159,15 +160,6 @@ class Leases:
         )
         return await self._database.write(_count(statement))
 
-    async def free_channel(self, channel: ChannelRef, *, but: Claim | None = None) -> int:
-        """Put a channel's running turns back at once, `but` this one; how many there were.
-
-        Its readers changed: whoever takes one over looks at that anew. No failure of theirs.
-        """
-        running = [in_channel(TurnRow, channel), TurnRow.status == RUNNING]
-        running += [] if but is None else [TurnRow.turn_id != but.turn_id]
-        return await self._database.write(_count(update(TurnRow).where(*running).values(_waiting_again())))
-
     async def retry(self, claim: Claim, *, blame: bool = True) -> None:
         """Put an attempt back, due after a pause with jitter; it stays the head of its thread.
 
@@ -225,7 +217,7 @@ class Leases:
             "answer": case((kept, literal(ending.sealed_answer, LargeBinary()))),
             "reference": case((kept, TurnRow.reference)),
         }
-        ours = leased(claim) if ending.told else held(claim)
+        ours = unclaimed_since(claim) if ending.told else held(claim)
         own = update(TurnRow).where(ours).values(done | texts | {"model": ending.model} | _FREE)
         recorded = select(TurnRow.turn_id).where(
             of_turn(TurnRow, claim.workspace, claim.turn_id),

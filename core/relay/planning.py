@@ -152,9 +152,8 @@ class Planning:
         if facts.mappings and around.audience is not Audience.DIRECT:
             recorded = preferences.audience or await self._preferences.record_audience(channel, around.audience)
         refusal = access.decide(around.standing, preferences.rules, recorded=recorded, now=around.audience)
-        if refusal is Refusal.WIDENED:
-            await self._mappings.suspend(channel, actor=_SUSPENDED_BY)
-            await self._leases.free_channel(channel, but=claim)
+        if refusal is Refusal.WIDENED and recorded is not None:
+            await self._mappings.suspend_widened(channel, recorded, actor=_SUSPENDED_BY, turn_id=claim.turn_id)
         if refusal is not None:
             raise refusal.error or AccessUnknown
 

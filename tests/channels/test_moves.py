@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels.access import Audience
@@ -207,6 +207,8 @@ async def test_a_turn_under_way_is_handed_back_and_taken_over_at_the_new_id(hous
     (claim,) = await leases.claim("worker", scope, 5)
     await house.moves.moved(CHANNEL, "C9", actor="slack")
     assert await leases.renew("worker", [claim]) == {}
+    assert await leases.claim("worker", scope, 5) == []  # a call may be under way
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(due_at=0)))
     (again,) = await leases.claim("worker", scope, 5)
     assert (again.turn_id, again.thread, again.attempt) == (claim.turn_id, THERE, claim.attempt + 1)
 

@@ -17,7 +17,7 @@ from bots.discord.forms import About, Forms
 from bots.discord.interactions import of_interaction
 from bots.discord.managing import REOPEN, enter_token
 from core import bootstrap
-from core.channels.mappings import suspension_of
+from core.channels.suspensions import suspension_of
 from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
 from core.relay.claims import Ending, Scope
 from tests.discord import house

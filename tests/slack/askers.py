@@ -64,16 +64,22 @@ async def quiet(world: World, app: App, chat: FakeChat) -> None:
 
 def by_oauth(slack: FakeSlack, chat: FakeChat, folder: Path) -> Settings:
     """An askrepo that serves every workspace it is installed in."""
+    return serving_all(slack, chat, f"sqlite:///{folder}/askrepo.db")
+
+
+def serving_all(slack: FakeSlack, chat: FakeChat, database_url: str, **more: str) -> Settings:
+    """The same, on this database."""
     return house.settings(
         slack,
         slack.installations[0],
         chat,
-        f"sqlite:///{folder}/askrepo.db",
+        database_url,
         SLACK_BOT_TOKEN="",
         SLACK_CLIENT_ID=slack.app.client_id,
         SLACK_CLIENT_SECRET=slack.app.client_secret,
         SLACK_SIGNING_SECRET=slack.app.signing_secret,
         ASKREPO_PUBLIC_URL="https://askrepo.example.com",
+        **more,
     )
 
 

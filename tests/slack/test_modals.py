@@ -17,8 +17,8 @@ from bots.slack.modals import View
 from bots.slack.mrkdwn import mrkdwn
 from bots.slack.reference import Reference
 from core.channels.choosing import Mapping as Mapped
-from core.channels.mappings import suspension_of
 from core.channels.preferences import LONGEST_INSTRUCTIONS, ChannelPreferences
+from core.channels.suspensions import suspension_of
 from core.conversation.followup import FollowUps
 from core.conversation.values import Asker
 from tests.fakes.slack_blocks import check_blocks, check_view, flatten, pings

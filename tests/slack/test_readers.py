@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from core.bootstrap import App
 from core.channels.access import Audience
-from core.conversation.values import ChannelRef
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import Exchange
-from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Message
 from tests.platform_contract import holding
 from tests.slack import house
-from tests.slack.askers import (
-    SUSPENDED,
-    WIDENED,
-    ask,
-    by_oauth,
-    keep,
-    refused,
-)
+from tests.slack.askers import SUSPENDED, WIDENED, ask, refused
 from tests.slack.house import World, answered
 
 
@@ -158,109 +145,3 @@ async def test_a_kick_in_mid_answer_ends_in_one_outcome(world: World, app: App, 
     await world.slack.until(lambda: world.slack.posts(direct) or world.slack.ephemerals(world.general, world.alice))
     assert not any("The end." in post.body for post in thread())
     assert len(chat.requests) == 1
-
-
-# the orders in which sharing, asking and confirming may happen
-
-
-EVENTS = ("share", "move", "unshare", "ask", "flush", "confirm")
-ORDERS = [
-    order
-    for order in itertools.permutations(EVENTS)
-    if order.index("share") < order.index("unshare") and order.index("ask") < order.index("flush")
-]
-
-
-@pytest.mark.parametrize("seed", [3, pytest.param(None, marks=pytest.mark.long)])
-async def test_nothing_is_shown_between_sharing_and_confirming_in_any_order(
-    slack: FakeSlack, chat: FakeChat, tmp_path: Path, seed: int | None
-) -> None:
-    """A few orders, drawn by the seed; in the long run all of them. Each has a workspace of its own."""
-    orders = ORDERS if seed is None else random.Random(seed).sample(ORDERS, 20)
-    go_on: dict[str, asyncio.Event] = {}
-
-    async def held(exchange: Exchange) -> None:
-        (number,) = [number for number in go_on if f"question {number}?" in exchange.request.question]
-        await holding("The beginning.\n\n", "The end.", go_on[number])(exchange)
-
-    chat._default = held
-    worlds = [house.world(slack) for _ in orders]
-    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
-        for world in worlds:
-            await keep(parts, slack, world.askrepo)
-        for start in range(0, len(orders), 20):
-            rooms = [Room(worlds[at], parts, str(at), orders[at]) for at in range(start, min(start + 20, len(orders)))]
-            go_on.update({room.name: room.go_on for room in rooms})
-            await asyncio.gather(*(room.live() for room in rooms))
-
-
-class Room:
-    """A private channel in which the six things happen in one order."""
-
-    def __init__(self, world: World, app: App, name: str, order: tuple[str, ...]) -> None:
-        self.world, self.app, self.name, self.order = world, app, name, order
-        self.go_on = asyncio.Event()
-        self.channel = world.slack.channel(world.team, f"room-{name}", world.alice, kind="private")
-        self.closed = self.refused = self.ended_before = False
-        self.question: Message | None = None
-
-    @property
-    def place(self) -> ChannelRef:
-        return ChannelRef("slack", self.world.team.id, self.channel.id)
-
-    def shown(self) -> str:
-        return "\n".join(post.body for post in self.world.slack.posts(self.channel) if post.author.bot)
-
-    async def told(self) -> None:
-        """Until the asker was refused; nothing of an answer is left by then."""
-        slack = self.world.slack
-        told = slack.ephemerals
-        await slack.until(
-            lambda: any(word in e.body for e in told(self.channel, self.world.alice) for word in (SUSPENDED, WIDENED))
-        )
-        self.refused = True
-        assert self.shown() == "", self.order
-
-    async def live(self) -> None:
-        await self.app.mappings.map(self.place, house.REPOSITORY, actor="U0")
-        await self.app.preferences.record_audience(self.place, Audience.PRIVATE)
-        for step in self.order:
-            await getattr(self, step)()
-            if self.closed:
-                assert "The end." not in self.shown() or self.ended_before, (self.order, step)
-
-    async def _close(self) -> None:
-        self.closed = True
-        if self.question is not None and not self.refused and not self.ended_before:
-            await self.told()
-
-    async def share(self) -> None:
-        await self.world.slack.shares(self.channel, self.world.slack.team("rival"))
-        await self._close()
-
-    async def move(self) -> None:
-        await self.world.slack.changes_id(self.channel, f"{self.channel.id}N")
-        await self._close()
-
-    async def unshare(self) -> None:
-        self.channel.shared_with.clear()
-        told = {"type": "channel_unshared", "channel": self.channel.id, "is_ext_shared": False}
-        await self.world.slack.deliver(told, self.world.askrepo, self.channel)
-
-    async def ask(self) -> None:
-        self.question = await ask(self.world, self.world.alice, self.channel, f"question {self.name}?")
-        if self.closed:
-            await self.told()
-        else:
-            await self.world.slack.until(lambda: "The beginning." in self.shown())
-
-    async def flush(self) -> None:
-        self.go_on.set()
-        assert self.question is not None
-        if not self.refused:
-            await answered(self.world, self.question)
-            self.ended_before = True
-
-    async def confirm(self) -> None:
-        await self.app.mappings.map(self.place, house.REPOSITORY, actor=self.world.alice.id)
-        self.closed = False

@@ -28,7 +28,7 @@ from bots.slack.web_client import Slack
 from bots.tasks import Tasks
 from core import bootstrap
 from core.bootstrap import App
-from core.channels.mappings import suspension_of
+from core.channels.suspensions import suspension_of
 from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
 from core.relay.claims import Ending, Scope
 from core.relay.steering import Steering
