@@ -11,9 +11,11 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, inspect, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from core.batches import Batches
 from core.conversation.values import WorkspaceRef
@@ -50,6 +52,7 @@ class Allowances:
     def __init__(self, database: Database, workspaces: Workspaces) -> None:
         self._database = database
         self._workspaces = workspaces
+        self._reserving = _reserving_statement(database)
         self._batches = Batches[_Kind, float](self._reserve, _GROUP)
 
     async def reserve(
@@ -128,23 +131,36 @@ class Allowances:
 
     async def _slots(self, connection: AsyncConnection, kind: _Kind, number: int) -> list[float | BaseException]:
         """So many slots, the earliest first; all or none."""
-        taken, earliest = number * kind.interval, now_ms() - kind.saved
-        furthest = now_ms() + kind.furthest
-        statement = (
-            self._database.insert(AllowanceRow)
-            .values(platform=kind.platform, workspace_id=kind.workspace_id, name=kind.name, free_at=earliest + taken)
-            .on_conflict_do_update(
-                index_elements=inspect(AllowanceRow).primary_key,
-                set_={"free_at": _later(earliest) + taken},
-                where=AllowanceRow.free_at <= furthest,
-            )
-            .returning(AllowanceRow.free_at, now_ms().label("now"))
-        )
-        row = (await connection.execute(statement)).one_or_none()
+        taken = number * kind.interval
+        spans = {"taken": taken, "saved": kind.saved, "furthest": kind.furthest}
+        row = (await connection.execute(self._reserving, _row(kind) | spans)).one_or_none()
         if row is None:
             return [AllowanceSpent(kind.name, kind.furthest / 1000) for _ in range(number)]
         first = row.free_at - taken - row.now
         return [max(0, first + place * kind.interval) / 1000 for place in range(number)]
+
+
+def _row(kind: _Kind) -> dict[str, Any]:
+    return {"platform": kind.platform, "workspace_id": kind.workspace_id, "name": kind.name}
+
+
+def _reserving_statement(database: Database) -> ReturningInsert[int, int]:
+    """Take `taken` milliseconds; of the past, `saved` may be taken, and no slot more than `furthest` ahead.
+
+    Made once: SQLAlchemy takes longer to put it together than a database to run it.
+    """
+    taken, saved, furthest = (bindparam(name, type_=BigInteger) for name in ("taken", "saved", "furthest"))
+    earliest = now_ms() - saved
+    return (
+        database.insert(AllowanceRow)
+        .values(free_at=earliest + taken)
+        .on_conflict_do_update(
+            index_elements=inspect(AllowanceRow).primary_key,
+            set_={"free_at": _later(earliest) + taken},
+            where=AllowanceRow.free_at <= now_ms() + furthest,
+        )
+        .returning(AllowanceRow.free_at, now_ms().label("now"))
+    )
 
 
 class Uncounted(Allowances):
