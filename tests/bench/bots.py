@@ -21,11 +21,11 @@ ASKREPO = "askrepo"
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process took so far: seconds of processor time; resident octets, before and after a collection."""
+    """What a process took so far: seconds of processor time, without those of our looking; resident octets."""
 
     cpu: float
     resident: int
-    collected: int
+    collected: int  # resident after a collection
 
 
 class Bot:
@@ -67,12 +67,14 @@ def _run(pipe: Connection, kind: str, around: Around, database_url: str) -> None
 
 
 async def _serve(pipe: Connection, bot: contextlib.AbstractAsyncContextManager[str]) -> None:
+    ours = 0.0
     async with bot as url:
         pipe.send(url)
         while await asyncio.to_thread(pipe.recv) is not None:
             cpu, resident = time.process_time(), _resident()
             gc.collect()
-            pipe.send(Usage(cpu, resident, _resident()))
+            pipe.send(Usage(cpu - ours, resident, _resident()))
+            ours += time.process_time() - cpu
 
 
 def _resident() -> int:

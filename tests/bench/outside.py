@@ -23,6 +23,7 @@ from tests.fakes.chat_replies import Exchange, chunked, head, stream
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Call, Message
 
+_WARM_UP_SECONDS = 3.0  # of an answer
 _LOOK_SECONDS = 0.25
 _SETTLE_SECONDS = 1.0  # after the last answer is whole, for what the bot still has to say about it
 _NUMBER = re.compile(r"question (\d+)\?")
@@ -88,9 +89,10 @@ class Seen:
 
 @dataclass
 class Chat:
-    """Says the same at the same pace, however late it is itself; `seconds` for one answer."""
+    """Says the same at the same pace, however late it is itself. The first questions are a warm-up."""
 
-    seconds: float
+    seconds: float  # of one answer
+    warm_up: int
     stamps: dict[int, Stamps] = field(default_factory=dict)
     live: int = 0
     most_live: int = 0
@@ -104,12 +106,13 @@ class Chat:
         stamps.asked = stamps.asked or began
         pieces = _PIECE.findall(answer(number))
         events = stream(pieces)
+        seconds = _WARM_UP_SECONDS if number < self.warm_up else self.seconds
         self.live += 1
         self.most_live = max(self.live, self.most_live)
         try:
             await exchange.send(head(200, "Transfer-Encoding: chunked"))
             for place, octets in enumerate(events):
-                await asyncio.sleep(max(0.0, began + place * self.seconds / len(events) - time.monotonic()))
+                await asyncio.sleep(max(0.0, began + place * seconds / len(events) - time.monotonic()))
                 if place == 1:  # the first event has a role and no text
                     stamps.first_piece = stamps.first_piece or time.monotonic()
                 await exchange.send(chunked(octets))
@@ -175,7 +178,7 @@ def _run(pipe: Connection, scene: Scene) -> None:
 
 
 async def _play(pipe: Connection, scene: Scene) -> None:
-    says = Chat(scene.seconds)
+    says = Chat(scene.seconds, scene.warm_up)
     async with FakeSlack() as slack, FakeChat(default=says.reply) as chat:
         slack.tiers.on = scene.tiers
         places = workspaces(slack, scene.workspaces, people=scene.people, channels=scene.channels)
@@ -186,7 +189,7 @@ async def _play(pipe: Connection, scene: Scene) -> None:
         used = 0.0
         while (order := await asyncio.to_thread(pipe.recv)) is not None:
             if order == "begin":
-                await _whole(slack, dict(enumerate(warm)), scene.seconds + 60)
+                await _whole(slack, dict(enumerate(warm)), 60.0)
                 slack.calls.clear()
                 used, says.most_live = time.process_time(), 0
                 pipe.send(None)
