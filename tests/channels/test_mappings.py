@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.channels.access import Audience
 from core.channels.choosing import Mapping, WorkspaceDefault
 from core.channels.mappings import Mappings, mapped_anew, next_default
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
 from core.cipher import Keyring
 from core.conversation.history import History
@@ -193,6 +195,19 @@ async def test_a_suspension_is_the_channels_and_lasts_until_it_is_confirmed(
         ("slack", "suspend", f"{API}, {WEB}"),
         ("U9", "confirm", f"{API}, {WEB}"),
     ]
+
+
+async def test_what_was_read_before_somebody_confirmed_suspends_nothing(
+    mappings: Mappings, database: Database, workspaces: Workspaces
+) -> None:
+    preferences = Preferences(database, workspaces)
+    await mappings.map(CHANNEL, WEB, actor="U1")
+    await preferences.record_audience(CHANNEL, Audience.PRIVATE)
+    await mappings.suspend_widened(CHANNEL, Audience.PRIVATE, actor="askrepo", turn_id="t1")
+    assert (await mappings.list(CHANNEL))[0].suspended
+    await mappings.confirm(CHANNEL, actor="U1")
+    await mappings.suspend_widened(CHANNEL, Audience.PRIVATE, actor="askrepo", turn_id="t1")
+    assert not (await mappings.list(CHANNEL))[0].suspended
 
 
 async def test_mapping_again_confirms(mappings: Mappings) -> None:

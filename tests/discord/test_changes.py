@@ -111,6 +111,21 @@ async def test_more_readers_suspend_what_is_mapped_and_what_is_being_answered_be
     assert await heard.parts.mappings.list(ref(other)) == ()
 
 
+async def test_whoever_mapped_it_is_told_directly_and_once(world: World, heard: Ear) -> None:
+    discord = world.discord
+    secret = discord.channel(world.guild, "secret", private=True)
+    for name, actor in (("acme/web", world.alice.id), ("acme/api", world.alice.id), ("acme/old", "root (shell)")):
+        await heard.parts.mappings.map(ref(secret), name, actor=actor)
+    for change in (opened, one_more):
+        await change(world, secret)
+        await settled(world, heard)
+    await discord.until(lambda: discord.answers(discord.dm(world.alice)))
+    (told,) = discord.answers(discord.dm(world.alice))
+    assert told.content.startswith(f"<#{secret.id}>: More people can read that channel now")
+    assert "`github.com/acme/api` and `github.com/acme/web`, which you mapped" in told.content
+    assert "old" not in told.content
+
+
 @pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
 async def test_more_readers_between_two_sessions(
     world: World, heard: Ear, change: Callable[[World, Channel], Awaitable[None]]

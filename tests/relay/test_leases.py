@@ -134,6 +134,18 @@ async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Le
     assert await statuses(database) == ["answered"] * 3 + ["waiting"] * 10
 
 
+async def test_an_answer_to_its_old_words_does_not_cover_an_edited_question(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    await ask(intake, thread(), each=3)
+    (claim,) = await leases.claim("a", ALL, 10)
+    covers = tuple((each.turn_id, each.revision) for each in await leases.behind(claim))
+    edit = update(TurnRow).where(TurnRow.turn_id == covers[0][0]).values(revision=TurnRow.revision + 1)
+    await database.write(lambda connection: connection.execute(edit))
+    await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
+    assert await statuses(database) == ["answered"] * 2 + ["waiting"]
+
+
 async def test_stop_reaches_the_worker_and_leaves_what_waits(
     intake: Intake, leases: Leases, database: Database
 ) -> None:
@@ -194,6 +206,27 @@ async def test_a_thread_known_dead_is_freed_at_once(intake: Intake, leases: Leas
     await leases.claim("dead", ALL, 10)
     assert await leases.free_thread(thread()) == 1
     assert [claim.thread for claim in await leases.claim("b", ALL, 10)] == [thread()]
+
+
+async def test_a_turn_that_was_put_back_shows_nothing_more_but_the_notice_that_is_out_counts(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    posts = Posts(database)
+    await ask(intake, thread(), thread("2"))
+    claim, other = await leases.claim("a", ALL, 2)
+    await asyncio.gather(posts.check(claim), posts.check(other))
+    await leases.hand_back([claim])
+    checked = await asyncio.gather(posts.check(claim), posts.check(other), return_exceptions=True)
+    assert [type(each) for each in checked] == [LeaseLost, type(None)]
+    with pytest.raises(LeaseLost):
+        await leases.finish(claim, ANSWERED)
+    told = Ending(Outcome.REFUSED, told=True)
+    await leases.finish(claim, told)
+    await leases.hand_back([other])
+    assert len(await leases.claim("b", ALL, 2)) == 1
+    with pytest.raises(LeaseLost):
+        await leases.finish(other, told)
+    assert await statuses(database) == ["refused", "running"]
 
 
 async def test_a_hold_stops_acting_before_its_lease_ends(intake: Intake, leases: Leases) -> None:
