@@ -15,6 +15,7 @@ from core.conversation.history import History
 from core.conversation.threads import Threads
 from core.errors import AskrepoError
 from core.installations import Installations
+from core.metrics import Metrics
 from core.relay.claims import Scope
 from core.relay.delivery import Delivery
 from core.relay.intake import Intake
@@ -31,6 +32,7 @@ class Parts(Protocol):
     """The open parts of this process."""
 
     settings: Settings
+    metrics: Metrics
     history: History
     threads: Threads
     mappings: Mappings

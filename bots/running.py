@@ -24,6 +24,7 @@ from core import logs
 from core.conversation.values import ThreadRef
 from core.errors import DatabaseError, SettingMissing
 from core.listening import listening
+from core.metrics import served
 from core.relay.claims import Scope
 from core.relay.delivery import Delivery
 from core.relay.worker import Worker
@@ -82,6 +83,9 @@ async def running(
     """Fill these roles while the block runs; yields the base URL where there is one. Raises what opening raises."""
     wanted, settings = frozenset(wanted), parts.settings
     async with contextlib.AsyncExitStack() as stack:
+        if settings.metrics_port is not None:
+            measured = served(parts.metrics, host=settings.metrics_host, port=settings.metrics_port)
+            log.info("metrics", port=stack.enter_context(measured))
         workers: list[Worker] = []
 
         async def stop(thread: ThreadRef) -> bool:

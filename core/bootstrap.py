@@ -25,6 +25,7 @@ from core.errors import ChatError, RepositoryNameError, SettingsError
 from core.installations import Installations
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
+from core.metrics import Metrics
 from core.relay.answering import Answering
 from core.relay.claims import Scope
 from core.relay.delivery import Delivery
@@ -47,6 +48,7 @@ class App:
     """The parts of one process, open."""
 
     settings: Settings
+    metrics: Metrics
     database: Database
     history: History
     threads: Threads
@@ -91,8 +93,11 @@ class App:
             model=self.settings.chat_model,
             deliveries=deliveries,
             allowances=self.allowances,
+            metrics=self.metrics,
         )
-        worker = Worker(self.leases, answering, Places(self.database, planning, deliveries), scope)
+        worker = Worker(
+            self.leases, answering, Places(self.database, planning, deliveries), scope, metrics=self.metrics
+        )
         self._workers.append(worker)
         return worker
 
@@ -122,6 +127,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url, process_token=token)
         installations = Installations(database, workspaces)
         stack.push_async_callback(installations.drain)
+        metrics = Metrics()
         workers: list[Worker] = []
 
         def wake() -> None:
@@ -131,6 +137,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
         await stack.enter_async_context(database.wakes(wake))
         yield App(
             settings=settings,
+            metrics=metrics,
             database=database,
             history=History(database, workspaces),
             threads=Threads(database),
@@ -140,7 +147,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
             preferences=preferences,
             moves=Moves(database, workspaces),
             rotation=Rotation(database, keyring),
-            intake=Intake(database, workspaces, wake),
+            intake=Intake(database, workspaces, wake, metrics=metrics),
             revisions=Revisions(database, workspaces),
             leases=Leases(database),
             feedback=Feedback(database),

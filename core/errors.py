@@ -40,6 +40,7 @@
     ├── ChatError                   the /chat service; see ChatError for its branches
     ├── DeliveryError
     │   ├── PlaceGone               the place cannot be written to any more
+    │   │   └── PostUnknown         nor read, so nobody can know whether a post stands there
     │   ├── NotYet                  the platform's pace does not allow it yet
     │   ├── StoppedThere            a person stopped the answer by the platform's own means
     │   └── DeliveryFailed          the platform did not take it this time
@@ -400,6 +401,10 @@ class PlaceGone(DeliveryError):
         super().__init__(detail)
         self.gone = gone
         self.permission = permission
+
+
+class PostUnknown(PlaceGone):
+    """Whether a post of ours stands there cannot be found out: it is not posted again, lest it stand twice."""
 
 
 class NotYet(DeliveryError):

@@ -85,6 +85,8 @@ class Settings(BaseSettings):
         default=None, validation_alias="ASKREPO_PUBLIC_URL"
     )
     port: int = Field(default=3000, ge=0, le=65_535, validation_alias="PORT")
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535, validation_alias="ASKREPO_METRICS_PORT")
+    metrics_host: str = Field(default="127.0.0.1", min_length=1, validation_alias="ASKREPO_METRICS_HOST")
 
     log_format: Literal["console", "json"] | None = Field(default=None, validation_alias="ASKREPO_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -262,6 +262,10 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.BrokenOff: f"The connection to the service ended too early. {_AGAIN}",
     errors.DeliveryError: f"The chat platform did not show my message. {_AGAIN}",
     errors.PlaceGone: _place_gone,
+    errors.PostUnknown: (
+        "I was interrupted, and cannot look whether my answer is here already. So that it does not stand twice, I did "
+        "not post it again. If you see none, please ask again."
+    ),
     errors.DeliveryFailed: f"The chat platform did not take my message this time. {_AGAIN}",
     errors.PostGone: f"My message was deleted. {_AGAIN}",
     errors.NotAttached: f"I may not attach files here. {_AGAIN}",

@@ -82,6 +82,7 @@ SAMPLES: list[AskrepoError] = [
     errors.ServiceUnavailable(DETAIL, retry_after=3_600.0),
     *(errors.ChatTimeout(deadline, 30.0, partial=partial) for deadline in Deadline for partial in ("", "Half")),
     errors.DeliveryError(DETAIL),
+    errors.PostUnknown(DETAIL),
     errors.PlaceGone(DETAIL),
     *(errors.PlaceGone(DETAIL, gone=gone) for gone in errors.Gone),
     errors.PlaceGone(DETAIL, gone=errors.Gone.PERMISSION, permission="Send Messages in Threads"),

@@ -23,7 +23,7 @@ from bots.fields import items, mapping
 from core import logs
 from core.channels.access import Standing
 from core.conversation.values import UNSAID, Notice, Question
-from core.errors import DeliveryError, NotAttached, PlaceGone
+from core.errors import DeliveryError, NotAttached, PlaceGone, PostUnknown
 from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
 log = logs.get(__name__)
@@ -37,7 +37,7 @@ _PAGES = 3  # of a thread, of 100 messages each, when a post of ours is looked f
 
 
 class DiscordDelivery:
-    """Shows answers in Discord. Raises PlaceGone, NotYet, PostGone, NotAttached and DeliveryFailed."""
+    """Shows answers in Discord. Raises PlaceGone, PostUnknown, NotYet, PostGone, NotAttached and DeliveryFailed."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class DiscordDelivery:
                     found |= {} if number is None else {number: message_id}
         except (DiscordRefused, PlaceGone) as error:
             if is_here(question):
-                raise PlaceGone(f"nobody can know whether a post is there: {error}") from None
+                raise PostUnknown(str(error)) from None
             log.info("no thread yet", reason=str(error))
         return found
 

@@ -21,7 +21,7 @@ from bots.slack.surroundings import Around, own_posts
 from core import logs
 from core.channels.access import Audience
 from core.conversation.values import Notice, Question
-from core.errors import DeliveryError, DeliveryFailed, NotAttached, PlaceGone
+from core.errors import DeliveryError, DeliveryFailed, NotAttached, PlaceGone, PostUnknown
 from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
 log = logs.get(__name__)
@@ -34,7 +34,7 @@ _LOOKED_AT = 200  # posts of a thread, when one of ours is looked for
 
 
 class SlackDelivery:
-    """Shows answers in Slack. Raises PlaceGone, NotYet, StoppedThere and DeliveryFailed."""
+    """Shows answers in Slack. Raises PlaceGone, PostUnknown, NotYet, StoppedThere and DeliveryFailed."""
 
     def __init__(self, installs: Installs, calls: Calls, people: People, around: Around, privately: Privately) -> None:
         self._installs = installs
@@ -133,7 +133,7 @@ class SlackDelivery:
                     client, channel.workspace, "conversations.replies", caller=turn_id, ts=thread_ts, **arguments
                 )
         except (SlackRefused, PlaceGone) as error:
-            raise PlaceGone(f"nobody can know whether a post is there: {error}") from None
+            raise PostUnknown(str(error)) from None
         messages = items(answer.get("messages"))
         found, open_streams = own_posts(messages, turn_id, await self._bot_user_id(question))
         number = max(found, default=-1) + 1

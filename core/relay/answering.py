@@ -32,10 +32,12 @@ from core.errors import (
     NotMapped,
     PlaceGone,
     PlatformAway,
+    PostUnknown,
     SettingsError,
     TokenRefused,
     TooManyAsked,
 )
+from core.metrics import Metrics
 from core.relay.claims import Claim, Ending
 from core.relay.delivery import Delivery, Footer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
@@ -87,6 +89,7 @@ class Answering:
         deliveries: Mapping[str, Delivery],
         allowances: Allowances,
         shares: Shares = Shares(),  # noqa: B008 - frozen
+        metrics: Metrics | None = None,
     ) -> None:
         self._leases = leases
         self._posts = posts
@@ -97,6 +100,7 @@ class Answering:
         self._model = model
         self._deliveries = deliveries
         self._allowances = allowances
+        self._metrics = metrics or Metrics()
         self._token_rate = shares.token
 
     async def answer(self, hold: Hold) -> Outcome:
@@ -105,7 +109,9 @@ class Answering:
         try:
             ending = await self._ending(hold)
         except PlaceGone as error:
-            log.warning("the place is gone", turn=claim.turn_id, reason=str(error))
+            log.warning("the place is gone", turn=claim.turn_id, kind=type(error).__name__, reason=str(error))
+            if isinstance(error, PostUnknown):
+                self._metrics.unknowable(claim.workspace.platform)
             ending = await self._last_word(hold, error)
         except (LeaseLost, DatabaseError, PlatformAway, SettingsError):
             raise
@@ -127,7 +133,7 @@ class Answering:
         try:
             with contextlib.suppress(CipherError):
                 question = await self._planning.question(hold.claim)  # the platform may need its reference
-            writer = Writer(self._delivery(question), self._posts, hold, question)
+            writer = self._writer(hold, question)
             if isinstance(error, GaveUp):
                 await self._give_way(hold, writer)
             try:
@@ -187,7 +193,7 @@ class Answering:
 
     async def _give_up(self, hold: Hold, question: Question) -> Ending:
         """The visible failure of a turn that failed too often; nothing that may have failed it is tried again."""
-        writer = Writer(self._delivery(question), self._posts, hold, question)
+        writer = self._writer(hold, question)
         try:
             await writer.begin()
             await writer.finish(wording.sentence(GaveUp()), Footer(Outcome.FAILED, None, None, _age(question)))
@@ -198,7 +204,7 @@ class Answering:
     async def _end(self, hold: Hold, question: Question) -> Ending:
         plan = await self._planning.plan(hold.claim, question)
         await self._take_share(hold.claim, plan)
-        writer = Writer(self._delivery(question), self._posts, hold, question)
+        writer = self._writer(hold, question)
         if question.unsaid:
             await writer.echo(lambda thread: self._move(hold, thread))
         if plan.choice.repository != plan.began_with:
@@ -243,7 +249,7 @@ class Answering:
 
     async def _refuse(self, hold: Hold, question: Question, error: AskrepoError) -> Ending:
         log.info("refused", turn=hold.claim.turn_id, reason=type(error).__name__)
-        writer = Writer(self._delivery(question), self._posts, hold, question)
+        writer = self._writer(hold, question)
         if hold.claim.attempt > 1:
             await writer.clear()
         offer = Offer.MAP if isinstance(error, NotMapped) else Offer.AGAIN if isinstance(error, Declined) else None
@@ -291,8 +297,9 @@ class Answering:
         """Words of ours, as people of that platform say them."""
         return self._deliveries[claim.workspace.platform].limits.native(words)
 
-    def _delivery(self, question: Question) -> Delivery:
-        return self._deliveries[question.thread.channel.platform]
+    def _writer(self, hold: Hold, question: Question) -> Writer:
+        delivery = self._deliveries[question.thread.channel.platform]
+        return Writer(delivery, self._posts, hold, question, self._metrics)
 
 
 def _age(question: Question) -> float:

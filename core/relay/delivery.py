@@ -124,7 +124,7 @@ class Delivery(Protocol):
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """The posts of this turn that are there, number → id; asked after a doubt, before anything is posted anew.
 
-        Raises PlaceGone where nobody can know: then nothing is posted twice.
+        Raises PostUnknown where nobody can know: then nothing is posted twice.
         """
         ...
 

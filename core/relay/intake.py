@@ -16,7 +16,8 @@ from core.batches import Batches
 from core.conversation.history import text_cell
 from core.conversation.values import Question
 from core.database import Database
-from core.errors import DatabaseUnavailable, LineFull
+from core.errors import DatabaseError, DatabaseUnavailable, LineFull
+from core.metrics import Metrics
 from core.relay.claims import LATE_SECONDS, WAITING
 from core.relay.insertion import Insertion
 from core.relay.shares import Line, Shares, Standing
@@ -45,6 +46,7 @@ class Intake:
         shares: Shares = Shares(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
     ) -> None:
         self._database = database
         self._workspaces = workspaces
@@ -53,6 +55,7 @@ class Intake:
         self._clock = clock
         self._wall = wall
         self._most = shares.waiting
+        self._metrics = metrics or Metrics()
         self._room, self._looked_at = 0, -math.inf
         self._insertion = Insertion(database)
         self._batches = Batches[dict[str, Any], Accepted](self._store, _GROUP)
@@ -62,7 +65,7 @@ class Intake:
 
         One that meets a limit is accepted too, to be refused.
         """
-        workspace = question.thread.channel.workspace
+        workspace, since = question.thread.channel.workspace, self._clock()
         key = await self._workspaces.data_key(workspace)
         turn_id = token_hex(16)
         row = _row(question, turn_id)
@@ -74,7 +77,14 @@ class Intake:
         accepted = Accepted(None)
         try:
             accepted = await self._batches.add(row)
+            if accepted.turn_id is None:
+                self._metrics.again(workspace.platform)
+            else:
+                self._metrics.accepted(workspace.platform, self._clock() - since)
             return accepted
+        except DatabaseError as error:
+            self._metrics.not_accepted(error)
+            raise
         finally:
             if accepted.turn_id is None:
                 self._line.leave(question, standing)

@@ -8,11 +8,13 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from core import logs
 from core.conversation.values import Outcome, ThreadRef
 from core.errors import AskrepoError, DatabaseError, DeliveryFailed, LeaseLost, PlatformAway, SettingsError
+from core.metrics import Metrics
 from core.relay.answering import Answering
 from core.relay.claims import Claim, Scope
 from core.relay.leases import TICK_SECONDS, Hold, Leases
@@ -44,6 +46,7 @@ class Worker:
         scope: Scope,
         *,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self.name = worker_name()
         self._leases = leases
@@ -55,6 +58,8 @@ class Worker:
         self._closing = False
         self._running: dict[str, tuple[Hold, asyncio.Task[None]]] = {}
         self._awaited: dict[str, asyncio.Future[Outcome]] = {}
+        self._metrics = metrics or Metrics()
+        self._metrics.watch(lambda: len(self._running))
 
     def wake(self) -> None:
         """There may be something to claim."""
@@ -121,6 +126,8 @@ class Worker:
             asyncio.get_running_loop().call_later(_BEGIN_SECONDS, self.wake)
         for claim in claims:
             await self._let_go(claim.turn_id)
+            if claim.attempt > 1:
+                self._metrics.resumed(claim.workspace.platform)
             hold = Hold(claim, since, self._clock)
             if claim.stop_requested:
                 hold.stop.set()
@@ -139,19 +146,25 @@ class Worker:
         claim = hold.claim
         try:
             outcome = await self._answering.answer(hold)
-        except LeaseLost:
+        except LeaseLost as error:
+            self._metrics.interrupted(error)
             log.warning("another worker took over, or the question was edited", turn=claim.turn_id)
             hold.lost.set()
         except (DatabaseError, PlatformAway, SettingsError) as error:
+            self._metrics.interrupted(error)
             log.warning("put back", turn=claim.turn_id, reason=str(error))
             await self._retry(claim, blame=False)
         except DeliveryFailed as error:
+            self._metrics.interrupted(error)
             log.warning("attempt failed", turn=claim.turn_id, failures=claim.failures, reason=str(error))
             await self._retry(claim)
-        except Exception:
+        except Exception as error:
+            self._metrics.interrupted(error)
             log.exception("attempt failed", turn=claim.turn_id, failures=claim.failures)
             await self._retry(claim)
         else:
+            seconds = max(0.0, (datetime.now(UTC) - claim.asked_at).total_seconds())
+            self._metrics.ended(claim.workspace.platform, outcome.value, seconds)
             log.info("turn ended", turn=claim.turn_id, outcome=outcome.value, attempt=claim.attempt)
             future = self._awaited.get(claim.turn_id)
             if future is not None and not future.done():

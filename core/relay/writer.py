@@ -20,6 +20,7 @@ from core.errors import (
     PostGone,
     StoppedThere,
 )
+from core.metrics import Metrics
 from core.relay.delivery import ECHO, Delivery, Footer, Post, patiently
 from core.relay.leases import Hold
 from core.relay.pages import Page, pages
@@ -33,11 +34,12 @@ _AGAIN_SECONDS = (0.5, 2.0)  # before a finished answer is shown again; it is no
 class Writer:
     """Shows one answer: paces changes, fills posts, records each post, and acts only while the lease is held."""
 
-    def __init__(self, delivery: Delivery, posts: Posts, hold: Hold, question: Question) -> None:
+    def __init__(self, delivery: Delivery, posts: Posts, hold: Hold, question: Question, metrics: Metrics) -> None:
         self._delivery = delivery
         self._posts = posts
         self._hold = hold
         self._question = question
+        self._metrics = metrics
         self._ids: dict[int, str] = {}
         self._shown: dict[int, tuple[str, bool]] = {}
         self._pages: list[Page] = []
@@ -230,6 +232,7 @@ class Writer:
             await self._withdraw(number)
             return await self._put(number, part, footer, full=full, attached=attached)
         except DeliveryUncertain:
+            self._metrics.doubted(self._question.thread.channel.platform)
             self._in_doubt = self._in_doubt or number not in self._ids
             raise
         self._shown[number] = part, full
