@@ -93,9 +93,9 @@ class Settings(BaseSettings):
         default="info", validation_alias="ASKREPO_LOG_LEVEL"
     )
 
-    @field_validator("chat_token")
+    @field_validator("chat_token", "slack_bot_token", "slack_app_token", "discord_token")
     @classmethod
-    def _bearer(cls, token: Secret | None) -> Secret | None:
+    def _in_a_header(cls, token: Secret | None) -> Secret | None:
         if token is None:
             return None
         try:

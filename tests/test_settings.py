@@ -9,6 +9,8 @@ import pytest
 from core import settings
 from core.errors import SettingsError
 
+TOKENS = ("ASKREPO_CHAT_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "DISCORD_TOKEN")  # each goes into a header
+
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -50,8 +52,11 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("ASKREPO_CHAT_URL", "https://["),
         ("ASKREPO_CHAT_PATH", "hunter2"),
         ("ASKREPO_CHAT_PATH", "/chat?hunter2"),
-        ("ASKREPO_CHAT_TOKEN", "two hunter2"),
-        ("ASKREPO_CHAT_TOKEN", "hunter2\nhunter2"),
+        *(
+            (name, token)
+            for name in TOKENS
+            for token in ("two hunter2", "hunter2\nhunter2", "hunter2é", "hunter2" * 1_200)
+        ),
         ("ASKREPO_CHAT_TEMPERATURE", "3"),
         ("ASKREPO_CHAT_STREAM", "hunter2"),
         ("ASKREPO_CHAT_TOTAL_SECONDS", "0"),
