@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -36,13 +37,21 @@ _LOOKED_AT = 200  # posts of a thread, when one of ours is looked for
 class SlackDelivery:
     """Shows answers in Slack. Raises PlaceGone, PostUnknown, NotYet, StoppedThere and DeliveryFailed."""
 
-    def __init__(self, installs: Installs, calls: Calls, people: People, around: Around, privately: Privately) -> None:
+    def __init__(
+        self,
+        installs: Installs,
+        calls: Calls,
+        people: People,
+        around: Around,
+        privately: Privately,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._installs = installs
         self._calls = calls
         self._people = people
         self._around = around
         self._privately = privately
-        self._showing = Showing(calls)
+        self._showing = Showing(calls, clock)
 
     @property
     def limits(self) -> Limits:
@@ -113,7 +122,7 @@ class SlackDelivery:
         await self._privately.tell(somebody, told, caller=turn_id)
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
-        """Our posts of this turn, by the metadata they carry; a stream that is still open is the one without."""
+        """Our posts of this turn, by the metadata they carry; a stream that was not finished is the one without."""
         channel = question.thread.channel
         client = await self._client(question)
         thread_ts = _thread_ts(question)
@@ -135,9 +144,9 @@ class SlackDelivery:
         except (SlackRefused, PlaceGone) as error:
             raise PostUnknown(str(error)) from None
         messages = items(answer.get("messages"))
-        found, open_streams = own_posts(messages, turn_id, await self._bot_user_id(question))
+        found, unfinished = own_posts(messages, turn_id, await self._bot_user_id(question))
         number = max(found, default=-1) + 1
-        for ts in open_streams:
+        for ts in unfinished:
             found[max(0, number)] = ts
             number += 1
         attached = _attached(messages, turn_id)

@@ -148,9 +148,12 @@ async def _bounded(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 
 def own_posts(messages: Sequence[object], turn_id: str, bot_user_id: str) -> tuple[dict[int, str], list[str]]:
-    """The posts of a turn among messages, by their metadata; and open streams of ours, which have none."""
+    """The posts of a turn among messages, by their metadata; and streams of ours that nobody finished, without any.
+
+    A stream gets its metadata when we end it, and Slack ends one that is five minutes old by itself.
+    """
     found: dict[int, str] = {}
-    open_streams: list[str] = []
+    unfinished: list[str] = []
     for message in map(mapping, messages):
         ts = stamp(message.get("ts"))
         metadata = mapping(message.get("metadata"))
@@ -161,6 +164,6 @@ def own_posts(messages: Sequence[object], turn_id: str, bot_user_id: str) -> tup
             number = payload.get("number")
             if isinstance(number, int):
                 found[number] = ts
-        elif message.get("streaming_state") == "in_progress" and not metadata:
-            open_streams.append(ts)
-    return found, open_streams
+        elif message.get("streaming_state") and not metadata:
+            unfinished.append(ts)
+    return found, unfinished

@@ -114,6 +114,12 @@ class World:
         stream = message.stream
         return stream is not None and stream.state == "in_progress" and self.clock() < stream.began + STREAM_SECONDS
 
+    def _streaming_state(self, message: Message) -> str:
+        """As Slack words it; of a stream that ended by itself nothing is documented, and people see a broken one."""
+        if message.stream and message.stream.state == "in_progress":
+            return "in_progress" if self.streaming(message) else "errored"
+        return "completed"
+
     async def until(self, seen: Callable[[], Any], seconds: float = 10.0) -> None:
         """Wait for `seen`; it is looked at after every change."""
         async with asyncio.timeout(seconds):
@@ -322,7 +328,7 @@ class World:
             "blocks": message.blocks,
             "files": [file.public() for file in message.files],
             "thread_ts": message.thread_ts,
-            "streaming_state": message.stream and message.stream.state.replace("stopped_by_user", "completed"),
+            "streaming_state": message.stream and self._streaming_state(message),
             "edited": message.edited and {"user": message.author.id, "ts": message.edited},
         }
         root = message.channel.messages.get(message.thread_ts or "")

@@ -18,9 +18,9 @@ class Seen(StrEnum):
     NOTICE = "one notice, to the asker alone"
 
 
-def answers(world: World, root: Message) -> list[Message]:
-    """The app's posts in a thread that another's message began."""
-    return [post for post in world.slack.thread(root.channel, root.ts)[1:] if post.bot_id]
+def answers(world: World, root: Message, since: str = "") -> list[Message]:
+    """The app's posts in a thread, behind its root; `since` a message of it."""
+    return [post for post in world.slack.thread(root.channel, root.ts)[1:] if post.bot_id and post.ts > since]
 
 
 def told(world: World, root: Message) -> list[Message]:
@@ -30,12 +30,13 @@ def told(world: World, root: Message) -> list[Message]:
     return world.slack.ephemerals(root.channel, world.alice) + alone
 
 
-def outcome(world: World, root: Message, said: str, *, reachable: bool = True) -> Seen:
+def outcome(world: World, root: Message, said: str, *, reachable: bool = True, since: str = "") -> Seen:
     """What the asker sees, which is one thing: AssertionError where it is none, two, half of one, or not over.
 
-    In a place that is not `reachable` any more, what stood there stays.
+    In a place that is not `reachable` any more, what stood there stays. `since`: the message that asked, in a thread
+    where others were answered before.
     """
-    posts, alone = answers(world, root), told(world, root)
+    posts, alone = answers(world, root, since), told(world, root)
     finished = [post for post in posts if _has(post, "retry")]
     if reachable:
         assert not any(_has(post, "stop") for post in posts), "a button that stops what is over"
@@ -47,6 +48,7 @@ def outcome(world: World, root: Message, said: str, *, reachable: bool = True) -
         assert not reachable or not posts, f"a notice, and beside it {[post.body for post in posts]}"
         return Seen.NOTICE
     assert not alone, "an answer, and a notice"
+    assert all(post.shown.strip() or post.files for post in posts), "a post that shows nothing"
     assert finished == posts[-1:], "more than one end, or something behind it"
     shown = "".join(post.body for post in posts)
     if shown != said:

@@ -1,0 +1,127 @@
+"""A process killed before or after every database, Slack and /chat call of one question: one outcome in one thread.
+
+The ordinary run takes a sample; all of it: `pytest -m long -n 0 tests/slack/test_kill_points.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import Any
+
+import aiohttp
+import pytest
+
+from core.cipher import Keyring
+from core.database import Database
+from tests.fakes.chat import FakeChat
+from tests.fakes.slack import FakeSlack
+from tests.relay.dying import Life, Loss, NamedLife
+from tests.slack.questions import Questions
+from tests.slack.ways import EDITED, POSTED, ROLLED, STREAMED, End, How, Speaker, Way
+
+WAYS = [
+    Way("streamed"),
+    Way("posted", streaming=False, calls=POSTED),
+    Way("command", How.COMMAND, calls=STREAMED | {"chat.postMessage"}),
+    Way("follow-up", How.FOLLOW_UP),
+    Way("long streamed", lines=1_000, calls=ROLLED),
+    Way("long posted", lines=1_000, streaming=False, calls=POSTED),
+    Way("with a file", lines=2_700, calls=ROLLED | {"upload", "files.completeUploadExternal"}),
+    Way("broken off", end=End.BROKEN_OFF),
+    Way("given up", end=End.GIVEN_UP, inherited=True, calls=EDITED),
+    Way("taken over", inherited=True, calls=EDITED),
+    Way("long and taken over", lines=1_000, inherited=True, calls=EDITED | {"chat.delete"}),
+    Way("after the end of its stream", seconds=400.0),
+    Way("long, after the end of its stream", lines=1_000, seconds=400.0, calls=ROLLED),
+    Way("taken over after the end of its stream", inherited=True, seconds=400.0, calls=EDITED),
+    Way("refused", end=End.REFUSED, calls=frozenset({"chat.postEphemeral"})),
+    Way("refused command", How.COMMAND, End.REFUSED, calls=frozenset({"response"})),
+]
+LOSING = [way for way in WAYS if way.inherited or not way.streams_end]
+SAMPLE = ("posted", "command", "long streamed", "after the end of its stream", "long and taken over")
+# what runs beside a turn, more often on a slow machine
+BESIDE = {"Leases.claim", "Leases.renew", "Leases.free_expired", "Places.long_waiting"}
+
+
+def cases(ways: Sequence[Way], *sample: str) -> list[Any]:
+    """Each of these ways on each database with all its steps; and for the ordinary run a few ways with a few steps."""
+    long = [
+        pytest.param(each, name, True, id=f"{each.name}-{name}", marks=pytest.mark.long)
+        for each, name in product(ways, ("sqlite", "postgresql"))
+    ]
+    return long + [
+        pytest.param(each, "sqlite", False, id=f"{each.name}-sample") for each in ways if each.name in sample
+    ]
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest) -> Way:
+    found: Way = request.param
+    return found
+
+
+@pytest.fixture
+async def questions(
+    slack: FakeSlack, way: Way, database_url: str, database: Database, keyring: Keyring
+) -> AsyncIterator[Questions]:
+    speaker = Speaker(way)
+    async with FakeChat(default=speaker) as speaker.chat:
+        yield Questions(slack, speaker, database_url, database, keyring)
+
+
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize(("way", "database_url", "whole"), cases(WAYS, *SAMPLE), indirect=["way", "database_url"])
+async def test_one_outcome_after_a_kill_at_any_step(questions: Questions, whole: bool) -> None:
+    """A process that is not killed shows which steps there are; then one dies at each of them."""
+    steps = (await outlived(questions, "")).taken
+    assert questions.way.calls <= {step.split()[1] for step in steps}, steps
+    points = steps if whole else [step for step in steps if step.startswith("after chat.")]
+    missed = [at for at in points if not (await outlived(questions, at)).dead.is_set()]
+    print(f"{questions.way}: killed at {len(points) - len(missed)} of {len(steps)} steps")
+    assert {each.partition(" by ")[2].split()[0] for each in missed} <= BESIDE, missed
+
+
+async def outlived(questions: Questions, at: str) -> NamedLife:
+    """A question has its outcome, even if its process dies at this step."""
+    await questions.next()
+    life = NamedLife(at=at)
+    with noted(life):
+        await questions.die(life)
+        if await questions.rescue():
+            questions.check(life)
+        else:
+            assert questions.unseen
+    return life
+
+
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize(("way", "database_url", "whole"), cases(LOSING, *SAMPLE[:1]), indirect=["way", "database_url"])
+async def test_one_outcome_where_a_call_or_its_reply_is_lost(questions: Questions, whole: bool) -> None:
+    """A process that loses nothing shows what it calls; then one loses each call, another each reply."""
+    calls = (await got_over(questions, "")).taken
+    lost = calls if whole else [call for call in calls if call.startswith("after chat.")]
+    for at in lost:
+        assert (await got_over(questions, at)).struck.is_set(), at
+    print(f"{questions.way}: {len(lost)} of {len(calls)} calls and replies were lost")
+
+
+async def got_over(questions: Questions, at: str) -> Loss:
+    """A question has its outcome, even if its process loses this call or reply."""
+    await questions.next()
+    loss = Loss(aiohttp.ServerDisconnectedError, at)
+    with noted(loss):
+        await questions.lose(loss)
+        questions.check(loss)
+    return loss
+
+
+@contextmanager
+def noted(about: Life | Loss) -> Iterator[None]:
+    """What fails says where."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(str(about))
+        raise
