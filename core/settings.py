@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         default="info", validation_alias="ASKREPO_LOG_LEVEL"
     )
 
-    @field_validator("chat_token", "slack_bot_token", "slack_app_token", "discord_token")
+    @field_validator("chat_token", "slack_bot_token", "slack_app_token", "slack_client_secret", "discord_token")
     @classmethod
     def _in_a_header(cls, token: Secret | None) -> Secret | None:
         if token is None:

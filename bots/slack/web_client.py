@@ -70,9 +70,10 @@ class Slack:
         except SlackApiError as error:
             if isinstance(error.response, AsyncSlackResponse) and isinstance(error.response.data, dict):
                 raise
-            raise PlatformAway("Slack's reply is no JSON") from None
+            problem = "Slack's reply is no JSON"
         except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError) as error:
-            raise PlatformAway(f"Slack cannot be reached: {type(error).__name__}") from None
+            problem = f"Slack cannot be reached: {type(error).__name__}"
+        raise PlatformAway(problem)  # outside of the except block: what hangs on ours tells nobody what was sent
 
     async def close(self) -> None:
         """Close the connections."""
