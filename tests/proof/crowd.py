@@ -122,14 +122,16 @@ class Crowd:
 
         While very many are open nobody asks: a machine that cannot answer so many a second is no longer about kills.
         """
-        keep = (self._keep_asking(rate), self._keep_delivering(), self._keep_counting(database))
-        tasks = [asyncio.create_task(each) for each in keep]
+        tasks = [asyncio.create_task(each) for each in (self._keep_asking(rate), self._keep_counting(database))]
+        ended = asyncio.Event()
+        delivering = asyncio.create_task(self._keep_delivering(ended))
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ended.set()  # not cancelled: what is under way would be delivered by nobody
+            await asyncio.gather(*tasks, delivering, return_exceptions=True)
 
     async def delivered(self) -> None:
         """Return when everything was delivered that Slack delivers; somebody should listen by now."""
@@ -169,8 +171,8 @@ class Crowd:
                 self._open = await count(database, "waiting", "running")
             await asyncio.sleep(_COUNT_SECONDS)
 
-    async def _keep_delivering(self) -> None:
-        while True:
+    async def _keep_delivering(self, ended: asyncio.Event) -> None:
+        while not ended.is_set():
             await asyncio.sleep(_AGAIN_SECONDS)
             self.route()
             await self.slack.retries()

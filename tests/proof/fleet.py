@@ -59,12 +59,9 @@ class Fleet:
         await asyncio.gather(*(each.ready.wait() for each in self._members))
 
     async def kill_one(self, dice: random.Random) -> None:
-        """Kill one of them at once, whatever it does, and start it again. Waits until one of the others is ready."""
+        """Kill one of them, whatever it does, and start it again. The others are ready by then."""
         one = dice.choice(self._members)
-        others = [asyncio.create_task(each.ready.wait()) for each in self._members if each is not one]
-        await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
-        for task in others:
-            task.cancel()
+        await asyncio.gather(*(each.ready.wait() for each in self._members if each is not one))
         await one.end(signal.SIGKILL)
         await one.start()
 

@@ -50,7 +50,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    forks: Path, folder: Path, database_url: str, *, processes: int = 3, workspaces: int = 100, pieces: int = 4
+    forks: Path, folder: Path, database_url: str, *, processes: int = 3, workspaces: int, pieces: int = 4
 ) -> AsyncIterator[Stage]:
     """Everything is there, but no process runs yet. The seed is printed."""
     logs.configure("error", "console")

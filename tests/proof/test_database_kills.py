@@ -24,21 +24,22 @@ EXIT_SECONDS = 25.0
 
 @dataclass(frozen=True)
 class Outages:
-    """Seconds: of all, between two kills, and of being away. At least two kills."""
+    """Seconds: of all, between two kills, and of being away; and how many workspaces ask. At least two kills."""
 
     all: float
     pause: tuple[float, float]
     away: tuple[float, float]
+    workspaces: int
 
 
-SAMPLE, ALL = Outages(0, (0.5, 1.5), (0.1, 0.5)), Outages(900, (5, 40), (0.1, 5))
+SAMPLE, ALL = Outages(0, (0.5, 1.5), (0.1, 0.5), 10), Outages(900, (5, 40), (0.1, 5), 60)
 
 
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("outages", [SAMPLE, pytest.param(ALL, marks=pytest.mark.long)], ids=["sample", "all"])
 async def test_postgresql_killed_while_people_ask(forks: Path, tmp_path: Path, outages: Outages) -> None:
     with postmaster() as server:
-        async with staged(forks, tmp_path, server.url, processes=2) as stage:
+        async with staged(forks, tmp_path, server.url, processes=2, workspaces=outages.workspaces) as stage:
             await stage.fleet.start()
             end, kills = time.monotonic() + outages.all, 0
             async with stage.crowd.asking(RATE, stage.app.database):
