@@ -16,6 +16,7 @@ async def served(application: ASGIApp) -> AsyncIterator[str]:
     config = uvicorn.Config(application, port=0, log_config=None, access_log=False, lifespan="off", ws="none")
     server = uvicorn.Server(config)
     listener = config.bind_socket()
+    listener.listen()  # whoever connects before it serves waits
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -10,16 +10,17 @@ from sqlalchemy import select, update
 from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.database import Database
-from core.errors import DeliveryFailed, DeliveryUncertain, PlaceGone
+from core.errors import DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
 from core.relay.claims import LEASE_SECONDS
 from core.relay.delivery import Surroundings
+from core.relay.leases import Hold
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import event, piece, refuses, says, streams
 from tests.fakes.platform import FakePlatform
 from tests.platform_contract import holding
-from tests.relay.house import REPOSITORY, Process
+from tests.relay.house import REPOSITORY, Process, SteppedDatabase
 from tests.relay.places import HERE, question, thread
 
 
@@ -308,18 +309,29 @@ async def test_a_worker_that_stood_still_shows_nothing_more(
     assert [post.text for post in platform.visible(HERE)] == ["Whole."]
 
 
-async def test_a_worker_whose_turn_was_taken_over_ends_its_answer(
-    process: Process, platform: FakePlatform, chat: FakeChat, database: Database
+async def test_a_slow_reply_prolongs_no_lease(
+    database_url: str, database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
-    chat.will(says(*["mine "] * 10_000, delay=0.02))
-    await process.intake.accept(question(within=HERE))
-    await platform.until(lambda: any("mine" in post.text for post in platform.visible(HERE)))
-    taken_over = update(TurnRow).values(worker="another", attempt=TurnRow.attempt + 1)
-    await database.write(lambda connection: connection.execute(taken_over))
-    await process.worker._renew()  # as at its next tick
-    async with asyncio.timeout(10):
-        await asyncio.gather(*(task for _, task in process.worker._running.values()), return_exceptions=True)
-    assert process.worker._running == {}
+    """A lease counts from when it was asked for: when the database granted it, nobody here can know."""
+    now = 0.0
+
+    async def step(name: str) -> None:
+        nonlocal now
+        now += LEASE_SECONDS * 2 / 3 if name == "after write" else 0.0
+
+    slow = SteppedDatabase(Secret(database_url), step)
+    process = Process(slow, keyring, platform, chat.url, clock=lambda: now)
+    worker = process.worker
+    await Process(database, keyring, platform, chat.url).intake.accept(question(within=HERE))
+    (claim,) = await process.leases.claim(worker.name, process.scope, 1)
+    hold = Hold(claim, now, lambda: now)
+    worker._running[claim.turn_id] = (hold, asyncio.create_task(asyncio.sleep(0)))
+    hold.check()
+    await worker._renew()
+    with pytest.raises(LeaseLost):
+        hold.check()
+    await process.client.aclose()
+    await slow.close()
 
 
 async def _everything_is_due(process: Process) -> None:

@@ -33,6 +33,17 @@ async def test_a_command_shows_its_question_and_is_answered_below_it(world: Worl
     assert answer.body.startswith("In the router.")
 
 
+async def test_nothing_that_is_posted_shows_a_preview(world: World, app: App, chat: FakeChat) -> None:
+    """Slack would fetch what is linked, and tell its owner that somebody read it."""
+    world.slack.native_streaming = False
+    chat.will(says("See https://example.com/owned."))
+    world.slack.allows_pings_of(world.alice)
+    await world.slack.command(world.alice, world.general, "what is https://example.com/asked?")
+    assert await ended(app) == ["answered"]
+    posted = [call.arguments for call in world.slack.called("chat.postMessage")]
+    assert [(each.get("unfurl_links"), each.get("unfurl_media")) for each in posted] == [(False, False)] * 2
+
+
 async def test_a_direct_message_takes_the_workspaces_default(world: World, app: App, chat: FakeChat) -> None:
     await app.mappings.set_default(world.place.workspace, "github.com/calcom/cal.com", actor=world.alice.id)
     chat.will(says("Privately: yes."))

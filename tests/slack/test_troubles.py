@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from bots.slack.calls import Calls
+from bots.slack.web_client import Slack
 from core.bootstrap import App
+from core.errors import NotYet
+from core.secret import Secret
 from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, says
@@ -78,6 +82,20 @@ async def test_a_429_that_does_not_say_how_long(
     assert await ended(app) == ["answered"]
     assert met(spoiled)
     assert outcome(world, root, SAID) is Seen.WHOLE
+
+
+async def test_a_pause_that_slack_asks_for_holds_for_every_process(world: World, app: App) -> None:
+    world.slack.allows("ratelimited")
+    world.slack.fail("chat.postMessage", status=429, retry_after=30)
+    slack, processes = Slack(world.slack.api_url), [Calls(app.allowances) for _ in range(2)]
+    client = slack.client(Secret(world.askrepo.token))
+    for calls in (*processes, *processes):
+        with pytest.raises(NotYet):
+            await calls.call(
+                client, world.place.workspace, "chat.postMessage", caller="us", channel=world.general.id, text="a"
+            )
+    await slack.close()
+    assert len(world.slack.called("chat.postMessage")) == 1
 
 
 _STREAM_ERRORS = [

@@ -8,9 +8,9 @@ import pytest
 
 from bots.slack.incoming import Asked, of_event
 from bots.slack.interactions import Clicked, Submitted, of_interaction
-from bots.slack.people import stricter
+from bots.slack.people import readers, stricter
 from bots.slack.reference import Reference, decode
-from core.channels.access import Standing
+from core.channels.access import Audience, Standing
 from tests.slack.payloads import BOT, HOME, ORGANISATION, Json, part, payload
 
 AWAY, SIBLING, OTHERS = "T0AWAY0001", "T0HOME0002", "E0AWAY0001"
@@ -182,3 +182,22 @@ def test_what_was_delivered_lowers_a_member_and_raises_nobody(
     told: Standing, reference: Reference, of_a_member: Standing
 ) -> None:
     assert stricter(told, reference) is (of_a_member if told is Standing.MEMBER else told)
+
+
+@pytest.mark.parametrize(
+    ("channel", "audience"),
+    [
+        ({"is_private": False}, Audience.PUBLIC),
+        ({"is_private": True}, Audience.PRIVATE),
+        ({"is_mpim": True}, Audience.PRIVATE),
+        ({"is_im": True}, Audience.DIRECT),
+        ({"is_private": True, "is_ext_shared": True}, Audience.SHARED),
+        ({"is_private": True, "is_pending_ext_shared": True}, Audience.SHARED),
+        ({"id": "C1"}, Audience.UNKNOWN),
+        ({"is_private": None}, Audience.UNKNOWN),
+        ({}, Audience.UNKNOWN),
+        (None, Audience.UNKNOWN),
+    ],
+)
+def test_who_reads_a_channel(channel: Json | None, audience: Audience) -> None:
+    assert readers({"ok": True, "channel": channel}) is audience
