@@ -20,7 +20,7 @@ from core.conversation.values import ChannelRef
 from core.database import Database
 from core.errors import DatabaseError
 from core.secret import Secret
-from tests.fakes.chat_replies import Exchange, says
+from tests.fakes.chat_replies import Exchange, in_two, says
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_pushing import Delivery
 from tests.fakes.slack_values import Channel, Installation, Message, User
@@ -32,7 +32,6 @@ from tests.slack.askers import keep
 
 _CHANNELS = 2
 _PEOPLE = 4
-_FOLLOW_UPS = 0.2  # of the questions: into that person's last thread, whose answer may still run
 _AGAIN_SECONDS = 0.2  # between two looks at what is to be delivered again
 _MOST_OPEN = 300  # questions
 _COUNT_SECONDS = 1.0
@@ -77,6 +76,8 @@ class Crowd:
     route: Callable[[], None] = lambda: None
     pieces: int = 4  # of an answer
     pause: float = 0.2  # before each piece
+    gate: asyncio.Event | None = None  # what every answer waits for after its first lines
+    follow_ups: float = 0.2  # of the questions: into that person's last thread, whose answer may still run
     places: list[Place] = field(default_factory=list)
     asked: dict[str, tuple[float, Message]] = field(default_factory=dict)  # by the word of the question
     heard: list[Heard] = field(default_factory=list)
@@ -114,7 +115,10 @@ class Crowd:
         generation = len(self.heard)
         parts = [f"{mark(generation, word, each, self.pieces)} and\n" for each in range(self.pieces)]
         parts[0] += f"seen: repository {request.repository.split('-')[-1]}, token {token.split('-')[3]}.\n"
-        await says(*parts, delay=self.pause)(exchange)
+        if self.gate is not None and not self.gate.is_set():
+            await in_two("".join(parts), self.gate, at=2)(exchange)
+        else:
+            await says(*parts, delay=self.pause)(exchange)
 
     @asynccontextmanager
     async def asking(self, rate: float, database: Database) -> AsyncIterator[None]:
@@ -146,7 +150,7 @@ class Crowd:
         """Ask one question; returns once Slack has tried to deliver it."""
         word, place = f"word-{number}", self.dice.choice(self.places)
         person = self.dice.choice(place.people)
-        thread = self._threads.get((place.number, person.id)) if self.dice.random() < _FOLLOW_UPS else None
+        thread = self._threads.get((place.number, person.id)) if self.dice.random() < self.follow_ups else None
         self.route()
         text = f"{place.installation.bot} Where is {word}?"
         at = time.monotonic()
