@@ -1,4 +1,7 @@
-"""Slack delivers at least once, in any order, over any connection: each message is one question, or none at all."""
+"""Slack delivers at least once, in any order, over any connection: each message is one question, or none at all.
+
+10,000 deliveries in one heap: `pytest -m long -n 2 tests/slack/test_deliveries.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import contextlib
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +19,23 @@ from sqlalchemy import event
 
 from bots.roles import Role
 from core.bootstrap import App
+from core.cipher import new_key
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_pushing import Delivery
-from tests.fakes.slack_values import Json, Message
+from tests.fakes.slack_values import Channel, Json, Message, User
 from tests.slack import house
 from tests.slack.house import World, answered
+from tests.turns import ended
 
 BOTH = (Role.WEB, Role.WORKER)
 
 
-async def unheard(world: World, words: str, *, thread: Message | None = None) -> Message:
-    """Alice writes something that Slack has not told anybody about yet."""
+async def unheard(world: World, words: str, *, by: User | None = None, at: Channel | None = None) -> Message:
+    """Somebody, Alice mostly, writes something that Slack has not told anybody about yet."""
     kept, world.slack.subscriptions = world.slack.subscriptions, set()
-    message = await world.slack.says(world.alice, world.general, words, thread=thread)
+    message = await world.slack.says(by or world.alice, at or world.general, words)
     world.slack.subscriptions = kept
     return message
 
@@ -40,49 +46,87 @@ def told(world: World, message: Message, kind: str, event_id: str = "") -> Json:
     found = {**slack._message_event(message), "type": kind}
     if kind == "app_mention":
         del found["channel_type"]
-    return slack.envelope(found, world.askrepo, world.general, event_id)
+    return slack.envelope(found, world.askrepo, message.channel, event_id)
 
 
 @pytest.fixture
-async def both(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[App]:
+async def both(world: World, chat: FakeChat, database_url: str) -> AsyncIterator[App]:
     """Two processes on one database: one listens over HTTP, one over Socket Mode; both answer."""
-    slack = world.slack
-    url = f"sqlite:///{tmp_path}/askrepo.db"
-    http = house.settings(slack, world.askrepo, chat, url, SLACK_SIGNING_SECRET=slack.app.signing_secret)
-    socket = house.settings(slack, world.askrepo, chat, url, SLACK_APP_TOKEN=slack.app.app_token)
+    slack, keys = world.slack, new_key().text()
+    http, socket = (
+        house.settings(slack, world.askrepo, chat, database_url, ASKREPO_SECRET_KEYS=keys, **way)
+        for way in ({"SLACK_SIGNING_SECRET": slack.app.signing_secret}, {"SLACK_APP_TOKEN": slack.app.app_token})
+    )
     async with house.askrepo(slack, http, BOTH) as parts, house.askrepo(slack, socket, (Role.SLACK, Role.WORKER)):
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         await slack.until(lambda: slack.sockets.open == 2)
         yield parts
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_fifty_deliveries_of_one_message_are_one_question(
-    world: World, both: App, chat: FakeChat, seed: int
-) -> None:
-    slack, shuffled = world.slack, random.Random(seed)
+async def test_fifty_deliveries_of_one_message_are_one_question(world: World, both: App, chat: FakeChat) -> None:
+    """DO-02: the same event id and others, retries, both events of the post, both processes, in any order."""
+    slack, seed = world.slack, random.randrange(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
     question = await unheard(world, f"{world.askrepo.bot} where is login?")
+    copies = fifty_copies(world, question, dice)
+    for start in range(0, 50, 10):
+        await asyncio.gather(*(_pushed(slack, each, dice) for each in copies[start : start + 10]))
+    assert all(each.acknowledged for each in copies)
+    (post,) = await answered(world, question)
+    assert post.body.startswith("You asked about")
+    await asyncio.gather(*(_pushed(slack, _again(each, n), dice) for n, each in enumerate(copies[:5])))
+    await slack.says(world.alice, world.general, "and then?", thread=question)
+    await answered(world, question, 2)
+    assert [request.questions for request in chat.requests] == [["where is login?"], ["and then?"]]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+async def test_fifty_deliveries_of_each_of_two_hundred_messages(world: World, both: App, chat: FakeChat) -> None:
+    """DO-02, at length: 10,000 deliveries in one heap, from as many people that nobody meets a limit."""
+    slack, seed = world.slack, random.randrange(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    slack.tiers.on = False
+    people = [slack.user(world.team, f"person{number}") for number in range(100)]
+    channels = [slack.channel(world.team, f"channel{number}", *people) for number in range(20)]
+    for channel in channels:
+        await both.mappings.map(replace(world.place, channel_id=channel.id), house.REPOSITORY, actor=world.alice.id)
+    asked = [
+        await unheard(
+            world, f"{world.askrepo.bot} question {number}?", by=people[number % 100], at=channels[number % 20]
+        )
+        for number in range(200)
+    ]
+    heap = [copy for question in asked for copy in fifty_copies(world, question, dice)]
+    dice.shuffle(heap)
+    for start in range(0, len(heap), 50):
+        await asyncio.gather(*(_pushed(slack, each, dice) for each in heap[start : start + 50]))
+    assert all(each.acknowledged for each in heap)
+    assert await ended(both, 200, seconds=600) == ["answered"] * 200
+    assert sorted(request.question for request in chat.requests) == sorted(f"question {n}?" for n in range(200))
+    for question in asked:
+        (post,) = [each for each in slack.thread(question.channel, question.ts)[1:] if each.bot_id]
+        assert question.text.removeprefix(f"{world.askrepo.bot} ") in post.body
+
+
+def fifty_copies(world: World, question: Message, dice: random.Random) -> list[Delivery]:
+    """Deliveries of one message, in an order of the dice: each `attempt` above 0 is a retry, and says so."""
     copies = []
     for number in range(50):
         kind = ("message", "app_mention")[number % 2]
         copy = told(world, question, kind, f"Ev0SAME{kind}" if number % 3 else "")
-        copies.append(Delivery("events_api", {**copy, "event_context": f"copy-{number}"}))
-    shuffled.shuffle(copies)
-    for start in range(0, 50, 10):
-        ways = [shuffled.choice(["http", "socket"]) for _ in range(10)]
-        await asyncio.gather(*map(_pushed, [slack] * 10, copies[start : start + 10], ways))
-    assert all(each.acknowledged for each in copies), seed
-    (post,) = await answered(world, question)
-    assert post.body.startswith("You asked about"), seed
-    await asyncio.gather(*(_pushed(slack, _again(each, n), "http") for n, each in enumerate(copies[:5])))
-    await slack.says(world.alice, world.general, "and then?", thread=question)
-    await answered(world, question, 2)
-    assert [request.questions for request in chat.requests] == [["where is login?"], ["and then?"]], seed
+        payload = {**copy, "event_context": f"copy-{question.ts}-{number}"}
+        attempt = (0, 0, 1, 2, 3)[number % 5]
+        copies.append(Delivery("events_api", payload, attempt=attempt, reason="http_timeout" if attempt else ""))
+    dice.shuffle(copies)
+    return copies
 
 
-async def _pushed(slack: FakeSlack, delivery: Delivery, transport: Any) -> None:
-    """Push one delivery over this transport, whatever the others take meanwhile."""
-    slack.transport = transport  # it is read before the first await
+async def _pushed(slack: FakeSlack, delivery: Delivery, dice: random.Random) -> None:
+    """Push one delivery to one of the processes, whatever the others take meanwhile."""
+    slack.transport = dice.choice(["http", "socket"])  # it is read before the first await
     await slack.pushing.push(delivery)
 
 
