@@ -32,6 +32,7 @@ from tests.slack.askers import keep
 
 _CHANNELS = 2
 _PEOPLE = 4
+_FOLLOW_UPS = 0.2  # of the questions: into that person's last thread, whose answer may still run
 _AGAIN_SECONDS = 0.2  # between two looks at what is to be delivered again
 _MOST_OPEN = 300  # questions
 _COUNT_SECONDS = 1.0
@@ -77,7 +78,6 @@ class Crowd:
     pieces: int = 4  # of an answer
     pause: float = 0.2  # before each piece
     gate: asyncio.Event | None = None  # what every answer waits for after its first lines
-    follow_ups: float = 0.2  # of the questions: into that person's last thread, whose answer may still run
     places: list[Place] = field(default_factory=list)
     asked: dict[str, tuple[float, Message]] = field(default_factory=dict)  # by the word of the question
     heard: list[Heard] = field(default_factory=list)
@@ -146,11 +146,24 @@ class Crowd:
             self.route()
             await self.slack.retries()
 
-    async def ask(self, number: int) -> None:
-        """Ask one question; returns once Slack has tried to deliver it."""
-        word, place = f"word-{number}", self.dice.choice(self.places)
+    async def ask_together(self, many: int) -> None:
+        """Ask so many questions at once, each a thread of its own, and nobody many of them."""
+        places = len(self.places)
+        asking = []
+        for number in range(many):
+            place = self.places[number % places]
+            asking.append(self.ask(number, place, place.people[number // places % _PEOPLE]))
+        await asyncio.gather(*asking)
+
+    async def _ask_somewhere(self, number: int) -> None:
+        place = self.dice.choice(self.places)
         person = self.dice.choice(place.people)
-        thread = self._threads.get((place.number, person.id)) if self.dice.random() < self.follow_ups else None
+        thread = self._threads.get((place.number, person.id)) if self.dice.random() < _FOLLOW_UPS else None
+        await self.ask(number, place, person, thread)
+
+    async def ask(self, number: int, place: Place, person: User, thread: Message | None = None) -> None:
+        """Ask one question; returns once Slack has tried to deliver it."""
+        word = f"word-{number}"
         self.route()
         text = f"{place.installation.bot} Where is {word}?"
         at = time.monotonic()
@@ -165,7 +178,7 @@ class Crowd:
             await asyncio.sleep(began + due - time.monotonic())
             if self._open > _MOST_OPEN:
                 continue
-            task = asyncio.create_task(self.ask(next(self._numbers)))
+            task = asyncio.create_task(self._ask_somewhere(next(self._numbers)))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
 
