@@ -181,6 +181,8 @@ class Answering:
             if isinstance(claim.declined, GaveUp):
                 return await self._last_word(hold, claim.declined)
             if claim.failures < MOST_FAILURES:
+                if type(claim.declined) is Declined:
+                    await self._planning.plan(claim, question)  # raises what it was refused with, if that still holds
                 if claim.declined is not None:
                     raise claim.declined
                 return await self._end(hold, question)
@@ -217,15 +219,10 @@ class Answering:
         finally:
             await writer.abandon()
         sealed = await self._history.seal(hold.claim.workspace, hold.claim.turn_id, "answer", said.text)
+        kept = sealed if said.text else None
         # one that was stopped before it said anything ends nobody else's question with it
         covered = said.outcome is Outcome.ANSWERED or (said.outcome is Outcome.STOPPED and said.text)
-        return Ending(
-            said.outcome,
-            sealed if said.text else None,
-            plan.choice.repository,
-            said.model,
-            plan.covers if covered else (),
-        )
+        return Ending(said.outcome, kept, plan.choice.repository, said.model, plan.covers if covered else ())
 
     async def _take_share(self, claim: Claim, plan: Plan) -> None:
         """Count what is asked with it against the token's share. Raises TooManyAsked."""
@@ -239,9 +236,7 @@ class Answering:
                 claim.workspace, f"/chat {token_id}", per_minute=rate.per_minute, burst=rate.burst, within=within
             )
         except AllowanceSpent:
-            error = TooManyAsked(Level.TOKEN, _TOKEN_SECONDS)
-            await self._leases.decline(claim, error)
-            raise error from None
+            raise TooManyAsked(Level.TOKEN, _TOKEN_SECONDS) from None
 
     async def _move(self, hold: Hold, thread: ThreadRef) -> None:
         await self._leases.move(hold.claim, thread)
@@ -250,6 +245,8 @@ class Answering:
     async def _refuse(self, hold: Hold, question: Question, error: AskrepoError) -> Ending:
         log.info("refused", turn=hold.claim.turn_id, reason=type(error).__name__)
         writer = self._writer(hold, question)
+        if hold.claim.declined is None:
+            await self._leases.decline(hold.claim, error)
         if hold.claim.attempt > 1:
             await writer.clear()
         offer = Offer.MAP if isinstance(error, NotMapped) else Offer.AGAIN if isinstance(error, Declined) else None

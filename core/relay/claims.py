@@ -19,6 +19,7 @@ from core.tables import TurnRow
 LEASE_SECONDS = 15.0
 LATE_SECONDS = 900.0  # after so long nobody expects an answer any more: a notice comes instead
 GIVEN_UP = "given up"  # what stands for GaveUp in a row
+REFUSED = "refused"  # for an AccessError, a MappingError or a CipherError
 # written out in statements: a partial index is used only where its condition stands word for word
 WAITING: ColumnElement[str] = literal_column("'waiting'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
@@ -109,13 +110,18 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
 
 
 def _declined(row: Row[Any]) -> Declined | GaveUp | None:
-    """Why a turn ends without being looked at; one that was asked to stop only shows that it stopped."""
+    """Why a turn ends without an answer; one that met a limit and was asked to stop only shows that it stopped.
+
+    A word of a newer version ends it too: nobody else's turn waits for one that this version does not understand.
+    """
     if row.declined == GIVEN_UP:
         return GaveUp()
+    if row.declined is not None and row.declined not in set(Level):
+        return Declined(row.declined)
     if row.stop_requested:
         return None
     if row.declined is not None:
-        return TooManyAsked(Level(row.declined), max(0, row.declined_until - row.now) / 1000)
+        return TooManyAsked(Level(row.declined), max(0, (row.declined_until or 0) - row.now) / 1000)
     return TooLate() if row.late_at is not None and row.late_at < row.now else None
 
 

@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms
-from core.errors import DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
+from core.errors import AskrepoError, DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
     GIVEN_UP,
     LEASE_SECONDS,
     NOW,
+    REFUSED,
     RUNNING,
     WAITING,
     Claim,
@@ -188,9 +189,9 @@ class Leases:
         """Store what stood around the question: a redo, and every later question of the thread, is asked with it."""
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=sealed)))
 
-    async def decline(self, claim: Claim, error: TooManyAsked | GaveUp) -> None:
+    async def decline(self, claim: Claim, error: AskrepoError) -> None:
         """Record, before anybody is told, that the turn ends with this notice: a redo tells the same, and no more."""
-        values: dict[str, object] = {"declined": GIVEN_UP}
+        values: dict[str, object] = {"declined": GIVEN_UP if isinstance(error, GaveUp) else REFUSED}
         if isinstance(error, TooManyAsked):
             values = {"declined": error.level.value, "declined_until": now_ms() + int(error.seconds * 1000)}
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(values)))

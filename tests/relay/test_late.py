@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from core.cipher import Keyring
 from core.conversation.values import Offer
 from core.database import Database, now_ms
+from core.errors import PlatformAway
 from core.relay.claims import LATE_SECONDS
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
@@ -128,6 +129,37 @@ async def test_what_our_own_pauses_held_up_still_ends_once(
         assert await process.worker.outcome(accepted.turn_id) == "refused"
     assert len(platform.notices[HERE]) == 1
     assert await record(database) == {"status": "refused", "attempt": 2, "failures": 0}
+
+
+async def test_what_the_platform_takes_nothing_of_until_it_is_late_ends_in_one_notice(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """Half of the answer is shown; then the platform asks to be left alone for longer than anybody waits."""
+    attempts = 0
+
+    async def step(name: str) -> None:
+        nonlocal attempts
+        attempts += name == "before find"
+        shown = any(post.text for post in platform.visible(HERE))
+        if shown and attempts < 3 and name in {"before show", "before withdraw", "before tell"}:
+            raise PlatformAway("asked to wait for 700 s")
+
+    chat.will(says("Half ", "of it.", delay=0.1))
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        accepted = await process.intake.accept(question(within=HERE))
+        ended = asyncio.create_task(process.worker.outcome(accepted.turn_id or ""))
+        await platform.until(lambda: any(post.text for post in platform.visible(HERE)))
+        while not ended.done():
+            await pass_time(database, LATE_SECONDS + 1)
+            process.worker.wake()
+            await asyncio.wait([ended], timeout=0.05)
+    assert ended.result() == "refused"
+    assert platform.visible(HERE) == []
+    assert [told.startswith(TOO_LATE) for told in platform.notices[HERE]] == [True]
+    assert len(chat.requests) == 1
+    assert attempts == 3
 
 
 async def test_an_answer_that_began_in_time_and_was_interrupted_is_given(
