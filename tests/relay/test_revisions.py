@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.platform import FakePlatform
+from tests.platform_contract import holding
 from tests.relay.house import Process
 from tests.relay.places import HERE, question
 
@@ -43,6 +45,20 @@ async def test_an_edited_question_that_is_being_answered_is_answered_anew_in_its
     assert await ended == "answered"
     (post,) = platform.visible(HERE)
     assert post.text == "About the new."
+    assert [request.question for request in chat.requests] == ["Old?", "New?"]
+
+
+async def test_an_edit_a_moment_before_the_answer_ends_is_answered_too(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    go_on = asyncio.Event()
+    chat.will(holding("About ", "the old.", go_on), says("About the new."))
+    asking = asyncio.create_task(process.ask(question("Old?", within=HERE)))
+    await platform.until(lambda: "About " in platform.texts)
+    await process.revisions.revise(question("New?", within=HERE))
+    go_on.set()
+    assert await asking == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["About the new."]
     assert [request.question for request in chat.requests] == ["Old?", "New?"]
 
 

@@ -157,6 +157,16 @@ async def test_a_flood_leaves_every_other_place_free(database: Database, workspa
     assert [claim.asker_id for claim in await leases.claim("w", ALL, 10)] == ["U6"]  # W1 has its four
 
 
+async def test_who_asks_little_is_answered_before_what_another_asked_earlier(
+    database: Database, workspaces: Workspaces
+) -> None:
+    shares = replace(SMALL, person=Share(10, Rate(6, 3)))
+    intake, leases = Intake(database, workspaces, lambda: None, shares), Leases(database, shares)
+    await ask(intake, [(thread(f"f{n}"), "flood") for n in range(3)])
+    await ask(intake, [(thread("a"), "U1")])
+    assert {claim.asker_id for claim in await leases.claim("w", ALL, 2)} == {"flood", "U1"}
+
+
 @pytest.fixture
 async def limited(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
