@@ -79,15 +79,15 @@ class Process:
 
 
 @contextmanager
-def forking() -> Iterator[Path]:
-    """The socket of a process that forks askrepo, while the block runs."""
+def forking(house: Path = _HOUSE) -> Iterator[Path]:
+    """The socket of a process that forks askrepo, the one of this house, while the block runs."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         path = Path(folder) / "forks"
         listener.bind(str(path))
         listener.listen()
         command = [sys.executable, *_WARNINGS, "-m", "tests.console.forking", str(listener.fileno())]
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_HOUSE, pass_fds=[listener.fileno()]
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=house, pass_fds=[listener.fileno()]
         ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"

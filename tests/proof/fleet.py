@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -43,10 +44,15 @@ def environment(slack: FakeSlack, chat: FakeChat, database_url: str) -> dict[str
 class Fleet:
     """Processes that receive and answer, each at a port of its own."""
 
-    def __init__(self, forks: Path, folder: Path, given: Mapping[str, str], slack: FakeSlack, many: int = 3) -> None:
-        self._slack = slack
-        self._members = [_Member.made(forks, folder / f"process{number}", given) for number in range(many)]
+    def __init__(self, forks: Path, folder: Path, given: Mapping[str, str], slack: FakeSlack, many: int) -> None:
+        self._folder, self._given, self._slack = folder, given, slack
+        self._made = itertools.count()
+        self._members = [self.made(forks) for _ in range(many)]
         self._next = 0
+
+    def made(self, forks: Path) -> Member:
+        """A further process, which does not run yet and is sent nothing."""
+        return Member.made(forks, self._folder / f"process{next(self._made)}", self._given)
 
     def route(self) -> None:
         """The next request goes to the next process, whether it lives or not."""
@@ -65,6 +71,18 @@ class Fleet:
         await one.end(signal.SIGKILL)
         await one.start()
 
+    async def replace_all(self, forks: Path, seconds: float) -> list[int]:
+        """One after the other: start a new one, then end an old one by SIGTERM. The old ones' exit codes."""
+        codes = []
+        for old in list(self._members):
+            new = self.made(forks)
+            await new.start()
+            await new.ready.wait()
+            self._members.append(new)
+            self._members.remove(old)
+            codes.append(await old.end(signal.SIGTERM, seconds))
+        return codes
+
     async def end(self, by: signal.Signals, seconds: float = SECONDS) -> list[int]:
         """End all of them: their exit codes."""
         return await asyncio.gather(*(each.end(by, seconds) for each in self._members))
@@ -79,14 +97,17 @@ class Fleet:
 
 
 @dataclass
-class _Member:
+class Member:
+    """One of them. `ready`: it takes requests."""
+
     process: MortalProcess
     port: int
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _looking: asyncio.Task[None] | None = None
 
     @classmethod
-    def made(cls, forks: Path, folder: Path, given: Mapping[str, str]) -> _Member:
+    def made(cls, forks: Path, folder: Path, given: Mapping[str, str]) -> Member:
+        """One that does not run yet."""
         folder.mkdir()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -94,14 +115,17 @@ class _Member:
         return cls(MortalProcess(forks, folder, ROLES, {**given, "PORT": str(port)}), port)
 
     async def start(self) -> None:
+        """Start it; `ready` is set as soon as it is."""
         await self.process.start()
         self._looking = asyncio.create_task(self._look())
 
     async def end(self, by: signal.Signals, seconds: float = SECONDS) -> int:
+        """Send it this signal: its exit code."""
         await self._look_away()
         return await self.process.end(by, seconds)
 
     async def close(self) -> None:
+        """Nothing is left of it."""
         await self._look_away()
         self.process.kill()
 
