@@ -33,6 +33,7 @@
     │   ├── AccessUnknown           who asks, or who reads along, could not be found out
     │   └── AudienceWidened         more people can read the channel than when it was mapped
     ├── Declined                    a question that is refused without being looked at
+    │   ├── NoRoom                  more questions waited than can be answered in time
     │   ├── TooLate                 nobody came to it while an answer was still expected
     │   └── TooManyAsked            a person, a channel, a workspace or a token has had its share
     ├── BadPreference               something that cannot be set for a channel
@@ -257,6 +258,10 @@ class Declined(AskrepoError):
 
 class TooLate(Declined):
     """Nobody came to it while an answer was still expected."""
+
+
+class NoRoom(Declined):
+    """More questions waited than could be answered in time, each time that the platform sent it."""
 
 
 class Level(StrEnum):

@@ -237,6 +237,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         "I was away for too long to answer this while you were waiting, so I left it. Ask again if you still want to "
         "know."
     ),
+    errors.NoRoom: f"So many questions waited that I had to leave this one out. {_LATER}",
     errors.TooManyAsked: _too_many,
     errors.BadPreference: lambda e, _: f"The {e.name} cannot be saved: it {e.problem}. Change it and try again.",
     errors.AllowanceSpent: lambda e, _: (

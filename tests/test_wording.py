@@ -57,6 +57,7 @@ SAMPLES: list[AskrepoError] = [
     errors.AudienceWidened(DETAIL),
     errors.LineFull("/var/lib/askrepo.db", DETAIL),
     errors.Declined(),
+    errors.NoRoom(),
     errors.TooLate(),
     *(errors.TooManyAsked(level, 42) for level in errors.Level),
     errors.BadPreference("instructions", "is longer than 2,000 characters"),

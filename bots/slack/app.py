@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Mapping
 
 from slack_bolt import BoltResponse
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
 from bots.slack.asking import Asking
@@ -27,6 +27,7 @@ from core.channels import grammar
 from core.errors import DatabaseError
 
 _EVERY = re.compile(".*", re.DOTALL)
+_RETRIES = 3  # of an event that was not taken, within six minutes
 
 log = logs.get(__name__)
 
@@ -40,13 +41,13 @@ class Handling:
         self._pressing = pressing
         self._changes = changes
 
-    async def event(self, body: Mapping[str, object]) -> None:
-        """An event of the Events API."""
+    async def event(self, body: Mapping[str, object], *, last: bool = False) -> None:
+        """An event of the Events API; `last`: Slack sends it no more."""
         match of_event(body):
             case Ignored(reason):
                 log.debug("ignored", reason=reason.value)
             case Asked() as asked:
-                await self._asking.asked(asked)
+                await self._asking.asked(asked, last=last)
             case Bare() as bare:
                 await self._asking.bare(bare)
             case Worded() as worded:
@@ -94,8 +95,8 @@ def app(handling: Handling) -> AsyncApp:
     quiet.setLevel(logging.ERROR)
     bolt = AsyncApp(logger=quiet, authorize=_authorized, signing_secret="", process_before_response=True)
 
-    async def event(body: dict[str, object]) -> BoltResponse | None:
-        return await _unless_away(handling.event(body))
+    async def event(body: dict[str, object], request: AsyncBoltRequest) -> BoltResponse | None:
+        return await _unless_away(handling.event(body, last=_is_last(request)))
 
     async def command(ack: AsyncAck, body: dict[str, object]) -> BoltResponse | None:
         return await _unless_away(handling.command(body)) or await ack()
@@ -120,6 +121,11 @@ async def _unless_away(work: Awaitable[None]) -> BoltResponse | None:
     except DatabaseError as error:
         return _away(error)
     return None
+
+
+def _is_last(request: AsyncBoltRequest) -> bool:
+    attempt = next(iter(request.headers.get("x-slack-retry-num", ())), "")
+    return attempt.isdecimal() and int(attempt) >= _RETRIES
 
 
 def _away(error: DatabaseError) -> BoltResponse:

@@ -33,14 +33,17 @@ class Asking:
         self._steering = steering
         self._heard = Heard()
 
-    async def asked(self, asked: Asked) -> None:
-        """Accept a question; a reply nobody addressed to us only where the thread's rule says that it is for us."""
+    async def asked(self, asked: Asked, *, last: bool = False) -> None:
+        """Accept a question; a reply nobody addressed to us only where the thread's rule says that it is for us.
+
+        `last`: Slack sends it no more.
+        """
         question = asked.question
         if not asked.mentioned and not asked.direct:
             user_id, others = question.asker.user_id, asked.mentions_others
             if not await self._parts.threads.is_for_us(question.thread, user_id, mentions_others=others):
                 return
-        await self._parts.intake.accept(question)
+        await self._parts.intake.accept(question, last=last)
 
     async def commanded(self, command: Commanded, text: str) -> None:
         """Accept a question that came by a command: it is shown in the channel, and answered in that post's thread."""
@@ -52,7 +55,8 @@ class Asking:
         """Accept a question that has no post of its own."""
         now = self._replying.now()
         order = int(now.timestamp() * 1_000_000)
-        await self._parts.intake.accept(Question(thread, message_id, order, asker, text, now, reference))
+        question = Question(thread, message_id, order, asker, text, now, reference)
+        await self._parts.intake.accept(question, last=True)  # a command is sent once
 
     async def bare(self, bare: Bare) -> None:
         """Somebody called and said nothing: help is better than silence."""

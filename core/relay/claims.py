@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Unit, now_ms
-from core.errors import Declined, GaveUp, LeaseLost, Level, TooLate, TooManyAsked
+from core.errors import Declined, GaveUp, LeaseLost, Level, NoRoom, TooLate, TooManyAsked
 from core.scope import in_thread, of_turn
 from core.tables import TurnRow
 
 LEASE_SECONDS = 15.0
 LATE_SECONDS = 900.0  # after so long nobody expects an answer any more: a notice comes instead
 GIVEN_UP = "given up"  # what stands for GaveUp in a row
+FULL = "no room"  # for NoRoom
 REFUSED = "refused"  # for an AccessError, a MappingError or a CipherError
 # written out in statements: a partial index is used only where its condition stands word for word
 WAITING: ColumnElement[str] = literal_column("'waiting'")
@@ -116,10 +117,12 @@ def _declined(row: Row[Any]) -> Declined | GaveUp | None:
     """
     if row.declined == GIVEN_UP:
         return GaveUp()
-    if row.declined is not None and row.declined not in set(Level):
+    if row.declined is not None and row.declined not in {FULL, *Level}:
         return Declined(row.declined)
     if row.stop_requested:
         return None
+    if row.declined == FULL:
+        return NoRoom()
     if row.declined is not None:
         return TooManyAsked(Level(row.declined), max(0, (row.declined_until or 0) - row.now) / 1000)
     return TooLate() if row.late_at is not None and row.late_at < row.now else None

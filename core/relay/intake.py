@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
@@ -18,14 +16,14 @@ from core.conversation.values import Question
 from core.database import Database
 from core.errors import DatabaseError, DatabaseUnavailable, LineFull
 from core.metrics import Metrics
-from core.relay.claims import LATE_SECONDS, WAITING
+from core.relay.claims import FULL, LATE_SECONDS
 from core.relay.insertion import Insertion
+from core.relay.room import Room
 from core.relay.shares import Line, Shares, Standing
-from core.tables import TurnRow
 from core.workspaces import Workspaces
 
-_LOOK_SECONDS = 1.0  # for so long this process goes by what it has counted
 _GROUP = 256  # questions that share one transaction at most
+_TURNED_AWAY = {"declined": FULL, "declined_for": None, "behind": int(-LATE_SECONDS * 1000)}  # to be told so at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,16 @@ class Intake:
         self._line = Line(shares, clock)
         self._clock = clock
         self._wall = wall
-        self._most = shares.waiting
+        self._room = Room(database, shares.waiting, clock)
         self._metrics = metrics or Metrics()
-        self._room, self._looked_at = 0, -math.inf
         self._insertion = Insertion(database)
         self._batches = Batches[dict[str, Any], Accepted](self._store, _GROUP)
 
-    async def accept(self, question: Question) -> Accepted:
+    async def accept(self, question: Question, *, last: bool = False) -> Accepted:
         """Commit the question, then return. Raises DatabaseError: then it is not accepted, and may be sent again.
 
-        One that meets a limit is accepted too, to be refused.
+        One that meets a limit is accepted too, to be refused. So is one for which there is no room, where this was the
+        `last` time that the platform sends it.
         """
         workspace, since = question.thread.channel.workspace, self._clock()
         key = await self._workspaces.data_key(workspace)
@@ -76,7 +74,7 @@ class Intake:
         row |= _place(question, standing, self._wall())
         accepted = Accepted(None)
         try:
-            accepted = await self._batches.add(row)
+            accepted = await self._stored(row, last=last)
             if accepted.turn_id is None:
                 self._metrics.again(workspace.platform)
             else:
@@ -89,9 +87,17 @@ class Intake:
             if accepted.turn_id is None:
                 self._line.leave(question, standing)
 
+    async def _stored(self, row: dict[str, Any], *, last: bool) -> Accepted:
+        try:
+            return await self._batches.add(row)
+        except LineFull:
+            if not last:
+                raise
+            return await self._batches.add(row | _TURNED_AWAY)
+
     async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
         async def unit(connection: AsyncConnection) -> set[str]:
-            await self._make_room(connection, len(rows))
+            await self._room.take(connection, sum(row["declined"] != FULL for row in rows))
             # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
             ordered = sorted(rows, key=_natural_key)
             stored = await self._insertion.run(connection, ordered)
@@ -109,17 +115,6 @@ class Intake:
         if stored:
             self._wake()
         return [Accepted(row["turn_id"] if row["turn_id"] in stored else None) for row in rows]
-
-    async def _make_room(self, connection: AsyncConnection, many: int) -> None:
-        """Raise LineFull unless so many more may wait. Counted anew once a second, and when there seems to be none."""
-        now = self._clock()
-        if self._room < many or now - self._looked_at > _LOOK_SECONDS:
-            waiting = select(literal(1)).where(TurnRow.status == WAITING).limit(self._most).subquery()
-            counted = (await connection.execute(select(func.count()).select_from(waiting))).scalar_one()
-            self._room, self._looked_at = self._most - counted, now
-        if self._room < many:
-            raise LineFull(self._database.where, "more questions wait than can be answered in time")
-        self._room -= many
 
 
 def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from core.conversation.values import ChannelRef, Notice, Offer, Outcome, Questio
 from core.database import Database, now_ms
 from core.relay.claims import LATE_SECONDS
 from core.relay.delivery import ECHO
+from core.relay.room import Room
+from core.relay.shares import Shares
 from core.scope import in_channel, in_thread, in_workspace, of_turn
 from core.tables import PostRow, TurnRow
 from core.workspaces import Workspaces
@@ -36,9 +38,10 @@ class Revised(StrEnum):
 class Revisions:
     """Changes to stored questions. Every method raises DatabaseError."""
 
-    def __init__(self, database: Database, workspaces: Workspaces) -> None:
+    def __init__(self, database: Database, workspaces: Workspaces, shares: Shares = Shares()) -> None:  # noqa: B008 - frozen
         self._database = database
         self._workspaces = workspaces
+        self._room = Room(database, shares.waiting)
 
     async def revise(self, question: Question) -> tuple[Revised, str]:
         """Replace the text of a stored question, found by its natural key; what that came to, and the turn's id.
@@ -126,7 +129,7 @@ class Revisions:
     async def again(self, workspace: WorkspaceRef, turn_id: str) -> bool:
         """Put a turn that has ended back in the queue, with the turns its answer covered; False if it has not ended.
 
-        Its answer is shown anew in the posts it has. A question that was deleted is not asked again.
+        Its answer is shown anew in the posts it has. A question that was deleted is not asked again. Raises LineFull.
         """
         concerned = and_(
             in_workspace(TurnRow, workspace), or_(TurnRow.turn_id == turn_id, TurnRow.answered_with == turn_id)
@@ -143,6 +146,7 @@ class Revisions:
             ).scalar_one_or_none()
             if lead is None:
                 return False
+            await self._room.take(connection, 1)
             await connection.execute(
                 update(TurnRow)
                 .where(concerned, ended, TurnRow.erased_at.is_(None))

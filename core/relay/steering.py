@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from core import wording
 from core.channels.grammar import ThreadWord
 from core.conversation.history import History
 from core.conversation.threads import Place, Threads
-from core.conversation.values import ChannelRef, ThreadRef
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
+from core.errors import LineFull
 from core.relay.revisions import Revisions
 
 NOTHING_RUNS = "Nothing is being answered here."
@@ -57,8 +59,14 @@ class Steering:
                 return _STILL
             await asyncio.sleep(seconds)
         turn_id = await self._revisions.newest_ended(thread)
-        again = turn_id is not None and await self._revisions.again(thread.channel.workspace, turn_id)
-        return "" if again else "There is nothing here to answer again."
+        nothing = "There is nothing here to answer again."
+        return nothing if turn_id is None else await self._again(thread.channel.workspace, turn_id, nothing)
+
+    async def _again(self, workspace: WorkspaceRef, turn_id: str, otherwise: str) -> str:
+        try:
+            return "" if await self._revisions.again(workspace, turn_id) else otherwise
+        except LineFull as error:
+            return wording.sentence(error)
 
     async def stop(self, thread: ThreadRef) -> int:
         """Stop what is answered in a thread; how many turns that were."""
@@ -84,5 +92,4 @@ class Steering:
         if await self.place(channel, turn_id) is None:
             return NOT_HERE
         workspace = channel.workspace
-        leading = await self._revisions.leading(workspace, turn_id)
-        return "" if await self._revisions.again(workspace, leading) else NOT_AGAIN
+        return await self._again(workspace, await self._revisions.leading(workspace, turn_id), NOT_AGAIN)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 
 import pytest
 from sqlalchemy import func, select
@@ -13,11 +14,13 @@ from sqlalchemy import func, select
 from core import schema
 from core.cipher import Keyring, new_key
 from core.conversation.history import History
+from core.conversation.values import Outcome
 from core.database import Database
-from core.errors import DatabaseUnavailable, LineFull
-from core.relay.claims import Scope
+from core.errors import DatabaseUnavailable, LineFull, NoRoom
+from core.relay.claims import Ending, Scope
 from core.relay.intake import Intake
 from core.relay.leases import Leases
+from core.relay.revisions import Revisions
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -27,6 +30,7 @@ from tests.relay.places import UNLIMITED, question, thread
 async def test_two_hundred_questions_delivered_four_times_are_two_hundred(
     database: Database, workspaces: Workspaces
 ) -> None:
+    """DO-03: all at once, by two processes."""
     wakes: list[None] = []
     processes = [Intake(database, workspaces, lambda: wakes.append(None), UNLIMITED) for _ in range(2)]
     deliveries = [question(at=at) for at in range(200) for _ in range(4)]
@@ -87,6 +91,34 @@ async def test_no_more_wait_than_can_be_answered_in_time(database: Database, wor
     assert await _count(database) == 3
     await Leases(database, shares).claim("w", Scope(("console",)), 1)
     assert (await intake.accept(question(at=4))).turn_id is not None
+
+
+async def test_what_the_platform_sends_for_the_last_time_is_accepted_to_be_refused_at_once(
+    database: Database, workspaces: Workspaces
+) -> None:
+    shares = replace(UNLIMITED, waiting=1)
+    intake, leases = Intake(database, workspaces, lambda: None, shares), Leases(database, shares)
+    assert (await intake.accept(question(within=thread("1")), last=True)).turn_id is not None
+    turned_away = question(within=thread("2"))
+    with pytest.raises(LineFull):
+        await intake.accept(turned_away)
+    for first_time in (True, False):
+        assert ((await intake.accept(turned_away, last=True)).turn_id is not None) is first_time
+    first, second = [await leases.claim("w", Scope(("console",)), 1) for _ in range(2)]
+    assert [type(claim.declined) for claim in (*first, *second)] == [NoRoom, NoneType]
+
+
+async def test_nothing_is_asked_again_where_there_is_no_room(database: Database, workspaces: Workspaces) -> None:
+    shares = replace(UNLIMITED, waiting=1)
+    revisions, leases = Revisions(database, workspaces, shares), Leases(database, shares)
+    intake = Intake(database, workspaces, lambda: None)
+    ended = (await intake.accept(question())).turn_id or ""
+    for claim in await leases.claim("w", Scope(("console",)), 1):
+        await leases.finish(claim, Ending(Outcome.FAILED))
+    await intake.accept(question(within=thread("2")))
+    with pytest.raises(LineFull):
+        await revisions.again(thread().channel.workspace, ended)
+    assert await _count(database) == 2
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "\ud800 half", "🙂" * 1000, "'; DROP TABLE turns; --", "x" * 1_000_000])
