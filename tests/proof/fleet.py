@@ -31,6 +31,8 @@ def environment(slack: FakeSlack, chat: FakeChat, database_url: str) -> dict[str
         "DATABASE_URL": database_url,
         "ASKREPO_SECRET_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "ASKREPO_CHAT_URL": chat.url,
+        "ASKREPO_CHAT_SILENCE_SECONDS": "900",  # an answer that waits for a test is none that broke off
+        "ASKREPO_CHAT_TOTAL_SECONDS": "900",
         "ASKREPO_SLACK_API_URL": slack.api_url,
         "ASKREPO_PUBLIC_URL": "https://askrepo.example.com",
         "ASKREPO_LOG_LEVEL": "warning",

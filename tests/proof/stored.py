@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef
-from core.database import Database
+from core.database import Database, now_ms
 from core.tables import TurnRow
 from tests.proof.history import Key, Stored
 
 _LOOK_SECONDS = 0.2
+_OPEN = ("waiting", "running")
 
 
 async def stored(database: Database) -> list[Stored]:
@@ -36,10 +38,20 @@ async def count(database: Database, *statuses: str) -> int:
 
 
 async def all_ended(database: Database, seconds: float) -> None:
-    """Wait until no turn is open. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while await count(database, "waiting", "running"):  # noqa: ASYNC110 - other processes end them, and tell nobody
-            await asyncio.sleep(_LOOK_SECONDS)
+    """Wait until no turn is open. AssertionError, with what is open, if that takes too long."""
+    end = time.monotonic() + seconds
+    while await count(database, *_OPEN):
+        if time.monotonic() > end:
+            raise AssertionError(f"still open: {await _open(database)}")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _open(database: Database) -> list[str]:
+    due = (TurnRow.due_at - now_ms()) / 1000
+    columns = (TurnRow.turn_id, TurnRow.status, TurnRow.attempt, TurnRow.failures, due, TurnRow.thread_id)
+    async with database.reading() as connection:
+        rows = await connection.execute(select(*columns).where(TurnRow.status.in_(_OPEN)))
+        return [str(tuple(row)) for row in rows]
 
 
 async def let_leases_end(database: Database) -> None:
