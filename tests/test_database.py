@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alembic import command
 from core import keyfile, schema
+from core.batches import Batches
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
@@ -100,6 +102,24 @@ async def test_a_cancelled_caller_leaves_the_others_alone(database: Database) ->
     async with database.reading() as connection:
         stored = (await connection.execute(text("SELECT n FROM numbers"))).scalars().all()
     assert 2 in stored
+
+
+async def test_what_a_cancelled_caller_asked_for_is_given_to_nobody_else() -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def tenfold(numbers: Sequence[int]) -> Sequence[int]:
+        entered.set()
+        await go_on.wait()
+        return [number * 10 for number in numbers]
+
+    batches = Batches[int, int](tenfold, most=10)
+    callers = [asyncio.create_task(batches.add(number)) for number in range(5)]
+    await entered.wait()
+    callers[1].cancel()
+    go_on.set()
+    results = await asyncio.gather(*callers, return_exceptions=True)
+    assert isinstance(results.pop(1), asyncio.CancelledError)
+    assert results == [0, 20, 30, 40]
 
 
 async def test_the_clock_is_the_databases(database: Database) -> None:
