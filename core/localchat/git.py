@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Timer
 
+from core import settings
 from core.errors import AskrepoError
 
 LOCAL_SECONDS = 20.0  # no local read takes as long; a dead network drive does
@@ -26,6 +27,7 @@ _HARMLESS = (
     "-c", "protocol.allow=never",
 )  # fmt: skip
 _KEPT = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH")  # a company's own certificate authority
+_OURS = settings.names() | {"PGPASSWORD"}  # tokens, keys and passwords among them, which are none of git's business
 
 
 class Cause(StrEnum):
@@ -83,8 +85,12 @@ def command(arguments: Sequence[str], *, folder: Path, options: Sequence[str] = 
 
 
 def environment() -> dict[str, str]:
-    """What git inherits: nothing that points it elsewhere, asks somebody, writes, or speaks another language."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT}
+    """What git inherits: no setting of ours, and nothing that leads it elsewhere, asks, writes, or speaks otherwise."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if (not name.startswith("GIT_") or name in _KEPT) and name.upper() not in _OURS
+    }
     kept.pop("SSH_ASKPASS", None)
     return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GCM_INTERACTIVE": "never"}
 
