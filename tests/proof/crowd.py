@@ -32,6 +32,7 @@ from tests.slack.askers import keep
 
 _CHANNELS = 2
 _PEOPLE = 4
+_AT_ONCE = 20  # questions, where all are asked as fast as they are taken
 _FOLLOW_UPS = 0.2  # of the questions: into that person's last thread, whose answer may still run
 _AGAIN_SECONDS = 0.2  # between two looks at what is to be delivered again
 _MOST_OPEN = 300  # questions
@@ -146,14 +147,16 @@ class Crowd:
             self.route()
             await self.slack.retries()
 
-    async def ask_together(self, many: int) -> None:
-        """Ask so many questions at once, each a thread of its own, and nobody many of them."""
-        places = len(self.places)
-        asking = []
-        for number in range(many):
+    async def ask_all(self, many: int) -> None:
+        """Ask so many questions, each a thread of its own, and nobody many of them."""
+        places, some = len(self.places), asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(number: int) -> None:
             place = self.places[number % places]
-            asking.append(self.ask(number, place, place.people[number // places % _PEOPLE]))
-        await asyncio.gather(*asking)
+            async with some:
+                await self.ask(number, place, place.people[number // places % _PEOPLE])
+
+        await asyncio.gather(*map(ask, range(many)))
 
     async def _ask_somewhere(self, number: int) -> None:
         place = self.dice.choice(self.places)

@@ -28,6 +28,7 @@ class Seen:
     rate: float  # questions a second
     outcomes: Counter[str]
     repeats: int  # calls of /chat for questions it had been asked before
+    told_twice: int  # notices that were shown before
     unheard: int  # questions that Slack gave up on, and was never told that they are kept
     problems: list[str]
 
@@ -36,7 +37,7 @@ class Seen:
         outcomes = ", ".join(f"{many} {name}" for name, many in sorted(self.outcomes.items()))
         return (
             f"{self.asked} questions, {self.rate:.1f} a second ({outcomes}; {self.unheard} that Slack gave up on), "
-            f"{self.repeats} asked of /chat again, {len(self.problems)} violations"
+            f"{self.repeats} asked of /chat again, {self.told_twice} notices repeated, {len(self.problems)} violations"
         )
 
 
@@ -66,7 +67,9 @@ async def seen(crowd: Crowd, database: Database) -> Seen:
     unheard = len(set(keys.values()) - {turn.key for turn in history.stored})
     times = sorted(at for at, _ in crowd.asked.values())
     rate = len(times) / (times[-1] - times[0])
-    return Seen(len(times), rate, outcomes, repeats, unheard, [*violations(history), *_mixed(crowd, history)])
+    told = [event.turn_id for event in history.of(Told)]
+    problems = [*violations(history), *_mixed(crowd, history)]
+    return Seen(len(times), rate, outcomes, repeats, len(told) - len(set(told)), unheard, problems)
 
 
 def _events(crowd: Crowd, keys: dict[str, Key]) -> Iterator[Event]:
@@ -103,14 +106,18 @@ def _silent(turns: Sequence[Stored], visible: Collection[Visible]) -> list[Store
 
 
 def _told(place: Place, notices: Sequence[Message], silent: Sequence[Stored]) -> Iterator[Told]:
-    """What a person was told alone. A notice that does not say which question it is about takes the next in need."""
-    waiting = [turn.turn_id for turn in silent]
+    """What a person was told alone.
+
+    A notice that does not say which question it is about speaks for the next that nothing else speaks for, or was told
+    twice: where a process dies with it, or Slack's reply is lost, the next one cannot know.
+    """
+    waiting, turn_id = [turn.turn_id for turn in silent], ""
     threads = {turn.turn_id: turn.key.thread for turn in silent}
     for notice in notices:
         if notice.body.startswith(PLACE_IN_LINE):
             continue
         named = [each["value"] for each in notice.buttons if each.get("value") in threads]
-        turn_id = named[0] if named else waiting[0] if waiting else ""
+        turn_id = named[0] if named else waiting[0] if waiting else turn_id
         if turn_id in waiting:
             waiting.remove(turn_id)
         nowhere = ThreadRef(place.ref, "")

@@ -32,7 +32,7 @@ async def test_sigterm_while_many_answers_are_written(
         crowd, fleet = stage.crowd, stage.fleet
         crowd.gate = asyncio.Event()
         await fleet.start()
-        await crowd.ask_together(answers)
+        await crowd.ask_all(answers)
         await stage.slack.until(lambda: sum("seen:" in post.body for post in posts(stage)) == answers, LIVE_WITHIN)
         begun = posts(stage)
         assert await fleet.end(signal.SIGTERM, EXIT_SECONDS) == [0] * processes
