@@ -56,9 +56,10 @@ async def test_a_command_is_sent_once_and_so_is_told_at_once(world: World, app: 
 
 async def test_whoever_wants_it_answered_again_is_told_so(world: World, app: App, chat: FakeChat) -> None:
     root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} how does it work?")
-    (answer,) = await answered(world, root)
+    await answered(world, root)
+    await ended(app)
     close(app)
-    await world.slack.clicks(world.alice, answer, "retry")
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} retry", thread=root.ts)
     await world.slack.until(lambda: world.slack.ephemerals(world.general, world.alice))
     (told,) = world.slack.ephemerals(world.general, world.alice)
     assert told.text == FULL
