@@ -1,4 +1,8 @@
-"""Serves an ASGI application on a socket, inside somebody else's event loop."""
+"""Serves an ASGI application on a socket, inside somebody else's event loop.
+
+Whoever connects has so long to say what they want. Where all connections are taken, the one that has been waited for
+longest gives way to the next: nobody is kept out by others who send nothing, or a byte now and then.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,37 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from core.errors import ServerError
 
 _LAST_PORT = 65_535
 _GRACE_SECONDS = 1  # for connections whose client does not read
-_MOST_CONNECTIONS = 800  # below what a process may have open; more are told 503
+_MOST_CONNECTIONS = 800  # below what a process may have open; where all of them are being answered, more are told 503
+_REQUEST_SECONDS = 10.0  # for a whole request, from the connection or the last answer on
 
 
 @asynccontextmanager
-async def listening(application: ASGIApp, *, host: str, port: int) -> AsyncIterator[str]:
+async def listening(
+    application: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    most: int = _MOST_CONNECTIONS,
+    request_seconds: float = _REQUEST_SECONDS,
+) -> AsyncIterator[str]:
     """Serve while the block runs; yields the base URL. Port 0 takes a free one. Raises ServerError at once.
 
     No line is logged for a request: paths and queries may hold what is nobody's business.
     """
     listener = _bound(host, port)
-    server = _Server(_config(application))
+    server = _Server(_config(application, _Waiting(most, request_seconds)))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield _url(listener)
@@ -42,16 +58,74 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(application: ASGIApp) -> uvicorn.Config:
+@dataclass
+class _Waiting:
+    """The connections that have not said yet what they want, whoever has been waited for longest first."""
+
+    most: int
+    seconds: float
+    connections: dict[_Connection, asyncio.TimerHandle] = field(default_factory=dict)
+
+    def begins(self, connection: _Connection) -> None:
+        """A whole request is waited for from now on."""
+        self.ends(connection)
+        self.connections[connection] = connection.loop.call_later(self.seconds, connection.give_up)
+
+    def ends(self, connection: _Connection) -> None:
+        """It is here, or the connection is gone."""
+        timer = self.connections.pop(connection, None)
+        if timer is not None:
+            timer.cancel()
+
+    def make_room(self, open_: int) -> None:
+        """One more has come, and so many are open."""
+        if open_ > self.most and self.connections:
+            next(iter(self.connections)).give_up()
+
+
+class _Connection(H11Protocol):
+    """A connection that is not waited for without end."""
+
+    def __init__(self, waiting: _Waiting, **given: Any) -> None:
+        super().__init__(**given)
+        self._waiting = waiting
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._waiting.make_room(len(self.connections))
+        self._waiting.begins(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._waiting.ends(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
+            self._waiting.ends(self)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._waiting.begins(self)
+
+    def give_up(self) -> None:
+        """Close it."""
+        self._waiting.ends(self)
+        self.connections.discard(self)  # at once: those that come meanwhile are counted
+        self.transport.abort()
+
+
+def _config(application: ASGIApp, waiting: _Waiting) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="h11",
+        http=cast("type[asyncio.Protocol]", partial(_Connection, waiting)),
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=waiting.most + 1,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 

@@ -1,0 +1,97 @@
+"""Connections that say nothing, or little, keep nobody out and are not waited for without end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.types import Receive, Scope, Send
+
+from core.listening import listening
+
+MOST = 5
+crowded = partial(listening, host="127.0.0.1", port=0, most=MOST, request_seconds=60)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says how long the body was, once it is whole."""
+    length, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        length, more = length + len(message["body"]), message.get("more_body", False)
+    body = str(length).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@asynccontextmanager
+async def connected(url: str, many: int, beginning: bytes) -> AsyncIterator[list[Stream]]:
+    """So many connections, one after another, that have sent this much."""
+    address, streams = urlsplit(url), []
+    for _ in range(many):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(beginning)
+        await writer.drain()
+        streams.append((reader, writer))
+    try:
+        yield streams
+    finally:
+        for _, writer in streams:
+            writer.close()
+
+
+SLOW = (b"", b"POST / HTTP/1.1\r\nHost: x", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+
+
+async def test_slow_connections_keep_nobody_out() -> None:
+    """OV-06 in small: those that have been waited for longest give way."""
+    async with (
+        listening(echo, host="127.0.0.1", port=0, most=MOST, request_seconds=60) as url,
+        httpx.AsyncClient() as client,
+    ):
+        for beginning in SLOW:
+            async with connected(url, 4 * MOST, beginning) as slow:
+                answers = [await client.post(url, content=b"x" * size) for size in (0, 1, 100_000)]
+                assert [(each.status_code, each.text) for each in answers] == [(200, "0"), (200, "1"), (200, "100000")]
+                assert await slow[0][0].read() == b""  # closed
+
+
+async def test_what_is_not_whole_in_time_is_closed_and_what_is_stays() -> None:
+    async with listening(echo, host="127.0.0.1", port=0, request_seconds=0.2) as url:
+        whole = SLOW[-1] + b"-not-"[:5]
+        async with connected(url, 1, whole) as ((reader, writer),):
+            assert await reader.readuntil(b"\r\n\r\n9")
+            writer.write(whole)
+            assert await reader.readuntil(b"\r\n\r\n9")  # it waits for the next one as long
+        for beginning in SLOW:
+            async with connected(url, 1, beginning) as ((reader, _),):
+                assert await reader.read() == b""
+
+
+async def test_where_all_are_being_answered_more_are_told_so() -> None:
+    gate, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.release()
+        await gate.wait()
+        await echo(scope, receive, send)
+
+    async with (
+        listening(slow, host="127.0.0.1", port=0, most=MOST, request_seconds=60) as url,
+        httpx.AsyncClient() as client,
+    ):
+        asked = [asyncio.create_task(client.get(url)) for _ in range(MOST)]
+        for _ in range(MOST):
+            await begun.acquire()
+        assert (await client.get(url)).status_code == 503
+        gate.set()
+        assert [each.status_code for each in await asyncio.gather(*asked)] == [200] * MOST
