@@ -44,6 +44,7 @@ class Questions:
         self.world: World
         self.question: Question
         self.root: Message | None
+        self.earlier: list[Message]  # what stands there already
 
     @property
     def _repository(self) -> str:
@@ -52,18 +53,23 @@ class Questions:
     async def next(self) -> None:
         """Somebody asks the next one."""
         self._number += 1
+        how, text = self.way.how, f"question {self._number}?"
         self.slack.native_streaming = self.way.streaming
         self.world = self.speaker.begin(house.world(self.slack))
         async with self.process() as process:
             if self.way.end is not End.REFUSED:
                 await process.map(self.world.place, self._repository)
-            if self.way.how is How.FOLLOW_UP:
+            if how.is_reply:
                 first, _ = await asked(self.world, How.MENTION, f"first question {self._number}?")
+                if how is How.OVERTAKEN:
+                    self.question, self.root = await asked(self.world, how, text)
                 async with process.running():
                     assert await process.ask(first) == "answered"
-        self.question, self.root = await asked(self.world, self.way.how, f"question {self._number}?")
+        self.earlier = ours(self.world)
+        if how is not How.OVERTAKEN:
+            self.question, self.root = await asked(self.world, how, text)
         self.slack.allows_pings_of(self.world.alice)  # the post that shows the question of a command names its asker
-        if self.way.how is How.FOLLOW_UP:
+        if how.is_reply:
             thread, user_id = self.question.thread, self.world.alice.id
             assert await Threads(self._database).is_for_us(thread, user_id, mentions_others=False)
 
@@ -161,7 +167,7 @@ class Questions:
         if self.root is None:
             (self.root,) = [post for post in self.slack.posts(world.general) if post.thread_ts is None]
             assert self.question.text in self.root.shown
-        judge(world, way, self.root, self.question, len(requests))
+        judge(world, way, self.root, self.earlier, len(requests))
 
 
 def _in_doubt(after: Life | Loss) -> bool:

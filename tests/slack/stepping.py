@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,7 +19,6 @@ from bots.slack.privately import Privately
 from bots.slack.surroundings import Around
 from bots.slack.web_client import Slack
 from core.chat.client import ChatClient, Service
-from core.chat.contract import Message
 from core.chat.progress import Progress
 from core.cipher import Keyring
 from core.database import Database
@@ -103,11 +103,9 @@ class SteppedChat(ChatClient):
         super().__init__(Service(url))
         self._step = step
 
-    async def ask(
-        self, repository: str, messages: Sequence[Message], token: Secret | None, *, model: str | None = None
-    ) -> AsyncGenerator[Progress, None]:
+    async def ask(self, *asked: Any, **more: Any) -> AsyncGenerator[Progress, None]:
         await self._step("before /chat")
-        async with aclosing(super().ask(repository, messages, token, model=model)) as steps:
+        async with aclosing(super().ask(*asked, **more)) as steps:
             async for each in steps:
                 await self._step(f"after /chat {type(each).__name__}")
                 yield each

@@ -26,6 +26,7 @@ WAYS = [
     Way("posted", streaming=False, calls=POSTED),
     Way("command", How.COMMAND, calls=STREAMED | {"chat.postMessage"}),
     Way("follow-up", How.FOLLOW_UP),
+    Way("overtaken", How.OVERTAKEN),
     Way("long streamed", lines=1_000, calls=ROLLED),
     Way("long posted", lines=1_000, streaming=False, calls=POSTED),
     Way("with a file", lines=2_700, calls=ROLLED | {"upload", "files.completeUploadExternal"}),

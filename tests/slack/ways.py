@@ -38,7 +38,13 @@ class How(Enum):
 
     MENTION = auto()
     FOLLOW_UP = auto()  # a reply without a mention, below an answer
+    OVERTAKEN = auto()  # a reply that was written before the answer that now stands below it
     COMMAND = auto()
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether another question of the thread is answered before."""
+        return self in {How.FOLLOW_UP, How.OVERTAKEN}
 
 
 class End(Enum):
@@ -119,9 +125,8 @@ async def asked(world: World, how: How, text: str) -> tuple[Question, Message | 
         case How.MENTION:
             root = await slack.says(alice, general, f"{world.askrepo.bot} {text}")
             return _heard(world, root), root
-        case How.FOLLOW_UP:
-            root = next(post for post in slack.posts(general) if post.author is alice)
-            return _heard(world, await slack.says(alice, general, text, thread=root)), root
+    root = next(post for post in slack.posts(general) if post.author is alice)
+    return _heard(world, await slack.says(alice, general, text, thread=root)), root
 
 
 def _heard(world: World, message: Message) -> Question:
@@ -217,24 +222,15 @@ def told_alone(world: World) -> list[Message]:
     return world.slack.ephemerals(world.general, world.alice)
 
 
-def judge(world: World, way: Way, root: Message, question: Question, generation: int) -> None:
-    """AssertionError unless people see the one outcome, in this thread and nowhere else."""
-    since = question.message_id if way.how is How.FOLLOW_UP else ""
-    elsewhere = [
-        post
-        for channel in world.slack.channels.values()
-        if channel.team is world.team
-        for post in world.slack.posts(channel)
-        if post.author is world.askrepo.bot
-        and post is not root
-        and (channel, post.thread_ts) != (root.channel, root.ts)
-    ]
-    assert elsewhere == [], "posts in another place"
-    if way.end is End.REFUSED:
-        assert outcome(world, root, "") is Seen.NOTICE
-    elif len(pages(way.said(1), _CHARACTERS)) > _MOST:
+def judge(world: World, way: Way, root: Message, earlier: list[Message], generation: int) -> None:
+    """AssertionError unless people see the one outcome, in this thread and nowhere else, behind what stood there."""
+    places = {(post.channel, post.thread_ts) for post in ours(world) if post is not root}
+    assert places == {(root.channel, root.ts)}, "posts in another place"
+    assert [post.body for post in answers(world, root) if post in earlier] == [way.said(1)] * len(earlier)
+    if len(pages(way.said(1), _CHARACTERS)) > _MOST:
         _judge_file(world, root, way.said(generation))
     else:
+        since = max((post.ts for post in earlier), default="")
         assert outcome(world, root, way.shown(generation), since=since) is Seen.WHOLE
 
 
