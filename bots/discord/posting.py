@@ -58,13 +58,14 @@ class Posting:
         raise DeliveryFailed("it is gone whenever it is posted")
 
     async def edit(self, channel_id: str, message_id: str, message: Message, *, subject: str, caller: str) -> None:
-        """Make it show this and nothing else. Raises PostGone where it cannot be changed any more."""
+        """Make it show this and nothing else; what it replies to stays. Raises PostGone where it cannot be changed."""
+        shown = {name: value for name, value in message.items() if name != "message_reference"}
         try:
             await self._rest.call(
                 "PATCH",
                 "/channels/{channel_id}/messages/{message_id}",
                 caller=caller,
-                body=message,
+                body=shown,
                 channel_id=channel_id,
                 message_id=message_id,
             )

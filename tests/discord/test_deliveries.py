@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bots.discord.delivery import DiscordDelivery
+from bots.discord.posting import Posting
 from bots.discord.reference import Invocation, Reference
 from bots.discord.rest import Rest
 from core import bootstrap
@@ -301,6 +302,17 @@ async def test_a_lost_answer_to_a_notice(world: World, desk: Desk) -> None:
         await desk.delivery.tell(question(world, root), TURN, Notice("Sorry."))
     await desk.delivery.tell(question(world, root), TURN, Notice("Sorry."))
     assert len(told(world, root)) == 1
+
+
+async def test_a_notice_that_was_posted_long_before_its_answer_was_lost_stays_a_reply(world: World, desk: Desk) -> None:
+    root = await asks(world)
+    late = Posting(desk.rest, lambda: time.time() + 60)
+    reply: dict[str, object] = {"content": "Sorry."}
+    reply["message_reference"] = {"message_id": root.id, "fail_if_not_exists": False}
+    for _ in range(2):
+        await late.post(world.general.id, reply, subject="a notice", caller="a turn")
+    (shown,) = told(world, root)
+    assert (shown.type, shown.reference, shown.content) == (REPLY, root, "Sorry.")
 
 
 @pytest.mark.parametrize("permission", ["SEND_MESSAGES", "VIEW_CHANNEL"])

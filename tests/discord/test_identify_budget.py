@@ -1,4 +1,7 @@
-"""How many sessions are begun: counted in the database, over every restart, and never near Discord's own limit."""
+"""How many sessions are begun: counted in the database, over every restart, and never near Discord's own limit.
+
+A whole day of 10,000 restarts (PF-01): `pytest -m long -n 2 tests/discord/test_identify_budget.py`.
+"""
 
 from __future__ import annotations
 
@@ -85,12 +88,14 @@ async def crash_loop(day: Day, starts: int, hours: int) -> None:
 
 
 async def test_a_crash_loop_begins_few_sessions(day: Day) -> None:
+    """PF-01, for an hour; the count is kept in the database, for no process lives longer than ten seconds."""
     await crash_loop(day, starts=360, hours=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 async def test_ten_thousand_starts_of_a_day_begin_few_sessions(day: Day) -> None:
+    """PF-01, whole."""
     await crash_loop(day, starts=10_000, hours=24)
     assert len(day.begun) <= 200
 

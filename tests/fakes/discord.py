@@ -39,11 +39,11 @@ close codes, and the fake's own words: `ping` (see `may_ping`), `allowed_mention
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from aiohttp import web
 
-from tests.fakes.discord_faults import Fault, Faults, Scope
+from tests.fakes.discord_faults import Drop, Fault, Faults, Scope
 from tests.fakes.discord_interactions import Interactions
 from tests.fakes.discord_limits import Limits
 from tests.fakes.discord_rest import PREFIX, Rest
@@ -79,20 +79,24 @@ class FakeDiscord(Interactions):
         scope: Scope = "user",
         html: bool = False,
         via: bool = True,
-        drop: Literal["", "before", "after"] = "",
+        drop: Drop = "",
         body: Any = None,
         hold: asyncio.Event | None = None,
         at: str = "",
+        applied: bool = False,
     ) -> Fault:
         """Spoil the next `times` requests of a route (a template), after `after` good ones; -1 is for ever.
 
         `status`, `code`: Discord's; a code has its own status. `retry_after` and `scope`: of a 429; None leaves it
         out. `html`: a page instead of JSON. `via` False: without the header, as from Cloudflare itself. `drop`: the
-        connection is reset before or after the request took effect. `body`: the whole answer. `hold`: the request
+        connection is reset before or after the request took effect, or it takes effect and is never answered
+        ("silence"). `applied`: it takes effect, whatever the reply says. `body`: the whole answer. `hold`: the request
         waits for the event. `at`: only where this id is in the address.
         """
         return self.faults.add(
-            Fault(method, route, status, code, times, after, retry_after, scope, html, via, drop, body, hold, at)
+            Fault(
+                method, route, status, code, times, after, retry_after, scope, html, via, drop, body, hold, at, applied
+            )
         )
 
     async def met(self, fault: Fault, seconds: float = 10.0) -> None:

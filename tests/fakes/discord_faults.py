@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Scope = Literal["user", "shared", "global"]
+Drop = Literal["", "before", "after", "silence"]
 
 
 @dataclass
@@ -24,15 +25,16 @@ class Fault:
     scope: Scope = "user"
     html: bool = False
     via: bool = True
-    drop: Literal["", "before", "after"] = ""
+    drop: Drop = ""
     body: Any = None
     hold: asyncio.Event | None = None
     at: str = ""
+    applied: bool = False
     struck: bool = False
 
     @property
     def replies(self) -> bool:
-        """Whether the request is answered by the fault instead of by Discord."""
+        """Whether the request is answered by the fault instead of by Discord; where it is `applied`, afterwards."""
         return bool(self.status or self.code or self.html or self.body is not None)
 
     def answer(self, message: str) -> Any:

@@ -20,6 +20,7 @@ from tests.fakes.discord_faults import Fault, Faults
 from tests.fakes.discord_limits import Limits, Verdict
 from tests.fakes.discord_routes import NOTHING, Asked, Route, check_ids, find
 from tests.fakes.discord_values import Files, Json
+from tests.fakes.unanswered import silence
 
 PREFIX = "/api/v10"
 CDN = "/attachments/{channel_id}/{file_id}/{name}"
@@ -57,7 +58,10 @@ class Rest:
         handling = _Handling(request, found, template, ids)
         try:
             handling.body, handling.files = await _body(request)
-            return self._handle(handling, fault)
+            response = self._handle(handling, fault)
+            if fault and fault.drop == "silence":
+                await silence(request)
+            return response
         except DiscordError as error:
             if error.mistake:
                 self._world.violated(error.code, handling.where, f"{error.path} {error.detail}".strip())
@@ -67,13 +71,15 @@ class Rest:
         if fault and fault.drop == "before":
             return self._dropped(handling)
         verdict = self._judged(handling)
-        if fault and fault.replies:
+        if fault and fault.replies and not fault.applied:
             return self._failed(handling, fault)
         if verdict.wait is not None:
             return self._limited(handling, verdict)
         status, answer = self._answer(handling)
         if fault and fault.drop == "after":
             return self._dropped(handling)
+        if fault and fault.applied:
+            return self._failed(handling, fault)
         return self._reply(handling, status, answer, handling.headers)
 
     def _answer(self, handling: _Handling) -> tuple[int, Any]:

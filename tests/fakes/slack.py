@@ -34,7 +34,7 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
-from tests.fakes.slack_faults import Fault, Faults
+from tests.fakes.slack_faults import Drop, Fault, Faults
 from tests.fakes.slack_interactions import Interactions
 from tests.fakes.slack_oauth import agree
 from tests.fakes.slack_pushing import Delivery
@@ -92,18 +92,24 @@ class FakeSlack(Interactions):
         status: int = 200,
         retry_after: int | None = None,
         html: bool = False,
-        drop: Literal["", "before", "after"] = "",
+        drop: Drop = "",
         hold: asyncio.Event | None = None,
         times: int = 1,
         after: int = 0,
+        applied: bool = False,
+        at: str = "",
         **more: Any,
     ) -> Fault:
         """Spoil the next `times` calls of a method, after `after` good ones; -1 is for ever.
 
         `error`: ok:false with `more`. `status`, `retry_after`: of the reply. `html`: a page instead of JSON. `drop`:
-        the connection is reset before or after the call took effect. `hold`: the call waits for the event.
+        the connection is reset before or after the call took effect, or it takes effect and is never answered
+        ("silence"). `applied`: it takes effect, whatever the reply says. `hold`: the call waits for the event. `at`:
+        only where this id is an argument.
         """
-        return self.faults.add(Fault(method, error, status, retry_after, html, drop, hold, times, after, more))
+        return self.faults.add(
+            Fault(method, error, status, retry_after, html, drop, hold, times, after, applied, at, more)
+        )
 
     def install_url_answer(self, url: str, user: User, *more: Team, org: bool = False, denied: bool = False) -> str:
         """Agree to (or decline) an authorize URL as this person; where Slack then sends the browser."""

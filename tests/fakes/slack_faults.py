@@ -8,6 +8,8 @@ from typing import Literal
 
 from tests.fakes.slack_values import Json
 
+Drop = Literal["", "before", "after", "silence"]
+
 
 @dataclass
 class Fault:
@@ -18,16 +20,18 @@ class Fault:
     status: int = 200
     retry_after: int | None = None
     html: bool = False
-    drop: Literal["", "before", "after"] = ""
+    drop: Drop = ""
     hold: asyncio.Event | None = None
     times: int = 1
     after: int = 0
+    applied: bool = False
+    at: str = ""
     more: Json = field(default_factory=dict)
     struck: bool = False
 
     @property
     def replies(self) -> bool:
-        """Whether the request is answered by the fault instead of by Slack."""
+        """Whether the request is answered by the fault instead of by Slack; where it is `applied`, afterwards."""
         return bool(self.error or self.html or self.status != 200)
 
 
@@ -41,10 +45,16 @@ class Faults:
         self._script.append(fault)
         return fault
 
-    def take(self, method: str) -> Fault | None:
+    def clear(self) -> None:
+        """Nothing more goes wrong."""
+        self._script.clear()
+
+    def take(self, method: str, arguments: Json) -> Fault | None:
         """The fault of this request, if it has one."""
         for fault in self._script:
             if fault.method != method or fault.times == 0:
+                continue
+            if fault.at and fault.at not in arguments.values():
                 continue
             if fault.after:
                 fault.after -= 1

@@ -18,6 +18,7 @@ from tests.fakes.slack_values import Json
 from tests.fakes.slack_world import World
 
 _RETRIES = (0.0, 60.0, 300.0)  # seconds after the first attempt failed
+_REUSED_SECONDS = 1.0
 Type = Literal["events_api", "slash_commands", "interactive"]
 
 
@@ -120,7 +121,9 @@ class Pushing:
 
     async def _http(self, delivery: Delivery) -> None:
         assert self.url, "set slack.url to the app's request URL, …/slack/events"
-        self._session = self._session or aiohttp.ClientSession()
+        if self._session is None:
+            # none that the app closes just now, for it is idle: a command and a click would not be sent again
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=_REUSED_SECONDS))
         body, headers = self.encode(delivery)
         async with self._session.post(self.url, data=body, headers=headers, allow_redirects=False) as response:
             text = await response.text()

@@ -21,6 +21,7 @@ from tests.fakes.slack_oauth import authenticate
 from tests.fakes.slack_responses import Responses
 from tests.fakes.slack_values import Call, Installation, Json, Team, User
 from tests.fakes.slack_world import World
+from tests.fakes.unanswered import silence
 
 
 class Web:
@@ -41,23 +42,27 @@ class Web:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        fault = self._faults.take(method)
-        if fault and fault.hold:
-            await fault.hold.wait()
         try:
             arguments, token = await _arguments(request)
         except ValueError:
             self._world.violated("invalid_json", method)
             return web.json_response({"ok": False, "error": "invalid_json"})
+        fault = self._faults.take(method, arguments)
+        if fault and fault.hold:
+            await fault.hold.wait()
         if "token" in request.query:
             self._world.violated("token_in_address", method)
         if fault and fault.drop == "before":
             return _dropped(request)
-        if fault and fault.replies:
+        if fault and fault.replies and not fault.applied:
             return self._failed(fault, method, arguments, token)
         response = self._answer(request, method, arguments, token)
         self._world.change()
-        return _dropped(request) if fault and fault.drop == "after" else response
+        if fault and fault.drop == "silence":
+            await silence(request)
+        if fault and fault.drop == "after":
+            return _dropped(request)
+        return self._failed(fault, method, arguments, token) if fault and fault.replies else response
 
     def _answer(self, request: web.Request, method: str, given: Json, token: str) -> web.Response:
         world, installation = self._world, None

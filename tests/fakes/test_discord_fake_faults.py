@@ -148,6 +148,16 @@ async def test_a_dropped_request_did_or_did_not_take_effect(server: Server, drop
     assert server.fake.calls[-1].status == 0
 
 
+async def test_a_request_took_effect_though_nobody_says_so(server: Server) -> None:
+    fake = server.fake
+    fake.fail("POST", MESSAGES, status=500, applied=True)
+    assert (await server.call("POST", path(server), {"content": "t", "allowed_mentions": QUIET}))[0] == 500
+    fake.fail("POST", MESSAGES, drop="silence")
+    posting = asyncio.create_task(server.posted())
+    await fake.until(lambda: len(fake.posts(server.general)) == 2)
+    posting.cancel()
+
+
 async def test_a_request_that_hangs(server: Server) -> None:
     gate = asyncio.Event()
     fault = server.fake.fail("POST", MESSAGES, hold=gate)

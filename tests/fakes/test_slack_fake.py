@@ -318,6 +318,14 @@ async def test_faults(house: House) -> None:
         with pytest.raises(aiohttp.ClientError):
             await client.chat_postMessage(channel=house.general.id, text="t")
         assert len(house.slack.posts(house.general)) == posts
+    house.slack.fail("chat.postMessage", status=500, applied=True)
+    with pytest.raises(SlackApiError):
+        await house.posted()
+    house.slack.fail("chat.postMessage", drop="silence")
+    asking = asyncio.create_task(house.posted())
+    await house.slack.until(lambda: len(house.slack.posts(house.general)) == 4)
+    asking.cancel()
+    elsewhere = house.slack.fail("chat.postMessage", error="internal_error", at="C0ELSEWHERE")
     held = asyncio.Event()
     house.slack.fail("chat.postMessage", hold=held)
     waiting = asyncio.create_task(house.posted())
@@ -325,6 +333,7 @@ async def test_faults(house: House) -> None:
     assert not waiting.done()
     held.set()
     await waiting
+    assert not elsewhere.struck
 
 
 PINGS = ["<!channel>", "<!here|here>", "<!everyone>", "<!subteam^S0FAKE1>", "`<!channel>`"]

@@ -1,0 +1,135 @@
+"""Every write of an answer to Discord, and every way in which its reply can be lost: one outcome, whole (DO-07).
+
+The ordinary run loses one reply of each write; a long run 100 of each write and each way, and 100 long runs the 10,000
+of each (a bot makes 43 requests a second, so that one takes ten minutes at least):
+
+    pytest -m long -n 2 tests/discord/test_lost_replies.py
+    pytest -m long -n 0 "tests/discord/test_lost_replies.py::test_all_of_them[0]"
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count, product
+from pathlib import Path
+
+import pytest
+
+from bots.discord.reference import Reference
+from core import logs
+from core.bootstrap import App
+from tests.discord.answering import REPOSITORY, answering, commanded, question, settings
+from tests.discord.house import World
+from tests.discord.outcomes import Seen, answers, outcome, told
+from tests.essays import lines
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import Exchange, says
+from tests.fakes.discord_values import Message
+from tests.lost import AT_ONCE, LOST, QUICK, Case, judged
+
+SAID, MORE = lines(6), lines(120)  # in one post, and in two
+NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class Write:
+    """A request that shows something, `after` so many others of its kind, and what has to be so for it to be made."""
+
+    method: str
+    route: str
+    long: bool = False
+    after: int = 0
+    by_command: bool = False
+    unmapped: bool = False
+    edits_refused: bool = False
+
+    @property
+    def text(self) -> str:
+        return "why, at length?" if self.long else "why?"
+
+
+_MESSAGES, _MESSAGE = "/channels/{channel_id}/messages", "/channels/{channel_id}/messages/{message_id}"
+WRITES = [
+    Write("POST", f"{_MESSAGE}/threads"),
+    Write("POST", _MESSAGES),
+    Write("POST", _MESSAGES, long=True, after=1),
+    Write("POST", _MESSAGES, by_command=True),
+    Write("POST", _MESSAGES, unmapped=True),
+    Write("PATCH", _MESSAGE),
+    Write("PATCH", _MESSAGE, long=True, after=1),
+    Write("DELETE", _MESSAGE, edits_refused=True),
+]
+
+
+def judge(write: Write, world: World, root: Message | None) -> None:
+    """It ends as if nothing had been lost."""
+    if root is None:
+        (root,) = world.discord.answers(world.general)  # which shows the question of a command
+    if write.unmapped:
+        assert answers(world, root) == []
+        assert len(told(world, root)) == 1
+        return
+    assert outcome(world, root, MORE if write.long else SAID) is Seen.WHOLE
+    assert len(world.discord.threads(world.general)) == 1
+
+
+async def begun(world: World, app: App, write: Write, lost: str) -> Case:
+    """Somebody asks in a channel of their own."""
+    discord, number = world.discord, next(NUMBERS)
+    world = replace(
+        world,
+        general=discord.channel(world.guild, f"channel-{number}"),
+        alice=discord.user(world.guild, f"person-{number}"),
+    )
+    if not write.unmapped:
+        await app.mappings.map(world.place, REPOSITORY, actor="test")
+    root = None
+    if write.by_command:
+        asked = commanded(world, world.alice, write.text, Reference(outsider=False))
+    else:
+        root = await discord.says(world.alice, world.general, f"{discord.bot} {write.text}")
+        asked = question(world, root)
+    at = world.general.id if root is None or write.unmapped else root.id  # which is its thread's as well
+    if write.edits_refused:
+        discord.fail("PATCH", _MESSAGE, code=10008, at=at)
+    fault = discord.fail(write.method, write.route, after=write.after, at=at, **LOST[lost])
+    await app.intake.accept(asked)
+    return Case(f"{write}: {lost}", fault, partial(judge, write, world, root))
+
+
+@pytest.fixture
+def talkative(chat: FakeChat) -> FakeChat:
+    async def answer(exchange: Exchange) -> None:
+        at_length = "length" in exchange.request.question
+        parts = (MORE if at_length else SAID).splitlines(keepends=True)
+        pieces = ["".join(parts[at : at + 12]) for at in range(0, len(parts), 12)] if at_length else parts
+        await says(*pieces, delay=0.01)(exchange)
+
+    chat._default = answer
+    return chat
+
+
+async def lose(world: World, chat: FakeChat, folder: Path, wanted: Sequence[tuple[Write, str]]) -> None:
+    """Ask one question for each of these replies, and see that all end as they should."""
+    async with answering(world, settings(chat, folder)) as app:
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            await judged(app, await asyncio.gather(*(begun(world, app, *each) for each in some)), start)
+            world.discord.faults.clear()
+
+
+async def test_a_reply_of_every_write_is_lost(world: World, talkative: FakeChat, tmp_path: Path) -> None:
+    """DO-07, a sample: each write in one of three ways."""
+    await lose(world, talkative, tmp_path, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("number", range(100))
+async def test_all_of_them(world: World, talkative: FakeChat, tmp_path: Path, number: int) -> None:
+    """DO-07: each write, in each way, a hundred times; the number is only that of the run."""
+    logs.configure("critical", "console")
+    await lose(world, talkative, tmp_path, [each for each in product(WRITES, LOST) for _ in range(100)])
