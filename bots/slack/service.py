@@ -33,7 +33,7 @@ from bots.slack.verify import signing_secrets
 from bots.slack.web_client import Credentials, Slack
 from bots.tasks import Tasks
 from core import logs
-from core.errors import DeliveryFailed, SettingMissing
+from core.errors import DeliveryFailed, SettingMissing, SettingsError
 from core.relay.steering import Steering, Stop
 from core.secret import Secret
 from core.settings import Settings
@@ -102,7 +102,11 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         raise SettingMissing("SLACK_BOT_TOKEN", "it is needed, or SLACK_CLIENT_ID for many workspaces")
     slack, tasks = Slack(settings.slack_api_url), Tasks()
     installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
-    await _check(installs, settings.slack_bot_token)
+    try:
+        await _check(installs, settings.slack_bot_token)
+    except SettingsError:
+        await slack.close()
+        raise
     calls = Calls(parts.allowances)
     people = People(calls)
     around = Around(calls, people, settings.slack_api_url)
