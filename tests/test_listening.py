@@ -73,7 +73,7 @@ async def test_what_is_not_whole_in_time_is_closed_and_what_is_stays() -> None:
             writer.write(whole)
             assert await reader.readuntil(b"\r\n\r\n9")  # it waits for the next one as long
         for beginning in SLOW:
-            async with connected(url, 1, beginning) as ((reader, _),):
+            async with connected(url, 1, beginning) as ((reader, _),), asyncio.timeout(30):
                 assert await reader.read() == b""
 
 
