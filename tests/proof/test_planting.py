@@ -6,6 +6,7 @@ All of them are planted by `python -m tests.proof.planting`, which takes many mi
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,15 @@ def test_every_bug_can_be_planted() -> None:
     known = plants()
     assert {plant.name: found for plant in known if (found := plant.problems(ROOT))} == {}
     assert len(known) >= 20
+
+
+def test_no_bug_is_found_by_a_name_that_is_not_there(tmp_path: Path) -> None:
+    """That would fail any test."""
+    for plant in plants():
+        (tmp_path / f"{plant.name}.py").write_text(plant.planted((ROOT / plant.file).read_text()))
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--select", "F821"]
+    done = subprocess.run([*ruff, tmp_path], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from core.channels.access import Audience, Standing
 from core.cipher import Keyring
+from core.conversation.values import ThreadRef
 from core.database import Database
 from core.errors import DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
 from core.relay.claims import LEASE_SECONDS
@@ -57,10 +58,12 @@ async def test_a_follow_up_carries_the_conversation_and_a_fresh_start_does_not(
     assert chat.requests[2].json["messages"] == [{"role": "user", "content": "Anew?"}]
 
 
-async def test_threads_with_equal_ids_in_two_workspaces_are_two_conversations(process: Process, chat: FakeChat) -> None:
-    theirs = thread(HERE.thread_id, workspace="W2", platform="slack")
-    await process.map(theirs.channel)
-    for at, place in enumerate((HERE, theirs, HERE, theirs), 1):
+@pytest.mark.parametrize(
+    "other", [thread("2", platform="slack"), thread(HERE.thread_id, workspace="W2", platform="slack")], ids=["2", "W2"]
+)
+async def test_every_thread_is_a_conversation_of_its_own(process: Process, chat: FakeChat, other: ThreadRef) -> None:
+    await process.map(other.channel)
+    for at, place in enumerate((HERE, other, HERE, other), 1):
         assert await process.ask(question(f"Question {at}?", at=at, within=place)) == "answered"
     asked = [[each["content"] for each in request.json["messages"][::2]] for request in chat.requests]
     assert asked == [["Question 1?"], ["Question 2?"], ["Question 1?", "Question 3?"], ["Question 2?", "Question 4?"]]
