@@ -46,4 +46,3 @@ async def test_processes_killed_while_people_ask(database_url: str, forks: Path,
         await stage.fleet.start()
         found = await stage.over()
         stage.holds(found)
-        assert found.unheard <= found.asked // 100, "Slack was not heard"
