@@ -85,6 +85,10 @@ class Mappings:
             await forget_audience(connection, channel)
             detail = made.repository + (f" as {made.alias}" if made.alias else "")
             await _record(connection, channel, actor, "map", detail)
+            known = next((each for each in here if same(each.repository, made.repository)), None)
+            if known is not None and known.token_id != made.token_id:
+                await handed_back(connection, channel)
+                await self._database.announce(connection)
             return made
 
         await self._workspaces.data_key(channel.workspace)  # the workspace is recorded on first sight
@@ -111,6 +115,8 @@ class Mappings:
                     update(MappingRow).where(_is(channel, heir.repository)).values(is_default=True)
                 )
             await _record(connection, channel, actor, "unmap", removed.repository)
+            await handed_back(connection, channel)
+            await self._database.announce(connection)
             return removed
 
         return await self._database.write(unit)
@@ -200,6 +206,8 @@ class Mappings:
                 .values(default_repository=name, default_set_by=by, default_set_at=at)
             )
             await audit.record(connection, workspace, actor=actor, action="default", detail=name or "none")
+            await handed_back(connection, workspace)
+            await self._database.announce(connection)
 
         await self._workspaces.data_key(workspace)
         await self._database.write(unit)

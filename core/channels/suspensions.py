@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from sqlalchemy import and_, update
+from sqlalchemy import and_, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels.choosing import Mapping
-from core.conversation.values import ChannelRef
+from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import now_ms
-from core.scope import in_channel
+from core.scope import in_channel, in_workspace
 from core.tables import TurnRow
-
-_LANDING_MS = 2_000
 
 
 def suspension_of(mappings: Sequence[Mapping]) -> str:
@@ -23,11 +21,18 @@ def suspension_of(mappings: Sequence[Mapping]) -> str:
     return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:32] if marks else ""
 
 
-async def handed_back(connection: AsyncConnection, channel: ChannelRef, *, but: str = "") -> None:
-    """Within a unit: the channel's running turns wait again, without blame, for whoever claims them anew.
+async def handed_back(connection: AsyncConnection, place: ChannelRef | WorkspaceRef, *, but: str = "") -> None:
+    """Within a unit: the place's running turns wait again, without blame, for whoever claims them anew.
 
-    Not at once: a call that is under way lands before anybody looks at what is shown.
+    Not before their leases end, or their workers have let go of them (`Leases.hand_back`): a call that is under way
+    lands before anybody looks at what is shown.
     """
-    running = and_(in_channel(TurnRow, channel), TurnRow.status == "running", TurnRow.turn_id != but)
-    waiting = {"status": "waiting", "due_at": now_ms() + _LANDING_MS, "worker": None, "lease_until": None}
+    here = in_channel(TurnRow, place) if isinstance(place, ChannelRef) else in_workspace(TurnRow, place)
+    running = and_(here, TurnRow.status == "running", TurnRow.turn_id != but)
+    waiting = {
+        "status": "waiting",
+        "due_at": func.coalesce(TurnRow.lease_until, now_ms()),
+        "worker": None,
+        "lease_until": None,
+    }
     await connection.execute(update(TurnRow).where(running).values(waiting))

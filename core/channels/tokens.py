@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import tokenrows
 from core.channels.repositories import parse, same
+from core.channels.suspensions import handed_back
 from core.cipher import Cell, Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, Unit
@@ -127,6 +128,7 @@ class Tokens:
             )
             if mapping.token_id is not None:
                 await tokenrows.drop_unused(connection, channel.workspace, mapping.token_id, actor=actor)
+            await self._changed(connection, channel)
 
         return await self._saved(unit, row)
 
@@ -140,8 +142,14 @@ class Tokens:
             await lock(connection, workspace)
             await tokenrows.drop(connection, workspace, TokenRow.purpose == tokenrows.WORKSPACE, actor=actor)
             await tokenrows.add(connection, row, workspace, None, "the workspace")
+            await self._changed(connection, workspace)
 
         return await self._saved(unit, row)
+
+    async def _changed(self, connection: AsyncConnection, place: ChannelRef | WorkspaceRef) -> None:
+        """What is being answered there with another token than now begins anew."""
+        await handed_back(connection, place)
+        await self._database.announce(connection)
 
     async def _saved(self, unit: Unit[None], row: dict[str, Any]) -> StoredToken:
         await self._database.write(unit)
@@ -185,6 +193,7 @@ class Tokens:
                 .where(in_workspace(MappingRow, workspace), MappingRow.token_id == token_id)
                 .values(token_id=None)
             )
+            await self._changed(connection, workspace)
             return await tokenrows.drop(connection, workspace, TokenRow.token_id == token_id, actor=actor)
 
         return await self._database.write(unit)

@@ -102,10 +102,17 @@ class ChatClient:
         await self._http.aclose()
 
     async def ask(
-        self, repository: str, messages: Sequence[Message], token: Secret | None, *, model: str | None = None
+        self,
+        repository: str,
+        messages: Sequence[Message],
+        token: Secret | None,
+        ready: Callable[[], Awaitable[None]] | None = None,
+        *,
+        model: str | None = None,
     ) -> AsyncGenerator[Progress, None]:
         """Ask; the last of `messages` is the question. `model` is asked for instead of the service's usual one.
 
+        `ready` is awaited before each request, repeated ones too, and may raise to keep it from being sent.
         Yields text and notices, and Finished at the end, or raises a ChatError whose `partial` is the text that was
         yielded. Close it (`contextlib.aclosing`) to stop early: the connection is closed with it.
         """
@@ -114,6 +121,8 @@ class ChatClient:
         shortened = False
         while True:
             failure = None
+            if ready is not None:
+                await ready()
             asked = self._request(repository, messages, token, watch, model or self._service.model)
             async with aclosing(self._attempt(asked, watch)) as attempt:
                 try:

@@ -257,7 +257,7 @@ class Answering:
         """What is to be said in the end: the answer, or why there is none. Raises only what a redo may mend."""
         remarks = [*([wording.switched(plan.choice.repository)] if plan.choice.switched else []), *plan.remarks]
         try:
-            finished = await unless(hold.stop, self._stream(plan, writer, remarks))
+            finished = await unless(hold.stop, self._stream(hold.claim, plan, writer, remarks))
         except ChatError as error:
             log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
             if isinstance(error, TokenRefused) and plan.token.token_id is not None:
@@ -275,8 +275,11 @@ class Answering:
                 return wording.question_deleted()
         return wording.stopped()
 
-    async def _stream(self, plan: Plan, writer: Writer, remarks: list[str]) -> Finished | None:
-        asked = self._client.ask(plan.choice.repository, plan.messages, plan.token.secret, model=plan.model)
+    async def _stream(self, claim: Claim, plan: Plan, writer: Writer, remarks: list[str]) -> Finished | None:
+        async def ready() -> None:
+            await self._posts.check(claim)  # what it is asked with may have been taken back since it was planned
+
+        asked = self._client.ask(plan.choice.repository, plan.messages, plan.token.secret, ready, model=plan.model)
         async with contextlib.aclosing(asked) as steps:
             async for step in steps:
                 match step:

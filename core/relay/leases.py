@@ -47,6 +47,7 @@ TICK_SECONDS = 3.0  # between two renewals
 MOST_FAILURES = 3
 _BEHIND = 20  # questions that one answer covers at most
 _LOOKED_AT = 4  # turns for each that is to be claimed: some may belong to somebody who has their share
+_LANDING_MS = 2_000
 _CLAIM_LOCK = 0x636C6169
 
 
@@ -172,11 +173,16 @@ class Leases:
         await self._database.write(guarded(update(TurnRow).where(leased(claim)).values(values)))
 
     async def hand_back(self, claims: Sequence[Claim]) -> None:
-        """Give up these leases at once, without blame: another worker takes over."""
+        """Give up these leases at once, without blame: another worker takes over.
+
+        Those that were taken away had calls of ours under way, which are given time to land.
+        """
+        due = {"due_at": case((TurnRow.status == WAITING, now_ms() + _LANDING_MS), else_=now_ms())}
 
         async def unit(connection: AsyncConnection) -> None:
             for claim in claims:
-                await connection.execute(update(TurnRow).where(leased(claim)).values(_waiting_again()))
+                ours = update(TurnRow).where(unclaimed_since(claim))
+                await connection.execute(ours.values(_waiting_again() | due))
             await self._database.announce(connection)
 
         await self._database.write(unit)

@@ -1,0 +1,170 @@
+"""What a channel is bound to changes while a question of it is answered: the old binding is not used any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from core.cipher import Keyring
+from core.database import Database
+from core.secret import Secret
+from core.tables import TurnRow
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import Exchange, refuses, says
+from tests.fakes.platform import FakePlatform
+from tests.platform_contract import holding
+from tests.relay.house import REPOSITORY, Process
+from tests.relay.places import HERE, question
+
+OLD, NEW = Secret("old-token-12345678"), Secret("new-token-12345678")
+ELSEWHERE = "github.com/calcom/elsewhere"
+
+
+class Door:
+    """Holds up a process's first call of one name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def step(self, name: str) -> None:
+        await asyncio.sleep(0)
+        if name == self._name:
+            self.reached.set()
+            await self.opened.wait()
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[FakeChat]:
+    async with FakeChat() as fake:  # any token: which one is what is asked
+        yield fake
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door("after show")
+
+
+@pytest.fixture
+async def process(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat, door: Door
+) -> AsyncIterator[Process]:
+    made = Process(database, keyring, platform, chat.url, step=door.step)
+    await made.map(HERE.channel)
+    await made.tokens.save_for_workspace(HERE.channel.workspace, OLD, actor="U0")
+    async with made.running():
+        yield made
+
+
+async def token_of_the_mapping(process: Process) -> None:
+    await process.tokens.save_for_mapping(HERE.channel, REPOSITORY, NEW, actor="U0")
+
+
+async def token_of_the_workspace(process: Process) -> None:
+    await process.tokens.save_for_workspace(HERE.channel.workspace, NEW, actor="U0")
+
+
+async def no_token(process: Process) -> None:
+    (token,) = await process.tokens.list(HERE.channel.workspace)
+    await process.tokens.remove(HERE.channel.workspace, token.token_id, actor="U0")
+
+
+async def mapped_anew_with_another(process: Process) -> None:
+    saved = await process.tokens.save_for_mapping(HERE.channel, REPOSITORY, NEW, actor="U0")
+    await process.mappings.map(HERE.channel, REPOSITORY, token_id=saved.token_id, actor="U0")
+
+
+Change = Callable[[Process], Awaitable[None]]
+CHANGES: dict[Change, str] = {
+    token_of_the_mapping: NEW.reveal(),
+    token_of_the_workspace: NEW.reveal(),
+    no_token: "process-token-1234",
+    mapped_anew_with_another: NEW.reveal(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_the_token_that_is_sent_is_the_one_bound_when_it_is_sent(
+    process: Process, chat: FakeChat, door: Door, change: Change
+) -> None:
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await door.reached.wait()  # all is decided, nothing is sent
+    await change(process)
+    door.opened.set()
+    assert await asking == "answered"
+    assert [request.token for request in chat.requests] == [CHANGES[change]]
+
+
+async def test_an_unmapped_repository_is_not_asked_about(process: Process, chat: FakeChat, door: Door) -> None:
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await door.reached.wait()
+    await process.mappings.map(HERE.channel, ELSEWHERE, actor="U0")
+    await process.mappings.unmap(HERE.channel, REPOSITORY, actor="U0")
+    door.opened.set()
+    assert await asking == "refused"  # its thread began with that repository
+    assert chat.requests == []
+
+
+async def test_an_answer_under_way_begins_anew(process: Process, chat: FakeChat, door: Door) -> None:
+    door.opened.set()
+    go_on = asyncio.Event()
+    chat.will(holding("Half", " an answer.", go_on), says("A whole one."))
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await chat.arrival()
+    await token_of_the_workspace(process)
+    go_on.set()
+    assert await asking == "answered"
+    assert [request.token for request in chat.requests] == [OLD.reveal(), NEW.reveal()]
+
+
+async def test_what_is_sent_again_is_sent_with_what_is_bound_by_then(
+    process: Process, chat: FakeChat, door: Door
+) -> None:
+    door.opened.set()
+    go_on = asyncio.Event()
+
+    async def away(exchange: Exchange) -> None:
+        await go_on.wait()
+        await refuses(503)(exchange)
+
+    chat.will(away, says("Done."))
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await chat.arrival()
+    await token_of_the_workspace(process)
+    go_on.set()
+    assert await asking == "answered"
+    assert [request.token for request in chat.requests] == [OLD.reveal(), NEW.reveal()]
+
+
+async def test_nothing_is_sent_for_what_was_stopped_before(process: Process, chat: FakeChat, door: Door) -> None:
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await door.reached.wait()
+    assert await process.worker.stop(HERE)
+    door.opened.set()
+    assert await asking == "stopped"
+    assert chat.requests == []
+
+
+async def test_what_is_taken_away_is_not_begun_before_its_worker_lets_go_of_it(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    taking = Process(database, keyring, platform, chat.url)
+    await taking.map(HERE.channel)
+    await taking.intake.accept(question(within=HERE))
+    (claim,) = await taking.leases.claim("first", taking.scope, 10)
+    lease_until = await moment(database, TurnRow.lease_until)
+    await taking.mappings.suspend(HERE.channel, actor="U0", hand_back=True)
+    assert await moment(database, TurnRow.due_at) == lease_until
+    assert await taking.leases.claim("second", taking.scope, 10) == []
+    await taking.leases.hand_back([claim])
+    assert await moment(database, TurnRow.due_at) < lease_until
+    await taking.client.aclose()
+
+
+async def moment(database: Database, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]) -> int:
+    async with database.reading() as connection:
+        return int((await connection.execute(select(column))).scalar_one() or 0)
