@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, and_, exists, func, inspect, literal, select
+from sqlalchemy import Select, exists, func, inspect, literal, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import followup
@@ -46,23 +46,14 @@ class Threads:
 
     async def newest(self, channel: ChannelRef) -> ThreadRef | None:
         """The thread of the channel's last question."""
-        return next(iter(await self._threads(channel, unfinished=False, most=1)), None)
+        found = select(TurnRow.thread_id).where(in_channel(TurnRow, channel)).order_by(TurnRow.position.desc()).limit(1)
+        return next(iter(await self._threads(channel, found)), None)
 
     async def unfinished(self, channel: ChannelRef, *, most: int = 20) -> list[ThreadRef]:
         """The threads that hold a question without an outcome, the newest first."""
-        return await self._threads(channel, unfinished=True, most=most)
+        return await self._threads(channel, _unfinished(channel, most))
 
-    async def _threads(self, channel: ChannelRef, *, unfinished: bool, most: int) -> list[ThreadRef]:
-        condition = in_channel(TurnRow, channel)
-        if unfinished:
-            condition = and_(condition, TurnRow.status.not_in(_ENDED))
-        found = (
-            select(TurnRow.thread_id)
-            .where(condition)
-            .group_by(TurnRow.thread_id)
-            .order_by(func.max(TurnRow.position).desc())
-            .limit(most)
-        )
+    async def _threads(self, channel: ChannelRef, found: Select[str]) -> list[ThreadRef]:
         async with self._database.reading() as connection:
             return [ThreadRef(channel, thread_id) for thread_id in (await connection.execute(found)).scalars()]
 
@@ -156,6 +147,14 @@ class Threads:
             )
 
         await self._database.write(unit)
+
+
+def _unfinished(channel: ChannelRef, most: int) -> Select[str]:
+    """By the indexes of what is open alone, whatever was answered in the channel: so each status is written out."""
+    here = select(TurnRow.thread_id, TurnRow.position).where(in_channel(TurnRow, channel))
+    waiting = here.where(TurnRow.status == literal_column("'waiting'"))
+    found = waiting.union_all(here.where(TurnRow.status == literal_column("'running'"))).subquery()
+    return select(found.c.thread_id).group_by(found.c.thread_id).order_by(func.max(found.c.position).desc()).limit(most)
 
 
 def _standing(thread: ThreadRef, user_id: str) -> Select[datetime | None, bool, str | None, bool, bool]:

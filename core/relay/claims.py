@@ -80,7 +80,10 @@ class Scope:
 
     def condition(self) -> ColumnElement[bool]:
         """The turns in this scope."""
-        return TurnRow.platform.in_(self.platforms) if self.thread is None else in_thread(TurnRow, self.thread)
+        if self.thread is not None:
+            return in_thread(TurnRow, self.thread)
+        # no index that begins with the platform helps: all that is stored has it, and SQLite would go through all that
+        return TurnRow.platform.concat("").in_(self.platforms)
 
 
 def open_turn(row: Row[Any]) -> Open:

@@ -120,6 +120,7 @@ class Revisions:
                 in_workspace(PostRow, channel.workspace),
                 PostRow.number == ECHO,
                 PostRow.post_id.in_(message_ids),
+                TurnRow.thread_id.in_({*message_ids, within or ""}),  # so that few turns are looked at
                 or_(TurnRow.thread_id == PostRow.post_id, TurnRow.thread_id == within),
             )
         )
@@ -131,21 +132,21 @@ class Revisions:
 
         Its answer is shown anew in the posts it has. A question that was deleted is not asked again. Raises LineFull.
         """
-        concerned = and_(
-            in_workspace(TurnRow, workspace), or_(TurnRow.turn_id == turn_id, TurnRow.answered_with == turn_id)
-        )
 
         async def unit(connection: AsyncConnection) -> bool:
             ended = TurnRow.status.in_(_ENDED)
             lead = (
                 await connection.execute(
-                    select(TurnRow.turn_id)
+                    select(TurnRow.channel_id, TurnRow.thread_id)
                     .where(of_turn(TurnRow, workspace, turn_id), ended, TurnRow.erased_at.is_(None))
                     .with_for_update()
                 )
-            ).scalar_one_or_none()
+            ).one_or_none()
             if lead is None:
                 return False
+            channel = ChannelRef(workspace.platform, workspace.workspace_id, lead.channel_id)
+            thread = in_thread(TurnRow, ThreadRef(channel, lead.thread_id))  # which one answer does not leave
+            concerned = and_(thread, or_(TurnRow.turn_id == turn_id, TurnRow.answered_with == turn_id))
             await self._room.take(connection, 1)
             await connection.execute(
                 update(TurnRow)

