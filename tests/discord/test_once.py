@@ -1,4 +1,7 @@
-"""One message, however often it is heard of, and by however many processes: one answer."""
+"""One message, however often it is heard of, and by however many processes: one answer.
+
+Two processes that hear the same at once (DO-02): `pytest -m long -n 0 tests/discord/test_once.py`.
+"""
 
 from __future__ import annotations
 
@@ -100,6 +103,27 @@ async def test_a_message_is_answered_once_by_one_process_after_another(
         assert await accepted(app) == [question.id, other.id]
     assert len(chat_says.requests) == 2
     assert outcome(world, question, SAID) is Seen.WHOLE
+
+
+@pytest.mark.long
+async def test_fifty_deliveries_to_each_of_two_processes_are_one_question(
+    world: World, start: Start, chat_says: FakeChat
+) -> None:
+    """DO-02: Discord tells every session of a shard; the second has to begin five seconds after the first."""
+    discord = world.discord
+    async with start() as app, start():
+        await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await discord.until(lambda: len(discord.gateway.sessions) == 2, seconds=60)
+        question = await discord.says(world.alice, world.general, f"{discord.bot} one?")
+        for _ in range(49):
+            await discord.deliver_again(question)
+        await house.answered(world, question)
+        other = await discord.says(world.alice, world.general, f"{discord.bot} two?")
+        await house.answered(world, other)  # which stands behind the others in both
+        assert await accepted(app) == [question.id, other.id]
+    assert len(chat_says.requests) == 2
+    for each in (question, other):
+        assert outcome(world, each, SAID) is Seen.WHOLE
 
 
 # one process listens, another answers
