@@ -116,11 +116,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How tests ended. `first` is the first that failed; `in_set_up`: none did, but what a test needs could not be."""
+    """How tests ended, and those that `failed`; `in_set_up`: none did, but what a test needs could not be had."""
 
     code: int
-    first: str
-    in_set_up: bool
+    failed: Sequence[str] = ()
+    in_set_up: bool = False
     seconds: float = 0.0
 
 
@@ -148,12 +148,24 @@ def search(wanted: Sequence[Plant], root: Path = ROOT) -> Iterator[Report]:
 
 
 def _green(clean: Path, selections: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Of each selection of tests, why it does not pass without a bug; nothing if it does."""
+    """Of each selection of tests, why it does not pass without a bug; nothing if it does.
+
+    They are run together; what fails there, or has options of its own, once more by itself.
+    """
     together = [each for each in selections if all(test.startswith("tests/") for test in each)]
-    passed = len(together) > 1 and _ran(clean, sorted({test for each in together for test in each})).code == _PASSED
-    alone = {each: _ran(clean, each) for each in selections if not (passed and each in together)}
+    passed: set[tuple[str, ...]] = set()
+    if together:  # else everything would be run
+        run = _ran(clean, sorted({test for each in together for test in each}), "--maxfail=0")
+        if run.code in {_PASSED, _FAILED}:
+            passed = {each for each in together if not any(_selects(test, run.failed) for test in each)}
+    alone = {each: _ran(clean, each) for each in selections if each not in passed}
     failed = {each: f"without it {_how(run)}" for each, run in alone.items() if run.code != _PASSED}
     return {each: failed.get(each, "") for each in selections}
+
+
+def _selects(test: str, failed: Sequence[str]) -> bool:
+    """Whether this argument of pytest stands for one of these tests."""
+    return any(each == test or each.startswith((f"{test}::", f"{test}[")) for each in failed)
 
 
 def judged(plant: Plant, run: Run) -> Report:
@@ -161,16 +173,16 @@ def judged(plant: Plant, run: Run) -> Report:
     match run.code:
         case 0:
             return Report(plant, Verdict.MISSED, "its tests pass", run.seconds)
-        case 1 if not run.in_set_up:
-            return Report(plant, Verdict.FOUND, run.first, run.seconds)
+        case 1 if run.failed and not run.in_set_up:
+            return Report(plant, Verdict.FOUND, run.failed[0], run.seconds)
     return Report(plant, Verdict.BROKEN, _how(run), run.seconds)
 
 
 def _how(run: Run) -> str:
     if run.code == FOREIGN:
         return "the tests would not run against the copy"
-    if run.code == _FAILED:
-        return f"{'what it needs for ' if run.in_set_up else ''}{run.first} fails"
+    if run.failed:
+        return f"{'what it needs for ' if run.in_set_up else ''}{run.failed[0]} fails"
     return f"pytest ends with {run.code}"
 
 
@@ -192,29 +204,29 @@ def _copy(root: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _ran(copy: Path, tests: Sequence[str]) -> Run:
-    """Run tests in a copy, up to the first that fails."""
+def _ran(copy: Path, tests: Sequence[str], *options: str) -> Run:
+    """Run tests in a copy, up to the first that fails unless options say otherwise."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
-    environment |= {"PYTHONPATH": str(copy)}
-    options = ["-n", "0", "-x", "--tb=no", "-p", "no:cacheprovider"]
+    fixed = ("-n", "0", "--maxfail=1", "--tb=no", "-p", "no:cacheprovider")
     began = time.monotonic()
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PYTEST, *options, *tests],
+        code = subprocess.run(
+            [sys.executable, "-c", _PYTEST, *fixed, *options, *tests],
             cwd=copy,
-            env=environment,
+            env=environment | {"PYTHONPATH": str(copy)},
             check=False,
-            capture_output=True,
-            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             timeout=_LONGEST_SECONDS,
-        )
+        ).returncode
     except subprocess.TimeoutExpired:
-        return Run(-1, "", in_set_up=False, seconds=_LONGEST_SECONDS)
+        code = -1
     path = copy / _FAILURES
     failures = [line.partition(" ") for line in path.read_text().splitlines()] if path.is_file() else []
     path.unlink(missing_ok=True)
     in_set_up = bool(failures) and all(when == "setup" for when, _, _ in failures)
-    return Run(done.returncode, failures[0][2] if failures else "", in_set_up, time.monotonic() - began)
+    return Run(code, [test for _, _, test in failures], in_set_up, time.monotonic() - began)
 
 
 def _is_there(root: Path, test: str) -> bool:

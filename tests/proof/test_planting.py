@@ -63,10 +63,10 @@ def test_a_bug_is_planted_in_a_copy_and_found_there(root: Path) -> None:
 @pytest.mark.parametrize(
     ("run", "verdict"),
     [
-        (Run(0, "", in_set_up=False), Verdict.MISSED),
-        (Run(1, "test_it", in_set_up=False), Verdict.FOUND),
-        (Run(1, "test_it", in_set_up=True), Verdict.BROKEN),  # nothing was looked at
-        *((Run(code, "", in_set_up=False), Verdict.BROKEN) for code in (2, 3, 4, 5, FOREIGN, -9)),
+        (Run(0), Verdict.MISSED),
+        (Run(1, ["test_it"]), Verdict.FOUND),
+        (Run(1, ["test_it"], in_set_up=True), Verdict.BROKEN),  # nothing was looked at
+        *((Run(code), Verdict.BROKEN) for code in (1, 2, 3, 4, 5, FOREIGN, -9)),
     ],
 )
 def test_only_a_test_that_fails_has_found_it(run: Run, verdict: Verdict) -> None:
