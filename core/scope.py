@@ -1,8 +1,14 @@
-"""The conditions that keep a statement within one workspace, channel or thread: ids repeat across workspaces."""
+"""The conditions that keep a statement within one workspace, channel or thread: ids repeat across workspaces.
+
+`THREAD` stands for any thread, and its channel and workspace for theirs, in a statement that is made once: SQLAlchemy
+takes longer to put one together than a database to run it. `named` gives the values to run it with.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam
 
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.tables import (
@@ -20,6 +26,24 @@ from core.tables import (
 OfWorkspace = type[
     AllowanceRow | ChannelRow | FeedbackRow | MappingRow | PostRow | ThreadRow | TokenRow | TurnRow | WorkspaceRow
 ]
+
+
+def given(name: str) -> Any:
+    """Stands for a value in a statement that is made once."""
+    return bindparam(name)
+
+
+THREAD = ThreadRef(ChannelRef(given("platform"), given("workspace_id"), given("channel_id")), given("thread_id"))
+CHANNEL, WORKSPACE = THREAD.channel, THREAD.channel.workspace
+
+
+def named(place: ThreadRef | ChannelRef | WorkspaceRef, **more: Any) -> dict[str, Any]:
+    """The values of a statement about any such place, and `more`."""
+    if isinstance(place, WorkspaceRef):
+        return {"platform": place.platform, "workspace_id": place.workspace_id, **more}
+    if isinstance(place, ChannelRef):
+        return named(place.workspace, channel_id=place.channel_id, **more)
+    return named(place.channel, thread_id=place.thread_id, **more)
 
 
 def in_workspace(table: OfWorkspace, workspace: WorkspaceRef) -> ColumnElement[bool]:

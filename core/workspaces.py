@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Key, Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
-from core.scope import in_workspace
+from core.scope import WORKSPACE, in_workspace, named
 from core.tables import WorkspaceRow
 
 _REMEMBERED = 1_000  # workspaces whose opened data key a process keeps
@@ -47,7 +47,7 @@ class Workspaces:
 
     async def _sealed(self, workspace: WorkspaceRef) -> bytes | None:
         async with self._database.reading() as connection:
-            return (await connection.execute(_sealed_key(workspace))).scalar_one_or_none()
+            return (await connection.execute(_SEALED_KEY, named(workspace))).scalar_one_or_none()
 
     async def _create(self, connection: AsyncConnection, workspace: WorkspaceRef) -> bytes:
         await connection.execute(
@@ -60,7 +60,7 @@ class Workspaces:
             )
             .on_conflict_do_nothing()
         )
-        return (await connection.execute(_sealed_key(workspace))).scalar_one()
+        return (await connection.execute(_SEALED_KEY, named(workspace))).scalar_one()
 
 
 async def lock(connection: AsyncConnection, workspace: WorkspaceRef) -> None:
@@ -73,5 +73,4 @@ async def lock(connection: AsyncConnection, workspace: WorkspaceRef) -> None:
     )
 
 
-def _sealed_key(workspace: WorkspaceRef) -> Select[bytes]:
-    return select(WorkspaceRow.data_key).where(in_workspace(WorkspaceRow, workspace))
+_SEALED_KEY = select(WorkspaceRow.data_key).where(in_workspace(WorkspaceRow, WORKSPACE))

@@ -17,7 +17,7 @@ from core.channels.suspensions import handed_back
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.errors import AliasTaken, NotMapped, NotMappedHere, SeveralMapped
-from core.scope import in_channel, in_thread, in_workspace
+from core.scope import CHANNEL, THREAD, WORKSPACE, in_channel, in_thread, in_workspace, named
 from core.tables import MappingRow, ThreadRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
 
@@ -273,8 +273,7 @@ def _is(channel: ChannelRef, repository: str) -> ColumnElement[bool]:
 
 async def mappings_of(connection: AsyncConnection, channel: ChannelRef) -> tuple[Mapping, ...]:
     """Within a unit: the channel's mappings, its default first."""
-    found = select(MappingRow.__table__).where(in_channel(MappingRow, channel))
-    rows = (await connection.execute(found)).all()
+    rows = (await connection.execute(_HERE, named(channel))).all()
     return tuple(sorted(map(_mapping, rows), key=lambda each: (not each.is_default, each.repository)))
 
 
@@ -291,15 +290,18 @@ def _mapping(row: Row[tuple[object, ...]]) -> Mapping:
 
 
 async def _default(connection: AsyncConnection, workspace: WorkspaceRef) -> WorkspaceDefault | None:
-    found = select(WorkspaceRow.default_repository, WorkspaceRow.default_set_by, WorkspaceRow.default_set_at).where(
-        in_workspace(WorkspaceRow, workspace)
-    )
-    row = (await connection.execute(found)).one_or_none()
+    row = (await connection.execute(_DEFAULT, named(workspace))).one_or_none()
     if row is None or row.default_repository is None or row.default_set_at is None:
         return None
     return WorkspaceDefault(row.default_repository, row.default_set_by or "", row.default_set_at)
 
 
 async def _of_thread(connection: AsyncConnection, thread: ThreadRef) -> str | None:
-    found = select(ThreadRow.repository).where(in_thread(ThreadRow, thread))
-    return (await connection.execute(found)).scalar_one_or_none()
+    return (await connection.execute(_OF_THREAD, named(thread))).scalar_one_or_none()
+
+
+_HERE = select(MappingRow.__table__).where(in_channel(MappingRow, CHANNEL))
+_DEFAULT = select(WorkspaceRow.default_repository, WorkspaceRow.default_set_by, WorkspaceRow.default_set_at).where(
+    in_workspace(WorkspaceRow, WORKSPACE)
+)
+_OF_THREAD = select(ThreadRow.repository).where(in_thread(ThreadRow, THREAD))

@@ -15,7 +15,7 @@ from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
 from core.database import Database
 from core.errors import BadPreference
-from core.scope import in_channel
+from core.scope import CHANNEL, in_channel, named
 from core.tables import ChannelRow
 from core.workspaces import Workspaces, lock
 
@@ -180,8 +180,10 @@ def _allowed(may_ask: bool) -> str:
 
 async def preferences_row(connection: AsyncConnection, channel: ChannelRef) -> Row[tuple[object, ...]] | None:
     """Within a unit: what is stored for the channel, if anything."""
-    found = select(ChannelRow.__table__).where(in_channel(ChannelRow, channel))
-    return (await connection.execute(found)).one_or_none()
+    return (await connection.execute(_ROW, named(channel))).one_or_none()
+
+
+_ROW = select(ChannelRow.__table__).where(in_channel(ChannelRow, CHANNEL))
 
 
 def _preferences(row: Row[tuple[object, ...]], channel: ChannelRef, key: Keyring) -> ChannelPreferences:

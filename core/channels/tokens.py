@@ -23,7 +23,7 @@ from core.cipher import Cell, Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, Unit
 from core.errors import NotMappedHere, NoTokenNeeded, SecretError, TokenForElsewhere, TokenGone
-from core.scope import in_channel, in_workspace
+from core.scope import WORKSPACE, given, in_channel, in_workspace, named
 from core.secret import Secret, bearer
 from core.tables import MappingRow, TokenRow
 from core.workspaces import Workspaces, lock
@@ -247,11 +247,9 @@ class Tokens:
         if self._origin is None:
             return TokenRule.EMBEDDED, None
         of_mapping = token_id is not None
-        wanted = tokenrows.of_mapping(token_id) if token_id is not None else TokenRow.purpose == tokenrows.WORKSPACE
         async with self._database.reading() as connection:
-            row = (
-                await connection.execute(select(TokenRow.__table__).where(in_workspace(TokenRow, workspace), wanted))
-            ).one_or_none()
+            found = _OF_MAPPING if of_mapping else _OF_WORKSPACE
+            row = (await connection.execute(found, named(workspace, token_id=token_id))).one_or_none()
         if row is not None:
             return TokenRule.MAPPING if of_mapping else TokenRule.WORKSPACE, row
         if of_mapping:
@@ -261,6 +259,11 @@ class Tokens:
     def _shown(self, row: Row[Any]) -> StoredToken:
         shown = {name: getattr(row, name) for name in StoredToken.__slots__ if name != "elsewhere"}
         return StoredToken(**shown, elsewhere=row.origin != self._origin)
+
+
+_STORED = select(TokenRow.__table__).where(in_workspace(TokenRow, WORKSPACE))
+_OF_MAPPING = _STORED.where(TokenRow.token_id == given("token_id"), TokenRow.purpose == tokenrows.MAPPING)
+_OF_WORKSPACE = _STORED.where(TokenRow.purpose == tokenrows.WORKSPACE)
 
 
 def _printable(label: str) -> str:

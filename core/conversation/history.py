@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, inspect, select
+from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
 from core.conversation.values import Answer, Asker, Outcome, Question, ThreadRef, Turn, WorkspaceRef
 from core.database import Database
-from core.scope import in_thread, of_turn
+from core.scope import THREAD, in_thread, named, of_turn
 from core.tables import ThreadRow, TurnRow
 from core.workspaces import Workspaces
 
@@ -85,21 +85,19 @@ class History:
 
     async def turns(self, thread: ThreadRef, *, most: int = _REMEMBERED) -> list[Turn]:
         """The newest turns of a thread, oldest first, open ones included."""
-        return [stored.turn for stored in await self._stored(in_thread(TurnRow, thread), thread, most)]
+        return [stored.turn for stored in await self._stored(_NEWEST, thread, most=most)]
 
     async def exchanges(self, thread: ThreadRef, *, before: int) -> list[Exchange]:
         """What was asked and answered in this thread since its last fresh start, within the budget.
 
         Of questions ordered `before` the one that is asked now, and of none that its author deleted.
         """
-        condition = and_(in_thread(TurnRow, thread), TurnRow.position < before, TurnRow.erased_at.is_(None))
-        return within_budget(exchanges(await self._stored(condition, thread, _REMEMBERED)))
+        return within_budget(exchanges(await self._stored(_BEFORE, thread, most=_REMEMBERED, before=before)))
 
     async def began_anew(self, thread: ThreadRef) -> bool:
         """Whether somebody made a fresh start in this thread: what was said before does not count."""
-        found = select(ThreadRow.history_from).where(in_thread(ThreadRow, thread))
         async with self._database.reading() as connection:
-            return bool((await connection.execute(found)).scalar_one_or_none())
+            return bool((await connection.execute(_FROM, named(thread))).scalar_one_or_none())
 
     async def erased(self, workspace: WorkspaceRef, turn_id: str) -> bool:
         """Whether the question of a turn was deleted."""
@@ -107,16 +105,9 @@ class History:
         async with self._database.reading() as connection:
             return (await connection.execute(found)).scalar_one_or_none() is not None
 
-    async def _stored(self, condition: ColumnElement[bool], thread: ThreadRef, most: int) -> list[Stored]:
-        start = func.coalesce(select(ThreadRow.history_from).where(in_thread(ThreadRow, thread)).scalar_subquery(), 0)
-        newest = (
-            select(TurnRow.__table__)
-            .where(condition, TurnRow.position >= start)
-            .order_by(TurnRow.position.desc(), TurnRow.message_id.desc())
-            .limit(most)
-        )
+    async def _stored(self, newest: Select[*tuple[Any, ...]], thread: ThreadRef, **more: int) -> list[Stored]:
         async with self._database.reading() as connection:
-            rows = (await connection.execute(newest)).all()
+            rows = (await connection.execute(newest, named(thread, **more))).all()
         key = await self._workspaces.data_key(thread.channel.workspace)
         return [_turn(row, thread, key) for row in reversed(rows)]
 
@@ -152,6 +143,16 @@ class History:
             )
             .on_conflict_do_update(index_elements=inspect(ThreadRow).primary_key, set_=values)
         )
+
+
+_FROM = select(ThreadRow.history_from).where(in_thread(ThreadRow, THREAD))
+_NEWEST = (
+    select(TurnRow.__table__)
+    .where(in_thread(TurnRow, THREAD), TurnRow.position >= func.coalesce(_FROM.scalar_subquery(), 0))
+    .order_by(TurnRow.position.desc(), TurnRow.message_id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_BEFORE = _NEWEST.where(TurnRow.position < bindparam("before", type_=BigInteger), TurnRow.erased_at.is_(None))
 
 
 def _turn(row: Row[Any], thread: ThreadRef, key: Keyring) -> Stored:

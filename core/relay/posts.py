@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
+from functools import cache
+from types import SimpleNamespace
+from typing import cast
 
-from sqlalchemy import delete, inspect, or_, select, update
+from sqlalchemy import Select, delete, inspect, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
+from core.conversation.values import WorkspaceRef
 from core.database import Database
 from core.errors import LeaseLost
 from core.relay.claims import Claim, guarded, held
-from core.scope import of_turn
+from core.scope import WORKSPACE, given, named, of_turn
 from core.tables import PostRow, TurnRow
 
 _GROUP = 32  # claims that one look-up is about at most
@@ -33,17 +38,18 @@ class Posts:
         await self._checks.add(claim)
 
     async def _held(self, claims: Sequence[Claim]) -> Sequence[BaseException | None]:
-        ours = select(TurnRow.turn_id, TurnRow.attempt).where(or_(*map(held, claims)))
+        names = {name: each for place, claim in enumerate(claims) for name, each in _names(claim, place).items()}
         async with self._database.reading() as connection:
-            found = {(row.turn_id, row.attempt) for row in await connection.execute(ours)}
+            rows = await connection.execute(_held_statement(len(claims)), names)
+            found = {(row.turn_id, row.attempt) for row in rows}
         lost = LeaseLost("the turn was put back, or the question was edited")
         return [None if (claim.turn_id, claim.attempt) in found else lost for claim in claims]
 
     async def of(self, claim: Claim) -> dict[int, str]:
         """What earlier attempts have shown of this turn: number → the platform's id."""
-        statement = select(PostRow.number, PostRow.post_id).where(of_turn(PostRow, claim.workspace, claim.turn_id))
         async with self._database.reading() as connection:
-            return {row.number: row.post_id for row in await connection.execute(statement)}
+            rows = await connection.execute(_OF_TURN, named(claim.workspace, turn_id=claim.turn_id))
+            return {row.number: row.post_id for row in rows}
 
     async def record(self, claim: Claim, number: int, post_id: str) -> None:
         """Remember a post, so that a redo edits it."""
@@ -76,3 +82,25 @@ class Posts:
             )
 
         await self._database.write(unit)
+
+
+_OF_TURN = select(PostRow.number, PostRow.post_id).where(of_turn(PostRow, WORKSPACE, given("turn_id")))
+_CLAIM = ("platform", "workspace_id", "turn_id", "attempt", "revision")  # what `held` is about
+
+
+def _names(claim: Claim, place: int) -> dict[str, str | int]:
+    values = (*astuple(claim.workspace), claim.turn_id, claim.attempt, claim.revision)
+    return {f"{name}_{place}": value for name, value in zip(_CLAIM, values, strict=True)}
+
+
+def _any_claim(place: int) -> Claim:
+    """Stands for a claim in a statement that is made once."""
+    platform, workspace_id, *rest = (given(f"{name}_{place}") for name in _CLAIM)
+    named_so = dict(zip(_CLAIM[2:], rest, strict=True))
+    return cast("Claim", SimpleNamespace(workspace=WorkspaceRef(platform, workspace_id), **named_so))
+
+
+@cache
+def _held_statement(number: int) -> Select[str, int]:
+    """Those of so many claims that still hold their turns."""
+    return select(TurnRow.turn_id, TurnRow.attempt).where(or_(*(held(_any_claim(place)) for place in range(number))))
