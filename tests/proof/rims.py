@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -151,9 +151,17 @@ class SimChat:
         """Nothing is open."""
 
     async def ask(
-        self, repository: str, messages: Sequence[Message], token: Secret | None, *, model: str | None = None
+        self,
+        repository: str,
+        messages: Sequence[Message],
+        token: Secret | None,
+        ready: Callable[[], Awaitable[None]] | None = None,
+        *,
+        model: str | None = None,
     ) -> AsyncGenerator[Progress, None]:
         await self._life.step()
+        if ready is not None:
+            await ready()
         world, dice = self._world, self._world.faults.dice
         words = tuple(word for message in messages for word in WORD.findall(message.content))
         last = WORD.findall(messages[-1].content)[-1]
