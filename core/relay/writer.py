@@ -12,6 +12,7 @@ from io import StringIO
 from core import logs
 from core.conversation.values import Notice, Question, ThreadRef
 from core.errors import (
+    DatabaseUnavailable,
     DeliveryFailed,
     DeliveryUncertain,
     NotAttached,
@@ -29,6 +30,7 @@ from core.relay.posts import Posts
 log = logs.get(__name__)
 
 _AGAIN_SECONDS = (0.5, 2.0)  # before a finished answer is shown again; it is not to be asked for again so soon
+_TOLD_AGAIN_SECONDS = 0.5  # by a database that is away for a moment: no answer begins anew for that
 
 
 class Writer:
@@ -222,7 +224,7 @@ class Writer:
         if self._in_doubt:
             await self._remember()
         if part:
-            await self._posts.check(self._hold.claim)
+            await self._ask_leave()
         try:
             async with self._hold.acting():
                 post = self._post(number, full=full, attached=attached)
@@ -240,6 +242,14 @@ class Writer:
             self._ids[number] = post_id
             await self._posts.record(self._hold.claim, number, post_id)
         return post_id
+
+    async def _ask_leave(self) -> None:
+        """Raise LeaseLost where nothing may be shown any more, and NotYet while the database cannot tell."""
+        try:
+            await self._posts.check(self._hold.claim)
+        except DatabaseUnavailable:
+            self._hold.check()
+            raise NotYet(_TOLD_AGAIN_SECONDS) from None
 
     def _post(self, number: int, *, full: bool = False, attached: bool = False) -> Post:
         return Post(self._question, self._hold.claim.turn_id, number, self._ids.get(number), full, attached)
