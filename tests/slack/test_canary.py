@@ -102,7 +102,9 @@ class Place:
         location = f"HTTP/1.1 302 Found\r\nLocation: /?token={quote(PROCESS)}\r\nContent-Length: 0\r\n\r\n"
         broken = b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"broken\r\n'
         self.chat.will(refuses(404, message=f"{STORED} unknown", param="repo_name"), *[repeats] * 3)
-        self.chat.will(sends(location.encode()), sends(broken, "reset"), says(ANSWER))
+        self.chat.will(sends(location.encode()), sends(broken, "reset"))
+        third = len(ANSWER) // 3  # slowly, so that the stream is added to
+        self.chat.will(says(ANSWER[:third], ANSWER[third : 2 * third], ANSWER[2 * third :], delay=1.5))
         said: dict[str, Any] = {"detail": f"Bearer {self.slack.installations[0].token} may not {STORED}"}
         return [
             self.slack.fail("chat.startStream", error="internal_error", **said),
