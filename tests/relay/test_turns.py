@@ -11,7 +11,7 @@ from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.conversation.values import ThreadRef
 from core.database import Database
-from core.errors import DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
+from core.errors import DatabaseUnavailable, DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
 from core.relay.claims import LEASE_SECONDS
 from core.relay.delivery import Surroundings
 from core.relay.leases import Hold
@@ -87,6 +87,30 @@ async def test_what_arrives_while_an_answer_runs_is_answered_together_in_order(
     ]
     assert set((await process.records()).values()) == {"answered"}
     assert [post.text for post in platform.visible(HERE)] == ["slow answer", "both"]
+
+
+async def test_a_database_that_is_away_for_a_moment_has_no_answer_begun_anew(
+    database: Database, database_url: str, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    refused = 0
+
+    async def step(name: str) -> None:
+        nonlocal refused
+        await asyncio.sleep(0)
+        if name == "before read" and refused < 2 and any(post.text for post in platform.visible(HERE)):
+            refused += 1
+            raise DatabaseUnavailable("database", "connection refused")
+
+    chat.will(says("Half ", "of ", "it.", delay=0.2))
+    stepped = SteppedDatabase(Secret(database_url), step)
+    process = Process(stepped, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question(within=HERE)) == "answered"
+    await stepped.close()
+    assert refused == 2
+    assert len(chat.requests) == 1
+    assert [post.text for post in platform.visible(HERE)] == ["Half of it."]
 
 
 async def test_unmapped_is_refused_with_the_next_step(process: Process, platform: FakePlatform) -> None:
