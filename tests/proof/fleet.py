@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from tests.mortal import MortalProcess
 
 ROLES = ("web", "worker")
 _LOOK_SECONDS = 0.05
-_START_SECONDS = 120.0
 
 
 def environment(slack: FakeSlack, chat: FakeChat, database_url: str) -> dict[str, str]:
@@ -65,12 +64,12 @@ class Fleet:
     async def start(self) -> None:
         """Start all of them at once; returns when they are ready."""
         await asyncio.gather(*(each.start() for each in self._members))
-        await _ready(self._members)
+        await asyncio.gather(*(each.ready.wait() for each in self._members))
 
     async def kill_one(self, dice: random.Random) -> None:
         """Kill one of them, whatever it does, and start it again. The others are ready by then."""
         one = dice.choice(self._members)
-        await _ready([each for each in self._members if each is not one])
+        await asyncio.gather(*(each.ready.wait() for each in self._members if each is not one))
         await one.end(signal.SIGKILL)
         await one.start()
 
@@ -80,7 +79,7 @@ class Fleet:
         for old in list(self._members):
             new = self.made(forks)
             await new.start()
-            await _ready([new])
+            await new.ready.wait()
             self._members.append(new)
             self._members.remove(old)
             codes.append(await old.end(signal.SIGTERM, seconds))
@@ -97,12 +96,6 @@ class Fleet:
     def said(self) -> str:
         """What the processes have logged, the end of it."""
         return "\n".join(each.process.log[-2_000:] for each in self._members)
-
-
-async def _ready(members: Sequence[Member]) -> None:
-    """Wait until all of them are. Raises TimeoutError, as where one has ended by itself."""
-    async with asyncio.timeout(_START_SECONDS):
-        await asyncio.gather(*(each.ready.wait() for each in members))
 
 
 @dataclass
