@@ -74,6 +74,10 @@ def _now_sqlite(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
     return "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
 
 
+# asyncpg's own error is what a call gets whose connection was just being given up
+_LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
 class Database:
     """One process's connections. Raises DatabaseUnavailable or DatabaseUnreadable, and no foreign exception.
 
@@ -212,9 +216,7 @@ class Database:
         if self.is_sqlite:
             away = any(word in reason for word in _AWAY)
         else:
-            away = isinstance(cause, OSError | TimeoutError | PoolTimeout | asyncpg.InterfaceError) or any(
-                word in reason for word in _AWAY
-            )
+            away = isinstance(cause, _LOST) or any(word in reason for word in _AWAY)
         return (DatabaseUnavailable if away else DatabaseUnreadable)(self.where, reason)
 
     def _engine(self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True) -> AsyncEngine:

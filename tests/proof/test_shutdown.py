@@ -18,7 +18,7 @@ from tests.proof.stored import count
 EXIT_SECONDS = 25.0  # after 30 a platform that replaces processes kills them
 LIVE_WITHIN = 240.0
 CASES = [
-    pytest.param("sqlite", 20, 1, id="sample"),
+    pytest.param("sqlite", 20, 1, id="sample", marks=pytest.mark.long),
     *(pytest.param(database, 500, 3, marks=pytest.mark.long) for database in ("sqlite", "postgresql")),
 ]
 
