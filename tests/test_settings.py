@@ -9,7 +9,13 @@ import pytest
 from core import settings
 from core.errors import SettingsError
 
-TOKENS = ("ASKREPO_CHAT_TOKEN", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_CLIENT_SECRET", "DISCORD_TOKEN")  # all in headers
+TOKENS = (
+    "ASKREPO_CHAT_TOKEN",
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_CLIENT_SECRET",
+    "DISCORD_TOKEN",
+)  # all in headers
 
 
 @pytest.fixture(autouse=True)
