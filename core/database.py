@@ -238,8 +238,14 @@ class Database:
         return engine
 
     def _prepare_file(self) -> None:
-        """The file exists before SQLite opens it, readable by its owner alone."""
+        """The file exists before SQLite opens it, readable by its owner alone.
+
+        One that is there is not opened: closing it would drop the locks of all this process's connections to it, and
+        the next process that ends would delete the write-ahead log that they write to.
+        """
         path = Path(str(self._url.database))
+        if path.is_file() and os.access(path, os.R_OK | os.W_OK):
+            return
         problem = ""
         try:
             if not self._read_only:
