@@ -7,19 +7,26 @@ spliced.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from core.conversation.values import Outcome, ThreadRef
-from tests.proof.history import Acked, Asked, Called, History, Key, Leased, Posted, Stored, Told, Visible
-
-_MARK = re.compile(r"‹(\d+)\|([^|]*)\|(\d+)/(\d+)›")
-
-
-def mark(generation: int, word: str, number: int, of: int) -> str:
-    """One piece of an answer that says which generation it belongs to, and which piece of how many it is."""
-    return f"‹{generation}|{word}|{number}/{of}›"
+from tests.proof import midway
+from tests.proof.history import (
+    Acked,
+    Asked,
+    Called,
+    History,
+    Key,
+    Leased,
+    Posted,
+    Reopened,
+    Reworded,
+    Stored,
+    Told,
+    Visible,
+)
+from tests.proof.marks import marks
 
 
 def violations(history: History) -> list[str]:
@@ -42,8 +49,11 @@ def _one_outcome(history: History) -> Iterator[str]:
     told: defaultdict[str, list[Told]] = defaultdict(list)
     for each in history.visible:
         posts[each.turn_id].append(each)
-    for event in history.of(Told):
-        told[event.turn_id].append(event)
+    for event in history.events:
+        if isinstance(event, Told):
+            told[event.turn_id].append(event)
+        elif isinstance(event, Reopened):  # what was said before is not its outcome any more
+            told.pop(event.turn_id, None)
     leaders = {turn.turn_id: turn for turn in history.stored}
     for turn in history.stored:
         yield from _outcome(turn, leaders, finals, posts[turn.turn_id], told[turn.turn_id])
@@ -57,12 +67,12 @@ def _outcome(
         yield f"P10: no outcome: {name}"
     elif turn.answered_with is not None:
         leader = turns.get(turn.answered_with)
-        if leader is None or leader.key.thread != turn.key.thread or not finals[leader.turn_id]:
+        if leader is None or leader.key.thread != turn.key.thread or not (finals[leader.turn_id] or turn.erased):
             yield f"P3: covered by an answer that is not there: {name}"
         if posts:
             yield f"P3: covered, and shown as well: {name}"
-    elif turn.spoken_for:
-        if posts:
+    elif turn.spoken_for or (turn.erased and not turn.begun):
+        if posts or (told and not turn.spoken_for):
             yield f"P3: left out, and shown as well: {name}"
     elif finals[turn.turn_id] + bool(told) != 1:
         yield f"P3: {finals[turn.turn_id]} answers and {len(told)} notices: {name}"
@@ -96,7 +106,9 @@ def _right_place(history: History) -> Iterator[str]:
 
 def _right_token(history: History) -> Iterator[str]:
     for event in history.of(Called):
-        binding = history.bindings[event.key.thread.channel]
+        binding = history.bindings.get(event.key.thread.channel)
+        if binding is None:
+            continue
         if event.repository != binding.repository:
             yield f"P5: asked about {event.repository} for {event.key}"
         if event.token != binding.token:
@@ -105,7 +117,7 @@ def _right_token(history: History) -> Iterator[str]:
 
 def _no_foreign_word(history: History) -> Iterator[str]:
     """A conversation holds the words of its own thread, and no other."""
-    threads = {event.word: event.key.thread for event in history.of(Asked)}
+    threads = {event.word: event.key.thread for event in history.events if isinstance(event, Asked | Reworded)}
     for event in history.of(Called):
         if any(threads.get(word) != event.key.thread for word in event.words):
             yield f"P4: words of another thread were sent with {event.key}"
@@ -130,23 +142,28 @@ def _attempts_rise(history: History) -> Iterator[str]:
 
 
 def _in_order(history: History) -> Iterator[str]:
-    """In one thread nothing is shown of a turn once a later one has been, if it was known when that one was leased."""
+    """In one thread nothing is shown of a turn once a later one has been, if it was known when that one was leased.
+
+    What is asked again is shown again where it stands.
+    """
     turns = {turn.turn_id: turn.key for turn in history.stored}
     orders = {event.key: event.order for event in history.of(Asked)}
-    known: set[Key] = set()
-    known_to: dict[str, set[Key]] = {}
+    known: defaultdict[ThreadRef, set[Key]] = defaultdict(set)
+    known_to: dict[str, frozenset[Key]] = {}
+    again: set[str] = set()
     shown: dict[ThreadRef, tuple[int, str]] = {}
     for event in history.events:
         if isinstance(event, Acked):
-            known.add(event.key)
-        elif isinstance(event, Leased):
-            thread = turns[event.turn_id].thread if event.turn_id in turns else None
-            known_to.setdefault(event.turn_id, {key for key in known if key.thread == thread})
-        elif isinstance(event, Posted) and event.turn_id in turns:
+            known[event.key.thread].add(event.key)
+        elif isinstance(event, Reopened):
+            again.add(event.turn_id)
+        elif isinstance(event, Leased) and event.turn_id in turns:
+            known_to.setdefault(event.turn_id, frozenset(known[turns[event.turn_id].thread]))
+        elif isinstance(event, Posted) and event.turn_id in turns and event.turn_id not in again:
             key = turns[event.turn_id]
             order = orders.get(key, 0)
             newest, turn_id = shown.get(event.thread, (order, event.turn_id))
-            if order < newest and key in known_to.get(turn_id, set()):
+            if order < newest and key in known_to.get(turn_id, frozenset()):
                 yield f"order: {event.turn_id} was shown after {turn_id}, which was asked later"
             shown[event.thread] = max((order, event.turn_id), (newest, turn_id))
 
@@ -154,32 +171,39 @@ def _in_order(history: History) -> Iterator[str]:
 def _whole(history: History) -> Iterator[str]:
     """An answer is of one generation, in order; one that ended as answered is whole, and one to its own questions.
 
-    One that broke off was asked together with others of its thread, which then have answers of their own.
+    One that broke off was asked together with others of its thread, which then have answers of their own; and so have
+    those that were edited while they were answered with it.
     """
-    words = {event.key: event.word for event in history.of(Asked)}
+    words: defaultdict[Key, set[str]] = defaultdict(set)
+    for event in history.events:
+        if isinstance(event, Asked | Reworded):
+            words[event.key].add(event.word)
     covered: defaultdict[str, set[str]] = defaultdict(set)
     of_thread: defaultdict[ThreadRef, set[str]] = defaultdict(set)
+    changed: defaultdict[ThreadRef, set[str]] = defaultdict(set)
     for turn in history.stored:
-        covered[turn.answered_with or turn.turn_id].add(words.get(turn.key, ""))
-        of_thread[turn.key.thread].add(words.get(turn.key, ""))
+        covered[turn.answered_with or turn.turn_id] |= words[turn.key]
+        of_thread[turn.key.thread] |= words[turn.key]
+        if turn.erased or len(words[turn.key]) > 1:
+            changed[turn.key.thread] |= words[turn.key]
     texts: defaultdict[str, list[str]] = defaultdict(list)
     for each in sorted(history.visible, key=lambda post: post.number):
         texts[each.turn_id].append(each.text)
     for turn in history.stored:
         answered = turn.outcome is Outcome.ANSWERED and turn.answered_with is None
-        its_own = covered[turn.turn_id] if answered else of_thread[turn.key.thread]
+        its_own = covered[turn.turn_id] | changed[turn.key.thread] if answered else of_thread[turn.key.thread]
         yield from _text(turn.turn_id, "".join(texts[turn.turn_id]), its_own, answered=answered)
 
 
 def _text(turn_id: str, text: str, its_own: set[str], *, answered: bool) -> Iterator[str]:
-    marks = _MARK.findall(text)
-    if len({generation for generation, *_ in marks}) > 1:
+    pieces = marks(text)
+    if len({piece.generation for piece in pieces}) > 1:
         yield f"P3: {turn_id} shows two generations"
-    if [int(number) for *_, number, _ in marks] != list(range(len(marks))):
+    if [piece.number for piece in pieces] != list(range(len(pieces))):
         yield f"P3: {turn_id} shows pieces of an answer out of order, or not all of them"
-    if answered and (not marks or len(marks) != int(marks[0][3])):
+    if answered and (not pieces or len(pieces) != pieces[0].of):
         yield f"P3: {turn_id} is recorded as answered, and not whole"
-    if any(word not in its_own for _, word, *_ in marks):
+    if any(piece.word not in its_own for piece in pieces):
         yield f"P4: {turn_id} shows the answer to another question"
 
 
@@ -194,4 +218,5 @@ _RULES: tuple[Callable[[History], Iterator[str]], ...] = (
     _attempts_rise,
     _in_order,
     _whole,
+    *midway.RULES,
 )

@@ -24,8 +24,8 @@ from tests.fakes.chat_replies import Exchange, in_two, says
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_pushing import Delivery
 from tests.fakes.slack_values import Channel, Installation, Message, User
-from tests.proof.checker import mark
 from tests.proof.history import Binding
+from tests.proof.marks import mark
 from tests.proof.rims import WORD
 from tests.proof.stored import count
 from tests.slack.askers import keep

@@ -18,6 +18,14 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Binding:
+    """What the questions of a channel are asked with."""
+
+    repository: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened, at so many seconds."""
 
@@ -51,21 +59,30 @@ class Leased(Event):
 
 @dataclass(frozen=True, slots=True)
 class Called(Event):
-    """The /chat service was asked, last of all the question `key`; `words` are those of the whole conversation."""
+    """The /chat service was asked, last of all the question `key`; `words` are those of the whole conversation.
+
+    `asked` are those of its questions alone. `sent_at` is when its worker let go of the request: a slow network is not
+    its fault. `generation` 0 is not known.
+    """
 
     key: Key
     repository: str
     token: str
     words: tuple[str, ...]
+    generation: int = 0
+    sent_at: float | None = None
+    worker: str = ""
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Posted(Event):
-    """A worker changed what a thread shows of a turn."""
+    """A worker changed what a thread shows of a turn; `generation` is that of the text, if it says so."""
 
     turn_id: str
     thread: ThreadRef
     worker: str
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,60 @@ class Told(Event):
     thread: ThreadRef
     worker: str
     doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded(Event):
+    """A question has another word from now on."""
+
+    key: Key
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased(Event):
+    """A question's author deleted it."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked(Event):
+    """Somebody wants a turn to end without an answer."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Event):
+    """A turn has its outcome; `answered_with` is the turn whose answer covers it, if it is another's."""
+
+    turn_id: str
+    outcome: Outcome
+    answered_with: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened(Event):
+    """A turn that had its outcome is to be answered once more."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Event):
+    """In a thread nothing counts any more that was asked before `order`."""
+
+    thread: ThreadRef
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bound(Event):
+    """What a channel's questions may be asked with from now on: nothing, or one of these."""
+
+    channel: ChannelRef
+    bindings: frozenset[Binding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +162,19 @@ class Visible:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A turn as the database has it when all is over. `spoken_for`: an earlier notice spoke for it too."""
+    """A turn as the database has it when all is over. `spoken_for`: an earlier notice spoke for it too.
+
+    `erased`: its author deleted it. `begun`: a worker had it at least once. `texts` counts those that are kept.
+    """
 
     turn_id: str
     key: Key
     outcome: Outcome | None
     answered_with: str | None = None
     spoken_for: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What the questions of a channel are asked with."""
-
-    repository: str
-    token: str
+    erased: bool = False
+    begun: bool = True
+    texts: int = 0
 
 
 Kind = TypeVar("Kind", bound=Event)
@@ -118,7 +187,7 @@ class History:
     events: list[Event] = field(default_factory=list)
     visible: list[Visible] = field(default_factory=list)
     stored: list[Stored] = field(default_factory=list)
-    bindings: dict[ChannelRef, Binding] = field(default_factory=dict)
+    bindings: dict[ChannelRef, Binding] = field(default_factory=dict)  # where they never change
 
     def of(self, kind: type[Kind]) -> Iterator[Kind]:
         """The events of one kind."""

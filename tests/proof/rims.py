@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, Protocol, cast
 
+from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels.access import Audience, Standing
@@ -22,28 +23,64 @@ from core.relay.claims import Claim
 from core.relay.delivery import Footer, Limits, Post, Surroundings
 from core.secret import Secret
 from tests.fakes.platform import Shown
-from tests.proof.checker import mark
 from tests.proof.faults import Faults, Life
 from tests.proof.history import Called, History, Key, Leased, Posted, Told
-from tests.proof.virtual import VirtualLoop
+from tests.proof.marks import generation_of, mark
 
 WORD = re.compile(r"word-\d+")
 _AROUND = Surroundings(Standing.MEMBER, Audience.PRIVATE)
+_PIECES = 12  # of an answer, at most
 PLACE_IN_LINE = "Your question is"  # begins what is said about a place in line, which is no outcome
+
+
+class Clock(Protocol):
+    """The time of a world."""
+
+    def time(self) -> float:
+        """Seconds that only rise."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When a request was let go of, and by which worker, if that is known."""
+
+    at: float
+    worker: str = ""
 
 
 @dataclass
 class World:
     """What all processes share."""
 
-    loop: VirtualLoop
+    loop: Clock
     faults: Faults
     history: History
     posts: dict[ThreadRef, dict[str, Shown]] = field(default_factory=lambda: defaultdict(dict))
     keys: dict[str, Key] = field(default_factory=dict)  # by the word of the question
+    words: dict[Key, list[str]] = field(default_factory=dict)  # of a question, as its author worded it each time
+    secrets: dict[str, str] = field(default_factory=dict)  # tokens, by their labels
     first_text: dict[Key, float] = field(default_factory=dict)  # when /chat had sent the first text to a question
     generations: int = 0
     shown: int = 0
+    written_down: bool = False  # the database tells what it went through (journal.py)
+
+    def called(self, repository: str, token: str, messages: Sequence[tuple[str, str]], sent: Sent) -> list[str]:
+        """/chat was asked with these messages (role and text): the pieces of its answer."""
+        words = tuple(word for _, text in messages for word in WORD.findall(text))
+        asked = tuple(word for role, text in messages if role == "user" for word in WORD.findall(text))
+        last, now = asked[-1], self.loop.time()
+        key = self.keys[last]
+        self.generations += 1
+        many = self.faults.dice.randrange(1, _PIECES)
+        self.history.events.append(
+            Called(now, key, repository, token, words, self.generations, sent.at, sent.worker, asked)
+        )
+        return [mark(self.generations, last, number, many) + " " for number in range(many)]
 
 
 class SimDatabase(Database):
@@ -58,32 +95,41 @@ class SimDatabase(Database):
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        await self._life.step()
-        self._world.faults.database_before()
+        await self._life.to_database()
         async with super().reading() as connection:
+            await asyncio.sleep(0)  # whoever is cancelled here holds a connection
             yield connection
 
     async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
-        await self._life.step()
-        self._world.faults.database_before()
+        await self._life.to_database()
         result = await super().write(unit, urgent=urgent)
-        if isinstance(result, list) and all(isinstance(each, Claim) for each in result):
-            self._leased(cast("list[Claim]", result))
+        if not self._world.written_down and isinstance(result, list):
+            self._leased(each for each in result if isinstance(each, Claim))
         await self._life.step()
         self._world.faults.database_after()
         return result
 
-    def _leased(self, claims: Sequence[Claim]) -> None:
-        """Seen as they are committed, not as their worker hears of them."""
+    async def _write_group(self, units: Sequence[Unit[Any]]) -> Sequence[Any]:
+        await asyncio.sleep(0)  # whoever is cancelled here cannot know whether it is committed
+        done = await super()._write_group(units)
+        await asyncio.sleep(0)
+        return done
+
+    def _leased(self, claims: Iterable[Claim]) -> None:
         now = self._world.loop.time()
         self._world.history.events += [Leased(now, each.turn_id, each.attempt, self.worker) for each in claims]
+
+    def held(self) -> int:
+        """Connections that were taken from the pools and not given back."""
+        pools = {self._reader.pool, self._writer.pool}
+        return sum(cast("QueuePool", pool).checkedout() for pool in pools)
 
 
 class SimDelivery:
     """A process's way to the platform."""
 
     name = "slack"
-    limits = Limits(300, 0.5)
+    limits = Limits(300, 1.2)
     worker = ""
 
     def __init__(self, world: World, life: Life) -> None:
@@ -104,7 +150,8 @@ class SimDelivery:
         world.shown += 1
         post_id = post.post_id or f"post-{world.shown}"
         world.posts[thread][post_id] = Shown(post.turn_id, post.number, text, footer, post.attached)
-        world.history.events.append(Posted(world.loop.time(), post.turn_id, thread, self.worker))
+        now = world.loop.time()
+        world.history.events.append(Posted(now, post.turn_id, thread, self.worker, generation_of(text)))
         await self._end()
         return post_id
 
@@ -143,6 +190,8 @@ class SimDelivery:
 class SimChat:
     """A process's /chat client. Each answer is a generation of its own, and says so in each of its pieces."""
 
+    worker = ""
+
     def __init__(self, world: World, life: Life) -> None:
         self._world = world
         self._life = life
@@ -159,23 +208,20 @@ class SimChat:
         *,
         model: str | None = None,
     ) -> AsyncGenerator[Progress, None]:
-        await self._life.step()
         if ready is not None:
             await ready()
-        world, dice = self._world, self._world.faults.dice
-        words = tuple(word for message in messages for word in WORD.findall(message.content))
-        last = WORD.findall(messages[-1].content)[-1]
-        key, sent = world.keys[last], token.reveal() if token is not None else ""
-        world.history.events.append(Called(world.loop.time(), key, repository, sent, words))
-        world.generations += 1
-        generation, many, text = world.generations, dice.randrange(1, 40), ""
-        broken = dice.randrange(many) if world.faults.falls("broken") else None
-        for number in range(many):
-            await asyncio.sleep(dice.uniform(0, 0.5))
+        world, faults = self._world, self._world.faults
+        sent = Sent(world.loop.time(), self.worker)
+        await self._life.step()
+        said = [(message.role, message.content) for message in messages]
+        pieces = world.called(repository, token.reveal() if token is not None else "", said, sent)
+        key, text = world.keys[WORD.findall(messages[-1].content)[-1]], ""
+        broken = faults.dice.randrange(len(pieces)) if faults.falls("broken") else None
+        for number, piece in enumerate(pieces):
+            await asyncio.sleep(faults.seconds(0, 25) if faults.falls("silent") else faults.seconds(0, 1.2))
             self._life.alive()
             if number == broken:
-                raise _trouble(dice.randrange(4), text)
-            piece = mark(generation, last, number, many) + " "
+                raise _trouble(faults.dice.randrange(4), text)
             text += piece
             world.first_text.setdefault(key, world.loop.time())
             yield Delta(piece)

@@ -2,10 +2,12 @@
 
     python -m tests.proof.simulation [--seed 1] [--turns 200000]
 
-Processes are killed and started again at any step, or stand still for longer than a lease; the database refuses units
-or loses replies; the platform delivers events several times, refuses calls, is slow, away, or loses replies; /chat
-breaks off. Workspaces have equal ids of channels, threads and messages. What then stands in the threads is held against
-the promises (checker.py). A failure prints the seed that gives the same run again.
+Processes are killed and started again at any step, stand still for longer than a lease, or lose the database; the
+database refuses units or loses replies; answers are cancelled at any await; the platform delivers events several times,
+refuses calls, is slow, away, or loses replies; /chat falls silent and breaks off. Meanwhile people edit, delete, stop
+and repeat their questions, and what their channels are bound to changes (people.py). Workspaces have equal ids of
+channels, people, threads and messages. What then stands in the threads is held against the promises (checker.py). A
+failure prints the seed that gives the same run again.
 """
 
 from __future__ import annotations
@@ -13,64 +15,49 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import random
+import shutil
+import sqlite3
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import cast
+from unittest import mock
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import logs, schema
 from core.chat.client import ChatClient
 from core.cipher import Keyring, new_key
-from core.conversation.values import Asker, ChannelRef, Question, ThreadRef, WorkspaceRef
+from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database
-from core.errors import DatabaseError
 from core.relay.shares import Shares
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.proof.checker import violations
-from tests.proof.faults import Chances, Faults, Killed, Life
-from tests.proof.history import Acked, Asked, Binding, History, Key, Visible
-from tests.proof.rims import SimChat, SimDatabase, SimDelivery, World
+from tests.proof.faults import Chances, Faults, Life
+from tests.proof.history import History, Visible
+from tests.proof.journal import READ, SCHEMA, Journal
+from tests.proof.people import CHANNELS, REPOSITORIES, People, repository, secret
+from tests.proof.result import Result
+from tests.proof.rims import Clock, SimChat, SimDatabase, SimDelivery, World
 from tests.proof.stored import stored
 from tests.proof.virtual import VirtualLoop, run
 from tests.relay.house import Process
 from tests.relay.places import UNLIMITED
 
 _WORKSPACES = 200
-_CHANNELS = 3
-_THREADS = 40  # of a channel, one after the other; a few questions in each
-_DELIVERIES = 12  # after which a platform gives up on an event that nobody acknowledges
-_LAST_FAULTS_SECONDS = 120.0  # after the last question
+_LAST_FAULTS_SECONDS = 30.0  # after the last question
 _CALM_SECONDS = 1_200.0  # without faults, at the end: by then every turn has its outcome
+_BURIED_SECONDS = 60.0  # by then the last task of a dead process has found out that it is dead
 _CHAT_URL = "https://chat.invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a run came to."""
-
-    seed: int
-    turns: int
-    outcomes: Counter[str]
-    faults: Counter[str]
-    problems: list[str]
-    virtual_seconds: float
-    history: History
-
-    def line(self) -> str:
-        """In a line, with what replays it."""
-        outcomes = ", ".join(f"{many} {name}" for name, many in sorted(self.outcomes.items()))
-        each = sum(self.faults.values()) / max(1, self.turns)
-        return (
-            f"seed {self.seed}: {self.turns} turns ({outcomes}), {each:.1f} faults each, "
-            f"{self.virtual_seconds / 3600:.1f} virtual hours, {len(self.problems)} violations"
-        )
+_OF_PROCESS = "process-token-1234"
 
 
 class Simulation:
@@ -78,77 +65,90 @@ class Simulation:
 
     def __init__(
         self,
-        loop: VirtualLoop,
+        loop: Clock,
         url: str,
         faults: Faults,
         *,
         processes: int = 3,
-        rate: float = 6.0,
+        rate: float = 10.0,
         shares: Shares = UNLIMITED,
         workspaces: int = _WORKSPACES,
+        keyring: Keyring | None = None,
+        chat_url: str | None = None,
     ) -> None:
         self.world = World(loop, faults, History())
         self._url = url
-        self._keyring = Keyring((new_key(),))
+        self._prepared = keyring is not None
+        self._keyring = keyring or Keyring((new_key(),))
         self._many, self._rate, self._shares, self._workspaces = processes, rate, shares, workspaces
+        self._chat_url = chat_url
         self._alive: list[Process] = []
-        self._opened: list[Database] = []
-        self._asked: Counter[ThreadRef] = Counter()
-        self._messages = 0
+        self._opened: list[SimDatabase] = []
 
     async def run(self, turns: int) -> Result:
         """Ask so many questions, then wait until all is over, and check."""
-        await self._set_up()
+        if not self._prepared:
+            await self._set_up()
         lives = [asyncio.create_task(self._live_on(number)) for number in range(self._many)]
-        deliveries: set[asyncio.Task[None]] = set()
-        dice = self.world.faults.dice
+        people = People(self.world, self._alive, self._workspaces, changing=self.world.written_down)
         for number in range(turns):
-            await asyncio.sleep(dice.expovariate(self._rate))
-            task = asyncio.create_task(self._happens(self._question(number)))
-            deliveries.add(task)
-            task.add_done_callback(deliveries.discard)
-        await asyncio.sleep(_LAST_FAULTS_SECONDS)
+            await asyncio.sleep(self.world.faults.dice.expovariate(self._rate))
+            people.ask(number)
+        await asyncio.sleep(_LAST_FAULTS_SECONDS * self.world.faults.pace)
         self.world.faults.off = True
-        if deliveries:
-            await asyncio.wait(deliveries)
+        await people.content()
         await self._calm()
         for life in lives:
             life.cancel()
         await asyncio.wait(lives)
         await self._buried()
+        held = sum(database.held() for database in self._opened)
         history = await self._over()
         outcomes = Counter(str(turn.outcome) for turn in history.stored)
         faults = self.world.faults
-        return Result(faults.seed, turns, outcomes, faults.happened, violations(history), self.world.loop.now, history)
+        problems = violations(history) + [f"IS-15: {held} connections were not given back"] * bool(held)
+        return Result(faults.seed, turns, outcomes, faults.happened, problems, self.world.loop.time(), history)
+
+    def written_down(self, loop: VirtualLoop) -> None:
+        """Make events of what the database writes down about itself, as it is committed."""
+        world = self.world
+        world.written_down = True
+        world.secrets |= {first_label(number): secret(first_label(number)) for number in range(self._workspaces)}
+        journal = Journal(world.words, world.secrets, _OF_PROCESS, CHANNELS)
+
+        def committed(connection: sqlite3.Connection) -> None:
+            world.history.events += journal.read(lambda seen: connection.execute(READ, (seen,)).fetchall(), loop.time())
+
+        loop.committed = committed
 
     async def _set_up(self) -> None:
         database = Database(Secret(self._url))
         await schema.upgrade(database)
-        process = self._process(
-            database, SimDelivery(self.world, Life("set-up", Faults(0, off=True))), Life("", Faults(0))
-        )
+        nobody = Faults(0, off=True)
+        process = self._process(database, SimDelivery(self.world, Life("set-up", nobody)), Life("", nobody))
         for number in range(self._workspaces):
-            workspace = WorkspaceRef("slack", f"T{number}")
-            binding = Binding(f"github.com/o/repository-{number}", f"token-of-{number}-{'x' * 8}")
-            await process.tokens.save_for_workspace(workspace, Secret(binding.token), actor="U0")
-            for channel in range(_CHANNELS):
-                place = ChannelRef("slack", f"T{number}", f"C{channel}")
-                self.world.history.bindings[place] = binding
-                await process.map(place, binding.repository)
+            workspace, label = WorkspaceRef("slack", f"T{number}"), first_label(number)
+            await process.tokens.save_for_workspace(workspace, Secret(secret(label)), label=label, actor="U0")
+            for channel in CHANNELS:
+                for which in range(1, REPOSITORIES):  # the first one mapped is the default
+                    await process.map(ChannelRef("slack", f"T{number}", channel), repository(number, which))
+        await process.client.aclose()
         await database.close()
 
     def _process(self, database: Database, delivery: SimDelivery, life: Life) -> Process:
+        chat = SimChat(self.world, life)
         process = Process(
             database,
             self._keyring,
             delivery,
-            _CHAT_URL,
+            self._chat_url or _CHAT_URL,
             shares=self._shares,
-            client=cast("ChatClient", SimChat(self.world, life)),
+            client=cast("ChatClient", None if self._chat_url else chat),
             clock=self.world.loop.time,
             wall=self.world.loop.wall,
+            token=Secret(_OF_PROCESS),
         )
-        delivery.worker = process.worker.name
+        delivery.worker = chat.worker = process.worker.name
         if isinstance(database, SimDatabase):
             database.worker = process.worker.name
         return process
@@ -167,47 +167,12 @@ class Simulation:
             dying = asyncio.create_task(life.dead.wait())
             try:
                 await asyncio.wait({dying})
+                life.dead.set()
             finally:
                 dying.cancel()
-                life.dead.set()
                 self._alive.remove(process)
-                running.cancel()
-            await asyncio.sleep(faults.dice.uniform(0.2, 8))
-
-    def _question(self, number: int) -> Question:
-        """Somebody's question: mostly a thread of its own, else one more in a thread, often while others run."""
-        dice = self.world.faults.dice
-        channel = ChannelRef("slack", f"T{dice.randrange(self._workspaces)}", f"C{dice.randrange(_CHANNELS)}")
-        thread = ThreadRef(channel, f"{number // 2_000}.{dice.randrange(_THREADS)}")
-        order = self._asked[thread] = self._asked[thread] + 1
-        word = f"word-{number}"
-        key = Key(thread, f"{thread.thread_id}:{order}")
-        self.world.keys[word] = key
-        at = self.world.loop
-        self.world.history.events.append(Asked(at.time(), key, order, word))
-        asked_at = datetime.fromtimestamp(at.wall(), UTC)
-        return Question(thread, key.message_id, order, Asker(f"U{dice.randrange(5)}"), f"What of {word}?", asked_at)
-
-    async def _happens(self, question: Question) -> None:
-        """The platform delivers an event to some process until one acknowledges it, and sometimes once more."""
-        dice, key = self.world.faults.dice, Key(question.thread, question.message_id)
-        for number in range(_DELIVERIES):
-            again = self.world.faults.falls("again", 0.3)
-            if await self._delivered(question):
-                self.world.history.events.append(Acked(self.world.loop.time(), key))
-                if not again:
-                    return
-            await asyncio.sleep(dice.uniform(0, 5) * (number + 1))
-
-    async def _delivered(self, question: Question) -> bool:
-        if not self._alive:
-            return False
-        process = self.world.faults.dice.choice(self._alive)
-        try:
-            await asyncio.wait_for(process.intake.accept(question), 3)
-        except (DatabaseError, TimeoutError, Killed):
-            return False
-        return True
+                running.cancel()  # whoever lives ends as it is told to; the dead do nothing any more
+            await asyncio.sleep(faults.seconds(0.2, 8))
 
     async def _calm(self) -> None:
         """Until every turn has its outcome, or should have had it."""
@@ -222,10 +187,10 @@ class Simulation:
         await database.close()
 
     async def _buried(self) -> None:
-        """What dead processes had open is closed, once the last of their tasks has found out that it is dead."""
-        await asyncio.sleep(_LAST_FAULTS_SECONDS)
+        """What processes had open is closed, once the last of their tasks has found out that it is dead."""
+        await asyncio.sleep(_BURIED_SECONDS * self.world.faults.pace)
         for database in self._opened:
-            await asyncio.wait_for(database.close(), 1)
+            await asyncio.wait_for(database.close(), 10)
 
     async def _over(self) -> History:
         """The history with all that is left."""
@@ -245,20 +210,72 @@ async def _running(process: Process) -> None:
         await asyncio.Event().wait()
 
 
+def first_label(workspace: int) -> str:
+    """The label of the token that a workspace begins with."""
+    return f"first-{workspace}"
+
+
+def _memory() -> Path | None:
+    memory = Path("/dev/shm")  # noqa: S108 - a file system that forgets: nothing here needs to survive the machine
+    return memory if memory.is_dir() else None
+
+
+@cache
+def _prepared() -> tuple[tempfile.TemporaryDirectory[str], Path, Keyring]:
+    """A database in which every workspace is set up, with the keys to it: setting up takes longer than many turns."""
+    folder = tempfile.TemporaryDirectory(dir=_memory())
+    path, keyring = Path(folder.name) / "askrepo.db", Keyring((new_key(),))
+
+    async def main(loop: VirtualLoop) -> None:
+        database = Database(Secret(f"sqlite:///{path}"))
+
+        async def write_down(connection: AsyncConnection) -> None:
+            for statement in SCHEMA:
+                await connection.exec_driver_sql(statement)
+
+        await schema.upgrade(database)
+        await database.write(write_down)
+        await database.close()
+        await Simulation(loop, f"sqlite:///{path}", Faults(0, off=True), keyring=keyring)._set_up()
+
+    run(main)
+    return folder, path, keyring
+
+
+@contextmanager
+def _replayable(seed: int) -> Iterator[None]:
+    """Whatever is drawn at random anywhere is drawn from this seed: ids of turns, nonces, the jitter of back-offs."""
+    random.seed(seed)
+    with mock.patch.object(os, "urandom", random.Random(seed).randbytes):
+        yield
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Collecting garbage would go through a history that only grows, again and again."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.collect()
+
+
 def simulate(seed: int, turns: int, chances: Chances | None = None) -> Result:
     """One run of its own, in a folder of its own."""
-    memory = Path("/dev/shm")  # noqa: S108 - a file system that forgets: nothing here needs to survive the machine
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        faults = Faults(seed, chances or Chances())
-        random.seed(seed)  # the jitter of back-offs
+    _, prepared, keyring = _prepared()
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder, _replayable(seed):
+        path = Path(folder) / "askrepo.db"
+        shutil.copy(prepared, path)
 
         async def main(loop: VirtualLoop) -> Result:
-            return await Simulation(loop, f"sqlite:///{folder}/askrepo.db", faults).run(turns)
+            simulation = Simulation(loop, f"sqlite:///{path}", Faults(seed, chances or Chances()), keyring=keyring)
+            simulation.written_down(loop)
+            return await simulation.run(turns)
 
-        try:
+        with _seldom_collected():
             return run(main)
-        finally:
-            gc.collect()
 
 
 def main() -> None:

@@ -25,8 +25,18 @@ async def stored(database: Database) -> list[Stored]:
     for row in rows:
         thread = ThreadRef(ChannelRef(row.platform, row.workspace_id, row.channel_id), row.thread_id)
         outcome = Outcome(row.status) if row.status in set(Outcome) else None
-        spoken_for = row.declined is not None and row.attempt == 0
-        turns.append(Stored(row.turn_id, Key(thread, row.message_id), outcome, row.answered_with, spoken_for))
+        turns.append(
+            Stored(
+                row.turn_id,
+                Key(thread, row.message_id),
+                outcome,
+                row.answered_with,
+                spoken_for=row.declined is not None and row.attempt == 0,
+                erased=row.erased_at is not None,
+                begun=row.attempt > 0,
+                texts=sum(text is not None for text in (row.answer, row.context)),
+            )
+        )
     return turns
 
 

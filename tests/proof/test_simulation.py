@@ -1,4 +1,7 @@
-"""Turns on virtual time while everything fails; each run prints what replays it."""
+"""Turns on virtual time while everything fails; each run prints what replays it.
+
+The ordinary run takes a fortieth of them. All 200,000: `pytest -m long -n 2 -s tests/proof/test_simulation.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,22 @@ def holds(seed: int, turns: int) -> None:
     print(result.line(), f"python -m tests.proof.simulation --seed {seed} --turns {turns} --each {turns}", sep="\n")
     assert result.problems == []
     assert sum(result.outcomes.values()) > turns * 0.9
-    assert result.outcomes["answered"] > turns * 0.2
-    assert sum(result.faults.values()) > LEAST_FAULTS * turns
+    assert result.outcomes["answered"] > turns * 0.3
+    assert result.each() > LEAST_FAULTS
 
 
-def test_a_sample_on_virtual_time() -> None:
-    holds(random.randrange(2**32), 150)
+@pytest.mark.parametrize("number", range(5))
+def test_a_sample_on_virtual_time(number: int) -> None:
+    holds(random.randrange(2**32), 1_000)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("number", range(40))
+@pytest.mark.parametrize("number", range(100))
 def test_two_hundred_thousand_turns(number: int) -> None:
-    holds(number, 5_000)
+    holds(number, 2_000)
 
 
 def test_a_seed_gives_the_same_run_again() -> None:
-    first, second = ([(type(event), event.at) for event in simulate(7, 30).history.events] for _ in range(2))
-    assert first == second
+    first, second = (simulate(7, 30).history.events for _ in range(2))
+    assert [(type(event), event.at) for event in first] == [(type(event), event.at) for event in second]
