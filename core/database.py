@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import BigInteger, event
+from sqlalchemy import BigInteger
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
@@ -25,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from core import connections
 from core.batches import Batches
 from core.database_url import parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
@@ -39,6 +41,7 @@ _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _CHANNEL = "askrepo_turns"
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "wal_autocheckpoint = 4000")
+_RAISED = (OSError, TimeoutError, PoolTimeout, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
 _AWAY = (
     "locked",
     "busy",
@@ -206,7 +209,7 @@ class Database:
             raise  # a bug of ours: every expected conflict is an ON CONFLICT
         except DBAPIError as error:
             problem = self._problem(error.orig if isinstance(error.orig, BaseException) else error)
-        except (OSError, TimeoutError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _RAISED as error:
             problem = self._problem(error)
         raise problem
 
@@ -229,12 +232,12 @@ class Database:
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
         if not self.is_sqlite:
-            _set_up_postgresql(engine, self._busy_seconds)
+            connections.set_up_postgresql(engine, self._busy_seconds)
             return engine
         pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
         pragmas += ["query_only = ON"] if self._read_only else _DURABLE
         pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
-        _set_up_sqlite(engine, pragmas, immediate=immediate)
+        connections.set_up_sqlite(engine, pragmas, immediate=immediate)
         return engine
 
     def _prepare_file(self) -> None:
@@ -277,30 +280,3 @@ async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:
         return error
     await savepoint.commit()
     return result
-
-
-def _set_up_postgresql(engine: AsyncEngine, seconds: float) -> None:
-    """A machine that vanishes within a transaction keeps its locks no longer than that: else nobody could claim."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
-        cursor.close()
-        connection.commit()  # a rollback would take it back
-
-
-def _set_up_sqlite(engine: AsyncEngine, pragmas: Sequence[str], *, immediate: bool) -> None:
-    """Transactions are begun by us: the driver's own begin late and upgrade badly."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
