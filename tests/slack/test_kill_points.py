@@ -5,8 +5,9 @@ The ordinary run takes a sample; all of it: `pytest -m long -n 0 tests/slack/tes
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import product
 from typing import Any
 
@@ -86,9 +87,9 @@ async def test_one_outcome_after_a_kill_at_any_step(questions: Questions, whole:
 
 async def outlived(questions: Questions, at: str) -> NamedLife:
     """A question has its outcome, even if its process dies at this step."""
-    await questions.next()
     life = NamedLife(at=at)
-    with noted(life):
+    async with noted(life):
+        await questions.next()
         await questions.die(life)
         if await questions.rescue():
             questions.check(life)
@@ -110,19 +111,20 @@ async def test_one_outcome_where_a_call_or_its_reply_is_lost(questions: Question
 
 async def got_over(questions: Questions, at: str) -> Loss:
     """A question has its outcome, even if its process loses this call or reply."""
-    await questions.next()
     loss = Loss(aiohttp.ServerDisconnectedError, at)
-    with noted(loss):
+    async with noted(loss):
+        await questions.next()
         await questions.lose(loss)
         questions.check(loss)
     return loss
 
 
-@contextmanager
-def noted(about: Life | Loss) -> Iterator[None]:
-    """What fails says where."""
+@asynccontextmanager
+async def noted(about: Life | Loss) -> AsyncIterator[None]:
+    """What fails says where; and so does what never ends."""
     try:
-        yield
+        async with asyncio.timeout(120):
+            yield
     except BaseException as error:
         error.add_note(str(about))
         raise
