@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -253,6 +254,38 @@ async def test_a_locked_file_is_unavailable_not_unreadable(tmp_path: Path) -> No
     other.close()
     await database.write(lambda connection: _run(connection, "DELETE FROM turns"))
     await database.close()
+
+
+async def test_a_process_that_ends_takes_nobodys_log_away(tmp_path: Path) -> None:
+    path = tmp_path / "askrepo.db"
+    database = Database(Secret(f"sqlite:///{path}"))
+    await database.write(lambda connection: _run(connection, "CREATE TABLE noted (n integer)"))
+    # one more of this process, as a start makes beside another: it must not cost the first one its locks
+    await Database(Secret(f"sqlite:///{path}")).close()
+    await _beside(path, "INSERT INTO noted VALUES (1)")
+    await database.write(lambda connection: _run(connection, "INSERT INTO noted VALUES (2)"))
+    assert await _beside(path, "SELECT sum(n) FROM noted") == "3"
+    async with database.reading() as connection:
+        assert (await connection.exec_driver_sql("SELECT sum(n) FROM noted")).scalar_one() == 3
+    await database.close()
+
+
+async def _beside(path: Path, statement: str) -> str:
+    """What another process is answered, which opens the file and ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _BESIDE, str(path), statement, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return said.decode().strip()
+
+
+_BESIDE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+print(*(value for row in connection.execute(sys.argv[2]) for value in row))
+connection.close()
+"""
 
 
 async def test_who_vanishes_within_a_transaction_keeps_nobody_waiting(postgres_url: str) -> None:
