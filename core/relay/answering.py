@@ -189,8 +189,10 @@ class Answering:
         except (AccessError, MappingError, CipherError, Declined) as error:
             if claim.failures < MOST_FAILURES:
                 return await self._refuse(hold, question, error)
-        if question.unsaid and question.thread.thread_id == question.message_id:
-            return await self._last_word(hold, GaveUp())  # there is no thread yet to say it in
+        if isinstance(claim.declined, Declined):
+            return await self._refuse(hold, question, claim.declined)  # told before, perhaps: no post stands beside it
+        if claim.declined is not None or (question.unsaid and question.thread.thread_id == question.message_id):
+            return await self._last_word(hold, GaveUp())  # the same; or there is no thread yet to say it in
         return await self._give_up(hold, question)
 
     async def _give_up(self, hold: Hold, question: Question) -> Ending:

@@ -122,7 +122,7 @@ def _declined(row: Row[Any]) -> Declined | GaveUp | None:
         return GaveUp()
     if row.declined is not None and row.declined not in {FULL, *Level}:
         return Declined(row.declined)
-    if row.stop_requested:
+    if row.stop_requested and row.attempt <= 1:  # later, the limit may have been told
         return None
     if row.declined == FULL:
         return NoRoom()

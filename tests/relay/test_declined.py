@@ -13,11 +13,13 @@ from core.channels.access import Standing
 from core.cipher import Keyring
 from core.conversation.values import Offer
 from core.database import Database
+from core.relay.claims import GIVEN_UP, REFUSED
+from core.relay.leases import MOST_FAILURES
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.platform import FakePlatform
-from tests.relay.dying import Life, live_and_die, take_over
+from tests.relay.dying import Life, live, live_and_die, take_over
 from tests.relay.house import Process, SteppedDatabase
 from tests.relay.places import HERE, question, thread
 
@@ -91,3 +93,47 @@ async def test_whom_a_killed_process_had_refused_gets_no_answer_after_that(
     assert platform.visible(HERE) == []
     assert chat.requests == []
     await rescuer.client.aclose()
+
+
+LIMITS = {"declined": "person", "declined_until": 0}
+OFTEN = {"failures": MOST_FAILURES}
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "outcome"),
+    [
+        ({"declined": REFUSED}, OFTEN, "refused"),
+        (LIMITS, OFTEN, "refused"),
+        (LIMITS, {"stop_requested": True}, "refused"),
+        (OFTEN | {"declined": GIVEN_UP}, {"question": b""}, "failed"),
+    ],
+)
+async def test_whom_a_killed_process_had_told_why_sees_no_post_beside_that(
+    before: dict[str, object],
+    meanwhile: dict[str, object],
+    outcome: str,
+    database_url: str,
+    database: Database,
+    keyring: Keyring,
+    platform: FakePlatform,
+    chat: FakeChat,
+) -> None:
+    """Whatever else becomes of its turn until somebody takes it over: it failed often, it was stopped, it is broken."""
+    rescuer = Process(database, keyring, platform, chat.url)
+    await rescuer.map(HERE.channel)
+    asked, life = question(within=HERE), ToldAndDead(sys.maxsize)
+    await rescuer.intake.accept(asked)
+    await written(database, before)
+    stepped = SteppedDatabase(Secret(database_url), life.step)
+    await live(life, Process(stepped, keyring, platform, chat.url, step=life.step), life.dead.wait)
+    assert len(platform.told[HERE]) == 1
+    await written(database, meanwhile)
+    await take_over(rescuer, asked, {outcome})
+    assert len(platform.told[HERE]) == 2
+    assert platform.visible(HERE) == []
+    await rescuer.client.aclose()
+
+
+async def written(database: Database, values: dict[str, object]) -> None:
+    """All turns have these values."""
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(values)))
