@@ -1,6 +1,6 @@
 """Many turns on virtual time: the real relay on SQLite, while everything around it fails by a seed.
 
-    python -m tests.proof.simulation [--seed 1] [--turns 200000]
+    python -m tests.proof.simulation [--seed 1] [--turns 200000] [--each 5000] [--workspaces 200]
 
 Processes are killed and started again at any step, stand still for longer than a lease, or lose the database; the
 database refuses units or loses replies; answers are cancelled at any await; the platform delivers events several times,
@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
-import random
 import shutil
 import sqlite3
 import tempfile
@@ -27,9 +25,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import cast
-from unittest import mock
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import logs, schema
@@ -39,22 +35,24 @@ from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database
 from core.relay.shares import Shares
 from core.secret import Secret
-from core.tables import TurnRow
 from tests.proof.checker import violations
-from tests.proof.faults import Chances, Faults, Life
+from tests.proof.faults import Faults, Life
 from tests.proof.history import History, Visible
 from tests.proof.journal import READ, SCHEMA, Journal
 from tests.proof.people import CHANNELS, REPOSITORIES, People, repository, secret
-from tests.proof.result import Result
+from tests.proof.replay import replayable
+from tests.proof.result import Result, Tally
 from tests.proof.rims import Clock, SimChat, SimDatabase, SimDelivery, World
-from tests.proof.stored import stored
+from tests.proof.stored import count, stored
 from tests.proof.virtual import VirtualLoop, run
 from tests.relay.house import Process
 from tests.relay.places import UNLIMITED
 
 _WORKSPACES = 200
-_LAST_FAULTS_SECONDS = 30.0  # after the last question
-_CALM_SECONDS = 1_200.0  # without faults, at the end: by then every turn has its outcome
+# faults come with each step: asked faster, so many processes would be away that most turns ended after the last fault
+_RATE = 4.0
+_LAST_FAULTS_SECONDS = 120.0  # after the last question
+_CALM_LOOKS, _CALM_LOOK_SECONDS = 240, 5.0  # without faults, at the end: by then every turn has its outcome
 _BURIED_SECONDS = 60.0  # by then the last task of a dead process has found out that it is dead
 _CHAT_URL = "https://chat.invalid"
 _OF_PROCESS = "process-token-1234"
@@ -70,7 +68,7 @@ class Simulation:
         faults: Faults,
         *,
         processes: int = 3,
-        rate: float = 10.0,
+        rate: float = _RATE,
         shares: Shares = UNLIMITED,
         workspaces: int = _WORKSPACES,
         keyring: Keyring | None = None,
@@ -95,6 +93,7 @@ class Simulation:
             await asyncio.sleep(self.world.faults.dice.expovariate(self._rate))
             people.ask(number)
         await asyncio.sleep(_LAST_FAULTS_SECONDS * self.world.faults.pace)
+        in_calm = await self._open()
         self.world.faults.off = True
         await people.content()
         await self._calm()
@@ -104,10 +103,16 @@ class Simulation:
         await self._buried()
         held = sum(database.held() for database in self._opened)
         history = await self._over()
-        outcomes = Counter(str(turn.outcome) for turn in history.stored)
-        faults = self.world.faults
-        problems = violations(history) + [f"IS-15: {held} connections were not given back"] * bool(held)
-        return Result(faults.seed, turns, outcomes, faults.happened, problems, self.world.loop.time(), history)
+        return Result(
+            turns=turns,
+            outcomes=Counter(str(turn.outcome) for turn in history.stored),
+            faults=self.world.faults.happened,
+            problems=violations(history) + [f"IS-15: {held} connections were not given back"] * bool(held),
+            in_calm=in_calm,
+            seed=self.world.faults.seed,
+            virtual_seconds=self.world.loop.time(),
+            history=history,
+        )
 
     def written_down(self, loop: VirtualLoop) -> None:
         """Make events of what the database writes down about itself, as it is committed."""
@@ -176,15 +181,17 @@ class Simulation:
 
     async def _calm(self) -> None:
         """Until every turn has its outcome, or should have had it."""
+        for _ in range(_CALM_LOOKS):
+            await asyncio.sleep(_CALM_LOOK_SECONDS)
+            if not await self._open():
+                return
+
+    async def _open(self) -> int:
+        """How many turns have no outcome yet."""
         database = Database(Secret(self._url))
-        open_turns = select(TurnRow.turn_id).where(TurnRow.status.in_(("waiting", "running"))).limit(1)
-        end = self.world.loop.time() + _CALM_SECONDS
-        while self.world.loop.time() < end:
-            await asyncio.sleep(5)
-            async with database.reading() as connection:
-                if (await connection.execute(open_turns)).scalar_one_or_none() is None:
-                    break
+        many = await count(database, "waiting", "running")
         await database.close()
+        return many
 
     async def _buried(self) -> None:
         """What processes had open is closed, once the last of their tasks has found out that it is dead."""
@@ -221,7 +228,7 @@ def _memory() -> Path | None:
 
 
 @cache
-def _prepared() -> tuple[tempfile.TemporaryDirectory[str], Path, Keyring]:
+def _prepared(workspaces: int) -> tuple[tempfile.TemporaryDirectory[str], Path, Keyring]:
     """A database in which every workspace is set up, with the keys to it: setting up takes longer than many turns."""
     folder = tempfile.TemporaryDirectory(dir=_memory())
     path, keyring = Path(folder.name) / "askrepo.db", Keyring((new_key(),))
@@ -236,18 +243,11 @@ def _prepared() -> tuple[tempfile.TemporaryDirectory[str], Path, Keyring]:
         await schema.upgrade(database)
         await database.write(write_down)
         await database.close()
-        await Simulation(loop, f"sqlite:///{path}", Faults(0, off=True), keyring=keyring)._set_up()
+        nobody = Faults(0, off=True)
+        await Simulation(loop, f"sqlite:///{path}", nobody, keyring=keyring, workspaces=workspaces)._set_up()
 
     run(main)
     return folder, path, keyring
-
-
-@contextmanager
-def _replayable(seed: int) -> Iterator[None]:
-    """Whatever is drawn at random anywhere is drawn from this seed: ids of turns, nonces, the jitter of back-offs."""
-    random.seed(seed)
-    with mock.patch.object(os, "urandom", random.Random(seed).randbytes):
-        yield
 
 
 @contextmanager
@@ -262,15 +262,16 @@ def _seldom_collected() -> Iterator[None]:
         gc.collect()
 
 
-def simulate(seed: int, turns: int, chances: Chances | None = None) -> Result:
+def simulate(seed: int, turns: int, *, workspaces: int = _WORKSPACES) -> Result:
     """One run of its own, in a folder of its own."""
-    _, prepared, keyring = _prepared()
-    with tempfile.TemporaryDirectory(dir=_memory()) as folder, _replayable(seed):
+    _, prepared, keyring = _prepared(workspaces)
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder, replayable(seed):
         path = Path(folder) / "askrepo.db"
         shutil.copy(prepared, path)
 
         async def main(loop: VirtualLoop) -> Result:
-            simulation = Simulation(loop, f"sqlite:///{path}", Faults(seed, chances or Chances()), keyring=keyring)
+            url = f"sqlite:///{path}"
+            simulation = Simulation(loop, url, Faults(seed), keyring=keyring, workspaces=workspaces)
             simulation.written_down(loop)
             return await simulation.run(turns)
 
@@ -283,16 +284,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--turns", type=int, default=200_000)
     parser.add_argument("--each", type=int, default=5_000, help="turns of one run; the next run takes the next seed")
+    parser.add_argument("--workspaces", type=int, default=_WORKSPACES)
     arguments = parser.parse_args()
     logs.configure("critical", "console")
-    began, done, problems = time.perf_counter(), 0, 0
+    began, total = time.perf_counter(), Tally()
     for seed in range(arguments.seed, arguments.seed + -(-arguments.turns // arguments.each)):
-        result = simulate(seed, min(arguments.each, arguments.turns - done))
-        done += result.turns
-        problems += len(result.problems)
+        result = simulate(seed, min(arguments.each, arguments.turns - total.turns), workspaces=arguments.workspaces)
+        total.add(result)
         print(result.line(), *result.problems[:20], sep="\n  ", flush=True)
-    print(f"{done} turns in {time.perf_counter() - began:.0f} s, {problems} violations")
-    raise SystemExit(bool(problems))
+    print(f"{total.line()}, {time.perf_counter() - began:.0f} s")
+    raise SystemExit(bool(total.problems))
 
 
 if __name__ == "__main__":
