@@ -7,13 +7,21 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from core import logs
 from core.conversation.values import Outcome, ThreadRef
-from core.errors import AskrepoError, DatabaseError, DeliveryFailed, LeaseLost, PlatformAway, SettingsError
+from core.errors import (
+    AskrepoError,
+    DatabaseError,
+    DatabaseUnavailable,
+    DeliveryFailed,
+    LeaseLost,
+    PlatformAway,
+    SettingsError,
+)
 from core.metrics import Metrics
 from core.relay.answering import Answering
 from core.relay.claims import Claim, Scope
@@ -27,6 +35,7 @@ _MOST = 200  # answers at once
 # more that begin at once would keep the event loop from what else is due, such as acknowledgements
 _BEGUN_TOGETHER = 10
 _BEGIN_SECONDS = 0.1
+_PATIENCE = 3  # ticks after the database was away, so that whoever lives renews before others' leases are ended
 _LAST_CLAIM_SECONDS = 3.0  # at the end, for a claim under way
 
 
@@ -178,22 +187,22 @@ class Worker:
 
     async def _give_back(self, claim: Claim) -> None:
         """A turn that is still ours was edited: it is answered anew. One that is not stays as it is."""
-        with contextlib.suppress(AskrepoError):
-            await self._leases.hand_back([claim])
+        await _said(lambda: self._leases.hand_back([claim]))
 
     async def _retry(self, claim: Claim, *, blame: bool = True) -> None:
-        """Where even that fails, the lease runs out and the turn is freed."""
-        with contextlib.suppress(AskrepoError):
-            await self._leases.retry(claim, blame=blame)
+        await _said(lambda: self._leases.retry(claim, blame=blame))
 
     async def _keep_renewing(self) -> None:
+        patience = 0
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            patience = max(0, patience - 1)
             try:
                 await self._renew()
-                if await self._leases.free_expired():
+                if not patience and await self._leases.free_expired():
                     self.wake()
             except DatabaseError as error:
+                patience = _PATIENCE
                 log.warning("cannot renew", reason=str(error))
             except Exception:
                 log.exception("cannot renew")
@@ -234,3 +243,19 @@ class Worker:
             await asyncio.wait([task for _, task in unfinished])
             with contextlib.suppress(AskrepoError):
                 await self._leases.hand_back([hold.claim for hold, _ in unfinished])
+
+
+async def _said(say: Callable[[], Awaitable[None]]) -> None:
+    """Say it once the database is there, or let it be where nobody asks any more.
+
+    Unsaid, the lease would run out as a dead worker's does: that counts as a failure of the turn.
+    """
+    while True:
+        try:
+            await say()
+        except DatabaseUnavailable:
+            await asyncio.sleep(POLL_SECONDS)
+            continue
+        except AskrepoError:
+            pass
+        return

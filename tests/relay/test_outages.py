@@ -1,0 +1,113 @@
+"""The database is away for longer than a lease, again and again: on virtual time, by two processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import select
+
+from core import schema
+from core.chat.client import ChatClient
+from core.chat.progress import Delta, Finished, Progress
+from core.cipher import Keyring
+from core.conversation.values import Outcome
+from core.database import Database
+from core.errors import DatabaseUnavailable
+from core.secret import Secret
+from core.tables import TurnRow
+from tests.fakes.platform import FakePlatform
+from tests.proof import virtual
+from tests.proof.virtual import VirtualLoop
+from tests.relay.house import Process, SteppedDatabase
+from tests.relay.places import HERE, question
+
+AWAY_SECONDS = 40.0  # longer than a lease and all ticks
+
+
+@dataclass
+class House:
+    """Two processes on one database, their platform, and a /chat of one answer that takes a minute."""
+
+    keyring: Keyring
+    url: Secret
+    loop: VirtualLoop
+    platform: FakePlatform = field(default_factory=FakePlatform)
+    away: bool = False
+    asked: int = 0
+
+    async def step(self, name: str) -> None:
+        """Of every process, to and from the database."""
+        await asyncio.sleep(0)
+        if self.away and name.startswith("before"):
+            raise DatabaseUnavailable("database", "connection refused")
+
+    async def ask(self, *arguments: object, **options: object) -> AsyncGenerator[Progress, None]:
+        """What /chat answers."""
+        self.asked += 1
+        for _ in range(30):
+            await asyncio.sleep(2)
+            yield Delta("so ")
+        yield Finished("so " * 30, "model")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def process(self) -> Process:
+        """One more, which does not run yet."""
+        database, client = SteppedDatabase(self.url, self.step), cast("ChatClient", self)
+        return Process(database, self.keyring, self.platform, "", client=client, clock=self.loop.time)
+
+    async def outage(self) -> None:
+        """The database goes, and comes back."""
+        self.away = True
+        await asyncio.sleep(AWAY_SECONDS)
+        self.away = False
+
+
+Scene = Callable[[House], Coroutine[Any, Any, None]]
+
+
+async def _three_times(house: House) -> None:
+    for _ in range(3):
+        await asyncio.sleep(30)
+        await house.outage()
+
+
+@pytest.mark.parametrize(("scene", "attempts"), [(_three_times, 4)])
+def test_an_outage_is_no_failure_of_a_turn(tmp_path: Path, keyring: Keyring, scene: Scene, attempts: int) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        house = House(keyring, Secret(f"sqlite:///{tmp_path}/askrepo.db"), loop)
+        looking = Database(house.url)
+        await schema.upgrade(looking)
+        processes = house.process(), house.process()
+        await processes[0].map(HERE.channel)
+        async with AsyncExitStack() as stack:
+            for process in processes:
+                await stack.enter_async_context(process.running())
+            await processes[0].intake.accept(question(within=HERE))
+            await scene(house)
+            turn = await _ended(looking)
+        assert turn == ("answered", 0, attempts)
+        assert house.asked == attempts
+        assert [post.text.strip() for post in house.platform.visible(HERE)] == [("so " * 30).strip()]
+        for each in (looking, *(process.database for process in processes)):
+            await each.close()
+
+    virtual.run(main)
+
+
+async def _ended(database: Database) -> tuple[str, int, int]:
+    """The status, the failures and the attempts of the only turn, once it has ended."""
+    turn = select(TurnRow.status, TurnRow.failures, TurnRow.attempt)
+    while True:
+        async with database.reading() as connection:
+            row = (await connection.execute(turn)).one()
+        if row.status in set(Outcome):
+            return row.status, row.failures, row.attempt
+        await asyncio.sleep(1)
