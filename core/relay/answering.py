@@ -51,7 +51,7 @@ from core.relay.writer import Writer
 
 log = logs.get(__name__)
 
-_RECORD_AGAIN_SECONDS = 0.5
+_RECORD_AGAIN_SECONDS = 0.5, 2.0  # at first, and at last
 _TELL_SECONDS = 3_600.0  # after this nobody expects a word any more
 _TELL_AGAIN_SECONDS = 0.5
 _TOKEN_SECONDS = 60.0  # a token that had its share can be used again by then
@@ -161,15 +161,16 @@ class Answering:
                 await writer.clear()
 
     async def _record(self, hold: Hold, ending: Ending) -> None:
-        """Record what is shown already: as long as the lease lasts, a database that is away is worth waiting for."""
+        """Record what is shown already, however long the database is away: whether it still counts, the fence tells."""
         hold.ending = True
+        pause, longest = _RECORD_AGAIN_SECONDS
         while True:
             try:
                 await self._leases.finish(hold.claim, ending)
             except DatabaseUnavailable as error:
-                hold.check()
                 log.warning("not recorded yet", turn=hold.claim.turn_id, reason=str(error))
-                await asyncio.sleep(_RECORD_AGAIN_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest)
             else:
                 return
 

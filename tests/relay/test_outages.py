@@ -79,7 +79,12 @@ async def _three_times(house: House) -> None:
         await house.outage()
 
 
-@pytest.mark.parametrize(("scene", "attempts"), [(_three_times, 4)])
+async def _once_all_is_shown(house: House) -> None:
+    await house.platform.until(lambda: any(post.footer is not None for post in house.platform.visible(HERE)))
+    await house.outage()
+
+
+@pytest.mark.parametrize(("scene", "attempts"), [(_three_times, 4), (_once_all_is_shown, 1)])
 def test_an_outage_is_no_failure_of_a_turn(tmp_path: Path, keyring: Keyring, scene: Scene, attempts: int) -> None:
     async def main(loop: VirtualLoop) -> None:
         house = House(keyring, Secret(f"sqlite:///{tmp_path}/askrepo.db"), loop)
