@@ -81,8 +81,14 @@ class Writer:
         await patiently(lambda: self._tell(notice))
 
     async def _tell(self, notice: Notice) -> None:
-        async with self._hold.acting():
-            await self._delivery.tell(self._question, self._hold.claim.turn_id, notice)
+        turn_id = self._hold.claim.turn_id
+        try:
+            async with self._hold.acting():
+                await self._delivery.tell(self._question, turn_id, notice)
+        except DeliveryUncertain as error:  # and nobody can look: it is told again, rather than perhaps never
+            self._metrics.doubted(self._question.thread.channel.platform)
+            log.warning("a notice is in doubt", turn=turn_id, reason=str(error))
+            raise
 
     async def _take_over(self, *, keep: int) -> None:
         """Know what earlier attempts left; the answer starts anew in its first post, so that no two are spliced."""

@@ -52,6 +52,17 @@ async def test_a_reply_that_was_lost(world: World, app: App) -> None:
     assert counted(app, "posts_unknowable_total") == 0
 
 
+async def test_a_notice_whose_reply_was_lost_is_told_again_and_counted(world: World, app: App) -> None:
+    slack = world.slack
+    unmapped = slack.channel(world.team, "unmapped", world.alice)
+    slack.fail("chat.postEphemeral", drop="after")
+    await slack.says(world.alice, unmapped, f"{world.askrepo.bot} where?")
+    await ended(app, 1)
+    assert len({notice.body for notice in slack.ephemerals(unmapped, world.alice)}) == 1
+    assert len(slack.ephemerals(unmapped, world.alice)) == 2
+    assert counted(app, "posts_in_doubt_total") == 1
+
+
 async def test_where_nobody_can_know_nothing_is_posted_twice_and_it_is_told(world: World, app: App) -> None:
     slack = world.slack
     slack.fail("chat.startStream", drop="after")
