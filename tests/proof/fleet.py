@@ -97,6 +97,10 @@ class Fleet:
         """What the processes have logged, the end of it."""
         return "\n".join(each.process.log[-2_000:] for each in self._members)
 
+    def times(self, event: str) -> int:
+        """How often those that run have logged it."""
+        return sum(each.process.log.count(f'"{event}"') for each in self._members)
+
 
 @dataclass
 class Member:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 from sqlalchemy import func, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef
 from core.database import Database, now_ms
+from core.errors import DatabaseUnavailable
 from core.tables import TurnRow
 from tests.proof.history import Key, Stored
 
@@ -50,7 +52,11 @@ async def count(database: Database, *statuses: str) -> int:
 async def all_ended(database: Database, seconds: float) -> None:
     """Wait until no turn is open. AssertionError, with what is open, if that takes too long."""
     end = time.monotonic() + seconds
-    while await count(database, *_OPEN):
+    while True:
+        # a connection may be one to a server that was killed before, and still tells us so
+        with contextlib.suppress(DatabaseUnavailable):
+            if not await count(database, *_OPEN):
+                return
         if time.monotonic() > end:
             raise AssertionError(f"still open: {await _open(database)}")
         await asyncio.sleep(_LOOK_SECONDS)
