@@ -11,24 +11,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+import httpcore
 import httpx
 
 from core import logs
 from core.chat import request
 from core.chat.answer import StreamedAnswer, whole_answer
+from core.chat.connections import Connections
 from core.chat.contract import DEFAULT_MODEL, Message
 from core.chat.deadlines import Deadlines, Watch
-from core.chat.leftover import refuse_leftover
 from core.chat.progress import Delta, Finished, Progress, Reason, Shortened, Waiting
 from core.chat.refusals import BODY_LIMIT, refusal
 from core.chat.retries import Retries
 from core.errors import BadRequest, ChatError, ConversationTooLong, ServiceUnavailable, SettingsError, UnusableAnswer
 from core.secret import Secret
-
-if TYPE_CHECKING:
-    import httpcore
 
 # The rest of the house takes what belongs to asking from here.
 __all__ = [
@@ -46,13 +44,19 @@ __all__ = [
 
 RAW_LIMIT = 2 << 20  # octets of an unstreamed body; JSON escapes can make an answer several times its length
 
-_MOST_STREAMS = 1_000  # connections at a time; a stream holds one from its beginning to its end
-_MOST_IDLE = 50
-_IDLE_SECONDS = 30.0
 _DRAIN_SECONDS = 0.1
 
-# TLS failures in mid-stream and names that cannot be resolved come through httpx untranslated.
-_FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
+# TLS failures in mid-stream and names that cannot be resolved come through httpcore untranslated.
+_FOREIGN = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    OSError,
+    UnicodeError,
+)
 
 T = TypeVar("T")
 
@@ -85,16 +89,13 @@ class ChatClient:
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._http = httpx.AsyncClient(
+            transport=Connections(authorities()),
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - every wait stands under a deadline of ours, see deadlines.py
-            verify=authorities(),
             headers={"User-Agent": "askrepo"},
             # A service's cookie would tie one asker's question to another's.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            limits=httpx.Limits(
-                max_connections=_MOST_STREAMS, max_keepalive_connections=_MOST_IDLE, keepalive_expiry=_IDLE_SECONDS
-            ),
         )
 
     async def aclose(self) -> None:
@@ -193,8 +194,6 @@ class ChatClient:
             yield finished
         finally:
             with suppress(*_FOREIGN):
-                if await refuse_leftover(response):
-                    log.warning("chat_leftover", status=response.status_code)
                 await response.aclose()
 
 
@@ -241,7 +240,7 @@ async def _step(step: Awaitable[T], watch: Watch) -> T:
     failure: ChatError
     try:
         return await watch.wait(step)
-    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
+    except (httpcore.LocalProtocolError, httpx.InvalidURL) as error:
         failure = BadRequest(type(error).__name__)
     except _FOREIGN as error:
         failure = ServiceUnavailable(type(error).__name__)

@@ -88,6 +88,28 @@ async def test_cancelled_questions_leave_nothing_in_the_pool() -> None:
         assert len(fake.requests) == 401
 
 
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
+async def test_wherever_a_question_is_cancelled_its_connection_is_not_forgotten(used: bool, twice: bool) -> None:
+    """With httpcore's own pool some of them were: it could open fewer and fewer, and in the end none."""
+    async with FakeChat(default=says("One ", "two.")) as fake, asking(fake.url) as asker:
+        for turns in range(60):  # of the event loop; a whole question takes some forty
+            if used:
+                await asker.ask()
+            asked = asyncio.create_task(asker.ask())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asked.cancel()
+            if twice:
+                await asyncio.sleep(0)
+                asked.cancel()
+            await asyncio.wait({asked})
+        assert (await asker.ask()).finished.text == "One two."
+        async with asyncio.timeout(CLOSED_WITHIN):
+            while fake.open > 1:  # noqa: ASYNC110 - the fake has no event for this
+                await asyncio.sleep(0)
+
+
 async def test_closing_the_client_ends_its_questions() -> None:
     async with FakeChat(STAGES[3]) as fake, asking(fake.url, deadlines=Deadlines(20, 20, 20, 20)) as asker:
         progress = question(asker.client)

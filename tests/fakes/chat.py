@@ -61,6 +61,11 @@ class FakeChat:
         """How many replies are being sent."""
         return len(self._busy)
 
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return len(self._handlers)
+
     def will(self, *replies: Reply) -> None:
         """Further replies, after those not yet taken."""
         self._replies.extend(replies)
