@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
@@ -26,7 +26,6 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from core import connections
 from core.batches import Batches
 from core.database_url import parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
@@ -226,19 +225,26 @@ class Database:
         try:
             if self.is_sqlite:
                 self._prepare_file()
-            waits = {"timeout": self._busy_seconds, "command_timeout": 30}
-            away: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True, "connect_args": waits}
-            engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **away)
+                pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
+                pragmas += ["query_only = ON"] if self._read_only else _DURABLE
+                pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
+                given: dict[str, Any] = {"pragmas": pragmas, "immediate": immediate}
+            else:
+                waits = {"timeout": self._busy_seconds, "command_timeout": 30}
+                given = {"pool_pre_ping": True, "connect_args": waits}
+            engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
         if not self.is_sqlite:
-            connections.set_up_postgresql(engine, self._busy_seconds)
-            return engine
-        pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
-        pragmas += ["query_only = ON"] if self._read_only else _DURABLE
-        pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
-        connections.set_up_sqlite(engine, pragmas, immediate=immediate)
+            event.listen(engine.sync_engine, "connect", self._connected)
         return engine
+
+    def _connected(self, connection: Any, record: Any) -> None:
+        """A machine that vanishes within a transaction keeps its locks no longer than that: else nobody could claim."""
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(self._busy_seconds * 1000)}")
+        cursor.close()
+        connection.commit()  # a rollback would take it back
 
     def _prepare_file(self) -> None:
         """The file exists before SQLite opens it, readable by its owner alone.

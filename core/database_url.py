@@ -7,6 +7,7 @@ from sqlalchemy.exc import ArgumentError
 
 from core.errors import SettingsError
 from core.secret import Secret
+from core.sqlite import DRIVER
 
 
 def parse_url(url: Secret) -> URL:
@@ -31,7 +32,7 @@ def parse_url(url: Secret) -> URL:
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError("DATABASE_URL", "it names no file; write it like sqlite:////var/lib/askrepo/askrepo.db")
-        return parsed.set(drivername="sqlite+aiosqlite")
+        return parsed.set(drivername=f"sqlite+{DRIVER}")
     raise SettingsError("DATABASE_URL", f"'{backend}' is not supported; use postgresql:// or sqlite:///")
 
 

@@ -39,7 +39,7 @@ from tests.migrations import both_ways
         ("postgres://u:p@db.example.com/askrepo", "postgresql+asyncpg"),
         ("postgresql://u:p@db.example.com/askrepo?sslmode=require", "postgresql+asyncpg"),
         ("postgresql+psycopg://u@db/askrepo", "postgresql+asyncpg"),
-        ("sqlite:////var/lib/a.db", "sqlite+aiosqlite"),
+        ("sqlite:////var/lib/a.db", "sqlite+inline"),
     ],
 )
 def test_every_spelling_of_a_url_gets_our_driver(given: str, driver: str) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import selectors
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any, TypeVar
 from unittest import mock
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, Pool
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.util import await_only
+
+from core import sqlite as inline
 
 Result = TypeVar("Result")
 
@@ -60,42 +57,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return EPOCH + self.now
 
 
-class _Cursor(sqlite3.Cursor):
-    """Holds its rows as soon as it has executed, as those of the real driver do."""
-
-    server_side = False
-    rows: deque[Any]
-
-    def execute(self, *arguments: Any) -> _Cursor:
-        super().execute(*arguments)
-        self.rows = deque(super().fetchall()) if self.description else deque()
-        return self
-
-    def executemany(self, *arguments: Any) -> _Cursor:
-        super().executemany(*arguments)
-        self.rows = deque()
-        return self
-
-    def fetchone(self) -> Any:
-        return self.rows.popleft() if self.rows else None
-
-    def fetchall(self) -> list[Any]:
-        rows, self.rows = list(self.rows), deque()
-        return rows
-
-    async def _async_soft_close(self) -> None: ...
-
-
-class _Connection(sqlite3.Connection):
+class _Connection(inline.Connection):
     loop: VirtualLoop
     changes = 0
-
-    def cursor(self, factory: Any = _Cursor) -> Any:
-        return super().cursor(factory)
-
-    def run_async(self, act: Callable[[_Connection], Any]) -> Any:
-        """Act on the driver's own connection, which is this one."""
-        return act(self)
 
     def commit(self) -> None:
         super().commit()
@@ -104,43 +68,19 @@ class _Connection(sqlite3.Connection):
             self.loop.committed(self)
 
 
-class _Nothing:
-    """To be awaited without waiting."""
+def _dialect(loop: VirtualLoop) -> type[inline.Dialect]:
+    class Dialect(inline.Dialect):
+        connection_class = _Connection
 
-    def __await__(self) -> Generator[None, None, None]:
-        return
-        yield
-
-
-_NOTHING = _Nothing()
-
-
-def _dialect(loop: VirtualLoop) -> type[SQLiteDialect_pysqlite]:
-    class Dialect(SQLiteDialect_pysqlite):
-        is_async = True
-        supports_statement_cache = True
-
-        @classmethod
-        def import_dbapi(cls) -> ModuleType:
-            return sqlite3
-
-        @classmethod
-        def get_pool_class(cls, url: URL) -> type[Pool]:
-            return AsyncAdaptedQueuePool
-
-        def connect(self, *arguments: Any, **options: Any) -> Any:
-            connection = sqlite3.connect(*arguments, factory=_Connection, **options)
+        def open(self, path: str, **options: Any) -> inline.Connection:
+            connection = super().open(path, **options)
+            assert isinstance(connection, _Connection)
             connection.loop = loop
             connection.create_function("julianday", 1, lambda _: loop.wall() / 86_400 + _UNIX_IN_JULIAN_DAYS)
             return connection
 
-        def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-            await_only(_NOTHING)  # the engine wants to see that its driver is one that waits
-            cursor.execute(statement, parameters)
-
-        def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-            await_only(_NOTHING)
-            cursor.executemany(statement, parameters)
+        def waited_for(self, act: Callable[[], Any]) -> Any:
+            return act()
 
     return Dialect
 
@@ -149,7 +89,7 @@ def _dialect(loop: VirtualLoop) -> type[SQLiteDialect_pysqlite]:
 def virtual_sqlite(loop: VirtualLoop) -> Iterator[None]:
     """SQLite in the loop's own thread, on the loop's clock: takes the driver's place, below the real engine."""
     dialect = _dialect(loop)
-    with mock.patch.dict(registry.impls, {"sqlite.aiosqlite": lambda: dialect}):
+    with mock.patch.dict(registry.impls, {f"sqlite.{inline.DRIVER}": lambda: dialect}):
         yield
 
 
