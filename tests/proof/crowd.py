@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -32,7 +32,7 @@ from tests.slack.askers import keep
 
 _CHANNELS = 2
 _PEOPLE = 4
-_AT_ONCE = 20  # questions, where all are asked as fast as they are taken
+_AT_ONCE = 20  # of what is done as fast as it can be
 _FOLLOW_UPS = 0.2  # of the questions: into that person's last thread, whose answer may still run
 _AGAIN_SECONDS = 0.2  # between two looks at what is to be delivered again
 _MOST_OPEN = 300  # questions
@@ -104,8 +104,8 @@ class Crowd:
 
     async def set_up(self, app: App) -> None:
         """What admins have done before anybody asks: installed the app, mapped the channels, each with its token."""
-        await asyncio.gather(*(keep(app, self.slack, each) for each in self.slack.installations))
-        await asyncio.gather(*(_map(app, place) for place in self.places))
+        await _by_few(keep(app, self.slack, each) for each in self.slack.installations)
+        await _by_few(_map(app, place) for place in self.places)
 
     async def answer(self, exchange: Exchange) -> None:
         """What /chat answers: pieces that tell their generation, their question, and what it was asked with."""
@@ -149,14 +149,9 @@ class Crowd:
 
     async def ask_all(self, many: int) -> None:
         """Ask so many questions, each a thread of its own, and nobody many of them."""
-        places, some = len(self.places), asyncio.Semaphore(_AT_ONCE)
-
-        async def ask(number: int) -> None:
-            place = self.places[number % places]
-            async with some:
-                await self.ask(number, place, place.people[number // places % _PEOPLE])
-
-        await asyncio.gather(*map(ask, range(many)))
+        places = len(self.places)
+        whose = ((number, self.places[number % places], number // places % _PEOPLE) for number in range(many))
+        await _by_few(self.ask(number, place, place.people[person]) for number, place, person in whose)
 
     async def _ask_somewhere(self, number: int) -> None:
         place = self.dice.choice(self.places)
@@ -198,6 +193,17 @@ class Crowd:
             await self.slack.retries()
             self.slack.calls.clear()  # nobody looks at them, and a long run makes hundreds of thousands
             self.slack.deliveries[:] = filter(is_question, self.slack.deliveries)
+
+
+async def _by_few(work: Iterable[Coroutine[object, object, None]]) -> None:
+    """All of it, few at once: on a busy machine the last of many waits longer for a connection than it may."""
+    some = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(each: Coroutine[object, object, None]) -> None:
+        async with some:
+            await each
+
+    await asyncio.gather(*map(one, work))
 
 
 def is_question(delivery: Delivery) -> bool:
