@@ -138,6 +138,15 @@ def leased(claim: Claim) -> ColumnElement[bool]:
     )
 
 
+def due_soon() -> ColumnElement[int]:
+    """When a turn that nobody wants any more is due: sooner than it was, but not before a lease could have ended.
+
+    One that was taken away waits until its worker's last call has landed (suspensions.py).
+    """
+    latest = now_ms() + int(LEASE_SECONDS * 1000)
+    return case((TurnRow.due_at > latest, latest), else_=TurnRow.due_at)
+
+
 def unclaimed_since(claim: Claim) -> ColumnElement[bool]:
     """The condition that nobody else has claimed the turn since, though it may have been put back."""
     open_ = TurnRow.status.in_(("running", "waiting"))

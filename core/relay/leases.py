@@ -33,6 +33,7 @@ from core.relay.claims import (
     Scope,
     claim_of,
     claim_statement,
+    due_soon,
     guarded,
     held,
     leased,
@@ -261,7 +262,7 @@ class Leases:
         statement = (
             update(TurnRow)
             .where(in_workspace(TurnRow, thread.channel.workspace), TurnRow.turn_id == head, TurnRow.status.in_(_OPEN))
-            .values(stop_requested=True, due_at=now_ms())
+            .values(stop_requested=True, due_at=due_soon())
         )
 
         async def unit(connection: AsyncConnection) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation.history import text_cell
 from core.conversation.values import ChannelRef, Notice, Offer, Outcome, Question, ThreadRef, WorkspaceRef
 from core.database import Database, now_ms
-from core.relay.claims import LATE_SECONDS
+from core.relay.claims import LATE_SECONDS, due_soon
 from core.relay.delivery import ECHO
 from core.relay.room import Room
 from core.relay.shares import Shares
@@ -101,7 +101,7 @@ class Revisions:
                     erased_at=datetime.now(UTC),
                     status=case((untouched, Outcome.STOPPED.value), else_=TurnRow.status),
                     stop_requested=TurnRow.status.in_(_OPEN),
-                    due_at=now_ms(),
+                    due_at=due_soon(),
                 )
             )
             return ThreadRef(channel, row.thread_id)

@@ -149,8 +149,21 @@ async def test_nothing_is_sent_for_what_was_stopped_before(process: Process, cha
     assert chat.requests == []
 
 
+async def nobody(process: Process) -> None:
+    """Nothing else happens."""
+
+
+async def stopped(process: Process) -> None:
+    assert await process.worker.stop(HERE)
+
+
+async def deleted(process: Process) -> None:
+    assert await process.revisions.erase(HERE.channel, question(within=HERE).message_id)
+
+
+@pytest.mark.parametrize("meanwhile", [nobody, stopped, deleted])
 async def test_what_is_taken_away_is_not_begun_before_its_worker_lets_go_of_it(
-    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+    meanwhile: Change, database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
     taking = Process(database, keyring, platform, chat.url)
     await taking.map(HERE.channel)
@@ -158,6 +171,7 @@ async def test_what_is_taken_away_is_not_begun_before_its_worker_lets_go_of_it(
     (claim,) = await taking.leases.claim("first", taking.scope, 10)
     lease_until = await moment(database, TurnRow.lease_until)
     await taking.mappings.suspend(HERE.channel, actor="U0", hand_back=True)
+    await meanwhile(taking)
     assert await moment(database, TurnRow.due_at) == lease_until
     assert await taking.leases.claim("second", taking.scope, 10) == []
     await taking.leases.hand_back([claim])
