@@ -71,6 +71,7 @@ class _Connection(inline.Connection):
 def _dialect(loop: VirtualLoop) -> type[inline.Dialect]:
     class Dialect(inline.Dialect):
         connection_class = _Connection
+        supports_statement_cache = True  # SQLAlchemy asks each class of its own
 
         def open(self, path: str, **options: Any) -> inline.Connection:
             connection = super().open(path, **options)
