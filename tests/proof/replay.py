@@ -13,7 +13,7 @@ from unittest import mock
 def replayable(seed: int) -> Iterator[None]:
     """Ids of turns, nonces and the jitter of back-offs are the same for the same seed."""
     random.seed(seed)
-    draw = random.Random(seed).randbytes
-    # `secrets` draws from the name that `random` has for it
-    with mock.patch.object(os, "urandom", draw), mock.patch.object(random, "_urandom", draw):
+    # `secrets` draws from the name that `random` has for it; what libraries draw once in a process shifts no id of ours
+    drawn, secret = random.Random(seed).randbytes, random.Random(~seed).randbytes
+    with mock.patch.object(os, "urandom", drawn), mock.patch.object(random, "_urandom", secret):
         yield
