@@ -30,6 +30,7 @@ from tests.proof.marks import generation_of, mark
 WORD = re.compile(r"word-\d+")
 _AROUND = Surroundings(Standing.MEMBER, Audience.PRIVATE)
 _PIECES = 12  # of an answer, at most
+_FILLING = "and so on and so forth "  # of each piece
 PLACE_IN_LINE = "Your question is"  # begins what is said about a place in line, which is no outcome
 
 
@@ -80,7 +81,7 @@ class World:
         self.history.events.append(
             Called(now, key, repository, token, words, self.generations, sent.at, sent.worker, asked)
         )
-        return [mark(self.generations, last, number, many) + " " for number in range(many)]
+        return [f"{mark(self.generations, last, number, many)} {_FILLING}" for number in range(many)]
 
 
 class SimDatabase(Database):
@@ -129,7 +130,7 @@ class SimDelivery:
     """A process's way to the platform."""
 
     name = "slack"
-    limits = Limits(300, 1.2)
+    limits = Limits(200, 1.2)  # characters: many answers need two posts or three
     worker = ""
 
     def __init__(self, world: World, life: Life) -> None:
