@@ -31,7 +31,7 @@ def holds(seeds: Iterable[int], turns: int, workspaces: int) -> None:
     print(total.line())
     assert total.problems == []
     assert total.share() > 0.9
-    assert total.share("answered") > 0.3
+    assert total.share("answered") > 0.2  # half of them in the unluckiest runs
     assert total.each() > LEAST_FAULTS
 
 
