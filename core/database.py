@@ -30,6 +30,7 @@ from core.batches import Batches
 from core.database_url import parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
 from core.secret import Secret
+from core.sqlite import Dialect
 
 Result = TypeVar("Result")
 Unit = Callable[[AsyncConnection], Awaitable[Result]]
@@ -96,7 +97,7 @@ class Database:
         self._open = 0  # calls under way
         self._idle = asyncio.Event()
         self._idle.set()
-        self._units = Batches[Unit[Any], Any](self._write_group, _GROUP)
+        self._units = Batches[tuple[Unit[Any], bool], Any](self._write_group, _GROUP)
 
     @property
     def where(self) -> str:
@@ -123,19 +124,22 @@ class Database:
                     await connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection
 
-    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
         """Run `unit` in a transaction and commit it before returning; an exception of it rolls it back.
 
         On SQLite concurrent units share a transaction, each in its own savepoint, and an urgent one, for which a
-        platform waits, goes first. A cancelled caller's unit may still be committed.
+        platform waits, goes first. A cancelled caller's unit may still be committed. One that is not `lasting` survives
+        every end of the process, but SQLite does not wait until the disk has it: a power failure may take it back.
         """
         with self.translated(), self._under_way():
             if self.is_sqlite:
-                return cast("Result", await self._units.add(unit, urgent=urgent))
+                return cast("Result", await self._units.add((unit, lasting), urgent=urgent))
             async with self._writer.begin() as connection:
                 return await unit(connection)
 
-    async def _write_group(self, units: Sequence[Unit[Any]]) -> Sequence[Any]:
+    async def _write_group(self, group: Sequence[tuple[Unit[Any], bool]]) -> Sequence[Any]:
+        units = [unit for unit, _ in group]
+        cast("Dialect", self._writer.dialect).lasting = any(lasting for _, lasting in group)
         async with self._writer.begin() as connection:
             if len(units) == 1:
                 return [await units[0](connection)]
@@ -228,7 +232,8 @@ class Database:
                 pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
                 pragmas += ["query_only = ON"] if self._read_only else _DURABLE
                 pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
-                given: dict[str, Any] = {"pragmas": pragmas, "immediate": immediate}
+                given: dict[str, Any] = {"pragmas": pragmas}
+                given |= {"writes_within": self._busy_seconds} if immediate else {}
             else:
                 waits = {"timeout": self._busy_seconds, "command_timeout": 30}
                 given = {"pool_pre_ping": True, "connect_args": waits}

@@ -22,6 +22,7 @@ from core.cipher import Cell
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
 from core.errors import DatabaseUnavailable, DeliveryFailed
+from core.scope import WORKSPACE, named
 from core.secret import Secret
 from core.tables import InstallationRow
 from core.workspaces import Workspaces
@@ -124,9 +125,7 @@ class Installations:
     async def of(self, workspace: WorkspaceRef) -> Installation | None:
         """The living installation; one read by primary key, and the opening of the data key on first sight."""
         async with self._database.reading() as connection:
-            row = (
-                await connection.execute(select(InstallationRow.__table__).where(_of(workspace), _LIVING))
-            ).one_or_none()
+            row = (await connection.execute(_ANY_LIVING, named(workspace))).one_or_none()
         return None if row is None else await self._opened(workspace, row)
 
     async def renew(self, workspace: WorkspaceRef, known: Installation, exchange: Exchange) -> Installation | None:
@@ -235,6 +234,9 @@ def _cell(workspace: WorkspaceRef) -> Cell:
 
 def _of(workspace: WorkspaceRef) -> ColumnElement[bool]:
     return and_(InstallationRow.platform == workspace.platform, InstallationRow.workspace_id == workspace.workspace_id)
+
+
+_ANY_LIVING = select(InstallationRow.__table__).where(_of(WORKSPACE), _LIVING)
 
 
 async def _any(connection: AsyncConnection, statement: Executable) -> bool:

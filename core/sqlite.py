@@ -1,8 +1,8 @@
 """SQLite in the event loop's own thread: a SQLAlchemy dialect on the standard library's driver.
 
 A statement of ours takes some 30 µs, and a trip to another thread and back twice that; aiosqlite makes three for each.
-Only what may wait has a thread: opening, taking the write lock, and the commit, which waits for the disk. A reader
-waits for nobody (write-ahead log).
+Only what waits for the disk has a thread: opening, and the commit. A reader waits for nobody (write-ahead log), and a
+writer for the write lock as the event loop waits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import await_only
 
 DRIVER = "inline"  # a URL names it: sqlite+inline
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05  # seconds, between two tries to take the lock; SQLite's own are alike
 
 
 class _Nothing:
@@ -72,17 +74,22 @@ class Connection(sqlite3.Connection):
 
 
 class Dialect(SQLiteDialect_pysqlite):
-    """`pragmas` are given to each connection; with `immediate` a transaction takes the write lock as it begins."""
+    """`pragmas` are given to each connection.
+
+    With `writes_within` a transaction takes the write lock as it begins, and waits for it so many seconds at most.
+    """
 
     driver = DRIVER
     connection_class = Connection
     is_async = True
     supports_statement_cache = True
 
-    def __init__(self, pragmas: Sequence[str] = (), immediate: bool = False, **options: Any) -> None:
+    def __init__(self, pragmas: Sequence[str] = (), writes_within: float | None = None, **options: Any) -> None:
         super().__init__(**options)
         self._pragmas = pragmas
-        self._immediate = immediate
+        self._writes_within = writes_within
+        self.lasting = True  # whether the disk has what is committed next, when it is
+        self._waits_for_disk = True
         self._apart = ThreadPoolExecutor(1, "sqlite")
 
     @classmethod
@@ -105,21 +112,40 @@ class Dialect(SQLiteDialect_pysqlite):
         connection: Connection = sqlite3.connect(path, **options)
         for pragma in self._pragmas:
             connection.execute(f"PRAGMA {pragma}")
+        if self._writes_within is not None:
+            connection.execute("PRAGMA busy_timeout = 0")  # the event loop does the waiting
         return connection
 
     def do_begin(self, dbapi_connection: Any) -> None:
-        """Begin a transaction; the write lock may have to be waited for."""
-        if self._immediate:
-            self.waited_for(partial(dbapi_connection.execute, "BEGIN IMMEDIATE"))
-        else:
+        """Begin a transaction."""
+        if self._writes_within is None:
             dbapi_connection.execute("BEGIN")
+        else:
+            await_only(self._take_lock(dbapi_connection, self._writes_within))
+
+    async def _take_lock(self, connection: sqlite3.Connection, seconds: float) -> None:
+        loop, pause = asyncio.get_running_loop(), _SHORTEST_PAUSE
+        end = loop.time() + seconds
+        while True:
+            try:
+                if self.lasting != self._waits_for_disk:
+                    connection.execute(f"PRAGMA synchronous = {'FULL' if self.lasting else 'NORMAL'}")
+                    self._waits_for_disk = self.lasting
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() >= end:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def do_commit(self, dbapi_connection: Any) -> None:
         """Commit; what was written is waited for until the disk has it."""
-        if self._immediate:
-            self.waited_for(dbapi_connection.commit)
-        else:
+        if self._writes_within is None:
             dbapi_connection.commit()
+        else:
+            self.waited_for(dbapi_connection.commit)
 
     def do_execute(self, cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
         """Execute it here and now."""

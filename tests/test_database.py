@@ -143,6 +143,22 @@ async def test_the_file_is_private_and_durable(tmp_path: Path) -> None:
 _PRAGMAS = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
 
 
+async def test_only_what_need_not_last_is_not_waited_for(tmp_path: Path) -> None:
+    """What shares a transaction with something that lasts, lasts too."""
+    database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"))
+
+    async def synchronous(connection: AsyncConnection) -> int:
+        return int((await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one())
+
+    normal, full = 1, 2
+    assert await database.write(synchronous) == full
+    assert await database.write(synchronous, lasting=False) == normal
+    together = [database.write(synchronous, lasting=lasting) for lasting in (False, True, False)]
+    assert await asyncio.gather(*together) == [full] * 3
+    assert await database.write(synchronous, lasting=False) == normal
+    await database.close()
+
+
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, not a database\n" * 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
@@ -22,7 +23,7 @@ from bots.slack.surroundings import Around, own_posts
 from core import logs
 from core.channels.access import Audience
 from core.conversation.values import Notice, Question
-from core.errors import DeliveryError, DeliveryFailed, NotAttached, PlaceGone, PostUnknown
+from core.errors import DeliveryFailed, NotAttached, PlaceGone, PostUnknown
 from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 
 log = logs.get(__name__)
@@ -30,7 +31,6 @@ log = logs.get(__name__)
 # Slack takes 12,000 characters in all markdown blocks of a message; rendering adds `outgoing.GROWTH` at most
 _LIMITS = Limits(characters=9_000, seconds_between=1.0, posts=6)
 _FILE = "askrepo-answer-{turn}.md"
-_STATUS = "is looking through the code…"
 _LOOKED_AT = 200  # posts of a thread, when one of ours is looked for
 
 
@@ -63,8 +63,10 @@ class SlackDelivery:
         channel = question.thread.channel
         reference = decode(question.reference)
         client = await self._client(question)
-        person = await self._people.person(client, channel.workspace, question.asker.user_id)
-        audience = await self._people.audience(client, channel)
+        person, audience = await asyncio.gather(
+            self._people.person(client, channel.workspace, question.asker.user_id),
+            self._people.audience(client, channel),
+        )
         context, remarks = await self._around.context(client, question, reference, first=first)
         return Surroundings(
             standing=stricter(person.standing, reference),
@@ -81,8 +83,6 @@ class SlackDelivery:
         if post.attached:
             return post.post_id or await self._attach(client, post, text)
         reference = decode(post.question.reference)
-        if not text.strip() and post.post_id is None:
-            await self._set_status(client, post)
         team = reference.team or post.question.thread.channel.workspace_id
         return await self._showing.show(client, post, text, footer, team)
 
@@ -180,22 +180,6 @@ class SlackDelivery:
             parse="none",
         )
         return str(posted.get("ts"))
-
-    async def _set_status(self, client: AsyncWebClient, post: Post) -> None:
-        """Slack's own sign that somebody is at work; not everywhere to be had, and not needed."""
-        channel = post.question.thread.channel
-        try:
-            await self._calls.call(
-                client,
-                channel.workspace,
-                "assistant.threads.setStatus",
-                caller=post.turn_id,
-                channel_id=channel.channel_id,
-                thread_ts=post.question.thread.thread_id,
-                status=_STATUS,
-            )
-        except DeliveryError as error:
-            log.debug("no status", reason=str(error))
 
     async def _attach(self, client: AsyncWebClient, post: Post, text: str) -> str:
         """Post the whole answer as a file: its id. Raises NotAttached where Slack takes none from us."""

@@ -26,7 +26,6 @@ class Method:
 
 METHODS = {
     "apps.connections.open": Method(),  # by the app-level token, whose connections:write is granted where it is made
-    "assistant.threads.setStatus": Method(("chat:write",), Pace(200, 30)),
     "auth.test": Method(),
     "chat.appendStream": Method(("chat:write",), _TIER_4),
     "chat.delete": Method(("chat:write",), _TIER_3),

@@ -22,6 +22,7 @@ from core.chat.answer import StreamedAnswer, whole_answer
 from core.chat.connections import Connections
 from core.chat.contract import DEFAULT_MODEL, Message
 from core.chat.deadlines import Deadlines, Watch
+from core.chat.network import Stream
 from core.chat.progress import Delta, Finished, Progress, Reason, Shortened, Waiting
 from core.chat.refusals import BODY_LIMIT, refusal
 from core.chat.retries import Retries
@@ -110,8 +111,11 @@ class ChatClient:
         ready: Callable[[], Awaitable[None]] | None = None,
         *,
         model: str | None = None,
+        every: float = 0.0,
     ) -> AsyncGenerator[Progress, None]:
         """Ask; the last of `messages` is the question. `model` is asked for instead of the service's usual one.
+
+        After its first text the answer is read `every` so many seconds, 0.0 for as it comes.
 
         `ready` is awaited before each request, repeated ones too, and may raise to keep it from being sent.
         Yields text and notices, and Finished at the end, or raises a ChatError whose `partial` is the text that was
@@ -125,7 +129,7 @@ class ChatClient:
             if ready is not None:
                 await ready()
             asked = self._request(repository, messages, token, watch, model or self._service.model)
-            async with aclosing(self._attempt(asked, watch)) as attempt:
+            async with aclosing(self._attempt(asked, watch, every)) as attempt:
                 try:
                     async for progress in attempt:
                         yield progress
@@ -167,14 +171,16 @@ class ChatClient:
             extensions={"trace": _Connecting(watch, streaming=service.stream)},
         )
 
-    async def _attempt(self, asked: httpx.Request, watch: Watch) -> AsyncGenerator[Delta | Finished, None]:
+    async def _attempt(
+        self, asked: httpx.Request, watch: Watch, every: float
+    ) -> AsyncGenerator[Delta | Finished, None]:
         watch.connecting()
         try:
             response = await _step(self._http.send(asked, stream=True), watch)
         except BaseException:
             await asked.extensions["trace"].give_up()
             raise
-        octets = _octets(response)
+        octets, network = _octets(response), cast("Stream", response.extensions["network_stream"])
         try:
             kind = await _kind(response, octets, watch)
             if kind == "application/json":
@@ -187,9 +193,11 @@ class ChatClient:
                 if text := await _next_text(octets, answer, watch):
                     yield Delta(text)
                     watch.heard()
+                    network.pause = every
                 if answer.finishing:
                     watch.linger()
             finished = answer.result()
+            network.pause = 0.0
             await _drain(octets)
             yield finished
         finally:

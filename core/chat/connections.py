@@ -14,6 +14,7 @@ import httpcore
 import httpx
 
 from core import logs
+from core.chat.network import Backend
 
 log = logs.get(__name__)
 
@@ -27,6 +28,7 @@ class Connections(httpx.AsyncBaseTransport):
 
     def __init__(self, authorities: ssl.SSLContext) -> None:
         self._authorities = authorities
+        self._network = Backend()
         self._idle: list[httpcore.AsyncHTTPConnection] = []  # the one used last at the end
         self._busy: set[httpcore.AsyncHTTPConnection] = set()
 
@@ -58,7 +60,7 @@ class Connections(httpx.AsyncBaseTransport):
             connection = self._idle.pop()
         elif len(self._busy) < _MOST:
             connection = httpcore.AsyncHTTPConnection(
-                origin, ssl_context=self._authorities, keepalive_expiry=_IDLE_SECONDS
+                origin, ssl_context=self._authorities, keepalive_expiry=_IDLE_SECONDS, network_backend=self._network
             )
         else:
             raise httpx.PoolTimeout("too many connections")

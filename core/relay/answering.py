@@ -54,6 +54,7 @@ log = logs.get(__name__)
 _RECORD_AGAIN_SECONDS = 0.5, 2.0  # at first, and at last
 _TELL_SECONDS = 3_600.0  # after this nobody expects a word any more
 _TELL_AGAIN_SECONDS = 0.5
+_OF_A_CHANGE, _LONGEST_GULP_SECONDS = 0.25, 0.3  # how late text may be read, of the time between two changes shown
 _TOKEN_SECONDS = 60.0  # a token that had its share can be used again by then
 
 
@@ -260,7 +261,7 @@ class Answering:
         """What is to be said in the end: the answer, or why there is none. Raises only what a redo may mend."""
         remarks = [*([wording.switched(plan.choice.repository)] if plan.choice.switched else []), *plan.remarks]
         try:
-            finished = await unless(hold.stop, self._stream(hold.claim, plan, writer, remarks))
+            finished = await unless(hold.stop, self._stream(hold.claim, plan, writer, remarks), writer.pacing)
         except ChatError as error:
             log.info("not answered", turn=hold.claim.turn_id, reason=type(error).__name__, detail=error.detail)
             if isinstance(error, TokenRefused) and plan.token.token_id is not None:
@@ -282,7 +283,15 @@ class Answering:
         async def ready() -> None:
             await self._posts.check(claim)  # what it is asked with may have been taken back since it was planned
 
-        asked = self._client.ask(plan.choice.repository, plan.messages, plan.token.secret, ready, model=plan.model)
+        pace = self._deliveries[claim.workspace.platform].limits.seconds_between
+        asked = self._client.ask(
+            plan.choice.repository,
+            plan.messages,
+            plan.token.secret,
+            ready,
+            model=plan.model,
+            every=min(pace * _OF_A_CHANGE, _LONGEST_GULP_SECONDS),
+        )
         async with contextlib.aclosing(asked) as steps:
             async for step in steps:
                 match step:

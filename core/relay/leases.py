@@ -227,24 +227,26 @@ class Leases:
         }
         ours = unclaimed_since(claim) if ending.told else held(claim)
         own = update(TurnRow).where(ours).values(done | texts | {"model": ending.model} | _FREE)
+
+        async def unit(connection: AsyncConnection) -> None:
+            if (await connection.execute(own)).rowcount != 1:
+                if not await self._recorded(connection, claim, ending):
+                    raise LeaseLost("another worker has this turn")
+                return
+            if ending.covers:
+                others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
+                same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(ending.covers)  # one edited meanwhile waits
+                await connection.execute(others.where(same).values(done | {"answered_with": claim.turn_id}))
+
+        await self._database.write(unit)
+
+    async def _recorded(self, connection: AsyncConnection, claim: Claim, ending: Ending) -> bool:
         recorded = select(TurnRow.turn_id).where(
             of_turn(TurnRow, claim.workspace, claim.turn_id),
             TurnRow.attempt == claim.attempt,
             TurnRow.status == ending.outcome.value,
         )
-        others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
-        same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(ending.covers)  # one edited meanwhile waits for its own
-        others = others.where(same).values(done | {"answered_with": claim.turn_id})
-
-        async def unit(connection: AsyncConnection) -> None:
-            if (await connection.execute(own)).rowcount != 1:
-                if (await connection.execute(recorded)).scalar_one_or_none() is None:
-                    raise LeaseLost("another worker has this turn")
-                return
-            if ending.covers:
-                await connection.execute(others)
-
-        await self._database.write(unit)
+        return (await connection.execute(recorded)).scalar_one_or_none() is not None
 
     async def stop(self, thread: ThreadRef) -> bool:
         """Ask the thread's answer to stop: the running one, else the next. False where nothing is open.

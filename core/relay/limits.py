@@ -120,7 +120,7 @@ class Allowances:
             # in one order everywhere: two processes must not wait for each other's rows in a ring
             return {kind: await self._granted(connection, kind, kinds.count(kind)) for kind in sorted(set(kinds))}
 
-        slots = {kind: iter(each) for kind, each in (await self._database.write(unit)).items()}
+        slots = {kind: iter(each) for kind, each in (await self._database.write(unit, lasting=False)).items()}
         return [next(slots[kind]) for kind in kinds]
 
     async def _granted(self, connection: AsyncConnection, kind: _Kind, number: int) -> list[float | BaseException]:

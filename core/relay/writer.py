@@ -52,7 +52,7 @@ class Writer:
         self._unattached = 0
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
-        self._pacing: asyncio.Task[None] | None = None
+        self.pacing: asyncio.Task[None] | None = None
 
     async def echo(self, move: Callable[[ThreadRef], Awaitable[None]]) -> None:
         """Show a question that came without a post of its own; `move` is told the thread that begins with it."""
@@ -66,11 +66,17 @@ class Writer:
             self._question = replace(asked, thread=thread)
 
     async def begin(self) -> None:
-        """Find what earlier attempts left, and give a visible sign. Raises DeliveryError, LeaseLost, DatabaseError."""
-        if self._hold.claim.attempt > 1:
+        """Give a visible sign, in a first attempt beside whatever follows, and show text as it is added.
+
+        Finds what earlier attempts left. Raises DeliveryError, LeaseLost, DatabaseError, and so does `pacing`.
+        """
+        if self._hold.claim.attempt > 1:  # nothing is asked for again before its place is known to be there
             await self._take_over(keep=1)
+            await self._give_sign()
+        self.pacing = asyncio.create_task(self._pace(signed=self._hold.claim.attempt > 1))
+
+    async def _give_sign(self) -> None:
         await patiently(lambda: self._put(0, "", None))
-        self._pacing = asyncio.create_task(self._pace())
 
     async def clear(self) -> None:
         """Withdraw whatever earlier attempts left: this turn ends without an answer."""
@@ -129,8 +135,8 @@ class Writer:
 
         Raises what has meanwhile kept it from being shown: PlaceGone, LeaseLost, DatabaseError.
         """
-        if self._pacing is not None and self._pacing.done():
-            self._pacing.result()
+        if self.pacing is not None and self.pacing.done():
+            self.pacing.result()
         self._said.write(text)
         self._changed.set()
 
@@ -155,21 +161,23 @@ class Writer:
         """Show nothing more, once the call under way has ended: calls for one answer never overlap."""
         self._closed.set()
         self._changed.set()
-        if self._pacing is not None:
-            await self._pacing
-            self._pacing = None
+        if self.pacing is not None:
+            await self.pacing
+            self.pacing = None
 
     async def abandon(self) -> None:
         """Show nothing more at once, when there is an error to raise already. A call under way is broken off."""
         self._closed.set()
         self._changed.set()  # a cancellation can be swallowed by a wait that ends at the same moment
-        if self._pacing is not None:
-            self._pacing.cancel()
-            await asyncio.gather(self._pacing, return_exceptions=True)
-            self._pacing = None
+        if self.pacing is not None:
+            self.pacing.cancel()
+            await asyncio.gather(self.pacing, return_exceptions=True)
+            self.pacing = None
 
-    async def _pace(self) -> None:
+    async def _pace(self, *, signed: bool) -> None:
         """Show the latest text at the platform's pace. What fails here is tried again with the next change."""
+        if not signed:
+            await self._give_sign()
         while True:
             await self._changed.wait()
             if self._closed.is_set():

@@ -39,9 +39,9 @@ class SteppedDatabase(Database):
         super().__init__(url)
         self._step = step
 
-    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
         await self._step("before")
-        result = await super().write(unit, urgent=urgent)
+        result = await super().write(unit, urgent=urgent, lasting=lasting)
         await self._step("after")
         return result
 

@@ -125,8 +125,8 @@ async def listening(serve: Serve) -> AsyncIterator[int]:
     await asyncio.gather(*ended)
 
 
-def question(client: ChatClient) -> AsyncGenerator[Progress, None]:
-    return client.ask(REPOSITORY, QUESTION, bearer(TOKEN))
+def question(client: ChatClient, *, every: float = 0.0) -> AsyncGenerator[Progress, None]:
+    return client.ask(REPOSITORY, QUESTION, bearer(TOKEN), every=every)
 
 
 async def ask(url: str, messages: Sequence[Message] = QUESTION, **options: Any) -> Asked:

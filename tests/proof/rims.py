@@ -101,18 +101,18 @@ class SimDatabase(Database):
             await asyncio.sleep(0)  # whoever is cancelled here holds a connection
             yield connection
 
-    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
         await self._life.to_database()
-        result = await super().write(unit, urgent=urgent)
+        result = await super().write(unit, urgent=urgent, lasting=lasting)
         if not self._world.written_down and isinstance(result, list):
             self._leased(each for each in result if isinstance(each, Claim))
         await self._life.step()
         self._world.faults.database_after()
         return result
 
-    async def _write_group(self, units: Sequence[Unit[Any]]) -> Sequence[Any]:
+    async def _write_group(self, group: Sequence[tuple[Unit[Any], bool]]) -> Sequence[Any]:
         await asyncio.sleep(0)  # whoever is cancelled here cannot know whether it is committed
-        done = await super()._write_group(units)
+        done = await super()._write_group(group)
         await asyncio.sleep(0)
         return done
 
@@ -208,6 +208,7 @@ class SimChat:
         ready: Callable[[], Awaitable[None]] | None = None,
         *,
         model: str | None = None,
+        every: float = 0.0,
     ) -> AsyncGenerator[Progress, None]:
         if ready is not None:
             await ready()

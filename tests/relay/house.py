@@ -68,9 +68,9 @@ class SteppedDatabase(Database):
         async with super().reading() as connection:
             yield connection
 
-    async def write(self, unit: Unit[Result], *, urgent: bool = False) -> Result:
+    async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
         await self._step("before write")
-        result = await super().write(unit, urgent=urgent)
+        result = await super().write(unit, urgent=urgent, lasting=lasting)
         await self._step("after write")
         return result
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from core.chat.client import ChatClient, Progress, Service
 from core.cipher import Keyring
 from core.database import Database
 from core.secret import Secret
@@ -25,17 +28,23 @@ ELSEWHERE = "github.com/calcom/elsewhere"
 
 
 class Door:
-    """Holds up a process's first call of one name."""
+    """Holds up a process's first question before it is sent."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self.reached, self.opened = asyncio.Event(), asyncio.Event()
 
-    async def step(self, name: str) -> None:
-        await asyncio.sleep(0)
-        if name == self._name:
-            self.reached.set()
-            await self.opened.wait()
+
+class HeldClient(ChatClient):
+    def __init__(self, service: Service, door: Door) -> None:
+        super().__init__(service)
+        self._door = door
+
+    async def ask(self, *arguments: Any, **options: Any) -> AsyncGenerator[Progress, None]:
+        self._door.reached.set()
+        await self._door.opened.wait()
+        async with aclosing(super().ask(*arguments, **options)) as steps:
+            async for step in steps:
+                yield step
 
 
 @pytest.fixture
@@ -46,14 +55,14 @@ async def chat() -> AsyncIterator[FakeChat]:
 
 @pytest.fixture
 def door() -> Door:
-    return Door("after show")
+    return Door()
 
 
 @pytest.fixture
 async def process(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat, door: Door
 ) -> AsyncIterator[Process]:
-    made = Process(database, keyring, platform, chat.url, step=door.step)
+    made = Process(database, keyring, platform, chat.url, client=HeldClient(Service(chat.url), door))
     await made.map(HERE.channel)
     await made.tokens.save_for_workspace(HERE.channel.workspace, OLD, actor="U0")
     async with made.running():

@@ -6,6 +6,7 @@ told in confidence; one of them is killed, so that its write-ahead log is there 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 from dataclasses import dataclass, field
@@ -101,18 +102,23 @@ class Place:
 
         location = f"HTTP/1.1 302 Found\r\nLocation: /?token={quote(PROCESS)}\r\nContent-Length: 0\r\n\r\n"
         broken = b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"broken\r\n'
-        self.chat.will(refuses(404, message=f"{STORED} unknown", param="repo_name"), *[repeats] * 3)
+        unknown, asked = refuses(404, message=f"{STORED} unknown", param="repo_name"), asyncio.Event()
+
+        async def broken_off(exchange: Exchange) -> None:
+            asked.set()  # beside the stream that fails to start
+            await unknown(exchange)
+
+        self.chat.will(broken_off, unknown, *[repeats] * 3)
         self.chat.will(sends(location.encode()), sends(broken, "reset"))
         third = len(ANSWER) // 3  # slowly, so that the stream is added to
         self.chat.will(says(ANSWER[:third], ANSWER[third : 2 * third], ANSWER[2 * third :], delay=1.5))
         said: dict[str, Any] = {"detail": f"Bearer {self.slack.installations[0].token} may not {STORED}"}
         return [
-            self.slack.fail("chat.startStream", error="internal_error", **said),
+            self.slack.fail("chat.startStream", error="internal_error", hold=asked, **said),
             self.slack.fail("chat.startStream", after=1, drop="after"),
             self.slack.fail("chat.stopStream", status=502, html=True),
             self.slack.fail("chat.appendStream", error="fatal_error", **said),
             self.slack.fail("chat.update", error="internal_error", **said),
-            self.slack.fail("assistant.threads.setStatus", drop="before"),
         ]
 
 

@@ -71,7 +71,6 @@ async def commanded(world: World) -> Message:
 
 
 WRITES = [
-    Write("assistant.threads.setStatus", mentioned),
     Write("chat.startStream", mentioned),
     Write("chat.startStream", mentioned_at_length, long=True, after=1),
     Write("chat.appendStream", mentioned),

@@ -147,7 +147,7 @@ async def test_stop_where_another_process_answers(world: World, chat: FakeChat, 
 async def test_one_that_died_before_it_recorded_its_stream(world: World, app: App, chat: FakeChat) -> None:
     """The next attempt finds the open stream in the thread, and makes it its own post."""
     world.slack.fail("chat.startStream", drop="after")
-    chat.will(says(SAID))
+    chat.will(says(SAID), says(SAID))  # the first one was asked for beside the sign
     root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
     assert await ended(app) == ["answered"]
     assert outcome(world, root, SAID) is Seen.WHOLE

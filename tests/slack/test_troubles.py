@@ -17,7 +17,7 @@ from core.errors import NotYet
 from core.secret import Secret
 from tests.essays import lines
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import in_two, says
+from tests.fakes.chat_replies import head, in_two, says, sends
 from tests.fakes.slack_faults import Fault
 from tests.fakes.slack_values import Message, Stream
 from tests.sampling import sampled
@@ -27,7 +27,7 @@ from tests.turns import ended
 
 SAID = lines(6)
 
-_ALWAYS = ("assistant.threads.setStatus", "users.info", "conversations.info", "conversations.replies")
+_ALWAYS = ("users.info", "conversations.info", "conversations.replies")
 _STREAMED = ("chat.startStream", "chat.appendStream", "chat.stopStream")
 _POSTED = ("chat.startStream", "chat.postMessage", "chat.update")
 CALLS = [(method, True) for method in (*_ALWAYS, *_STREAMED)] + [(method, False) for method in (*_ALWAYS, *_POSTED)]
@@ -68,8 +68,6 @@ async def test_one_failed_call(
     assert await ended(app) == ["answered"]
     assert met(spoiled)
     assert outcome(world, root, SAID) is Seen.WHOLE
-    if method == "assistant.threads.setStatus":
-        assert len(world.slack.called(method)) <= 1  # an answer does not wait for it
 
 
 @pytest.mark.parametrize(("method", "streaming"), [("chat.appendStream", True), ("chat.update", False)])
@@ -194,7 +192,20 @@ async def test_a_thread_that_takes_no_reply(
     assert await ended(app) == ["failed"]
     assert all(map(met, spoiled))
     assert outcome(world, root, SAID) is Seen.NOTICE
-    assert chat.requests == []
+    assert len(chat.requests) <= 1  # asked beside the first sign
+
+
+async def test_a_place_that_is_gone_ends_the_asking_beside_it(world: World, app: App, chat: FakeChat) -> None:
+    """Whatever /chat does: it may be silent for a minute."""
+    world.slack.allows("is_archived")
+    chat.will(sends(head(200, "Transfer-Encoding: chunked"), "stall"))
+    for method in ("chat.startStream", "chat.postMessage"):
+        world.slack.fail(method, error="is_archived", times=-1)
+    root = await ask(world, chat)
+    request = await chat.arrival()
+    assert await ended(app) == ["failed"]
+    assert outcome(world, root, SAID) is Seen.NOTICE
+    await request.disconnected.wait()
 
 
 @pytest.mark.parametrize(
@@ -263,6 +274,7 @@ async def begun(world: World, chat: FakeChat) -> tuple[Message, asyncio.Event]:
         await world.slack.until(lambda: any("Line 2 of" in post.body for post in answers(world, root)))
     else:
         await chat.arrival()
+        await world.slack.until(lambda: answers(world, root))
     return root, gate
 
 
