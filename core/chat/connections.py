@@ -31,6 +31,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._network = Backend()
         self._idle: list[httpcore.AsyncHTTPConnection] = []  # the one used last at the end
         self._busy: set[httpcore.AsyncHTTPConnection] = set()
+        self._expired: list[httpcore.AsyncHTTPConnection] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it, and return the response as soon as its head is there; its body gives the connection back."""
@@ -53,9 +54,10 @@ class Connections(httpx.AsyncBaseTransport):
         )
 
     async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        for expired in [each for each in self._idle if each.has_expired()]:
-            self._idle.remove(expired)
-            await expired.aclose()
+        self._expired += [each for each in self._idle if each.has_expired()]
+        self._idle = [each for each in self._idle if each not in self._expired]
+        while self._expired:  # whoever is cancelled here leaves the others to the next
+            await self._expired.pop().aclose()
         if self._idle:
             connection = self._idle.pop()
         elif len(self._busy) < _MOST:
@@ -80,9 +82,10 @@ class Connections(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all of them. Questions still running end with an error."""
-        for connection in [*self._idle, *self._busy]:
-            await connection.aclose()
+        self._expired += self._idle
         self._idle.clear()
+        for connection in [*self._expired, *self._busy]:
+            await connection.aclose()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -110,6 +110,19 @@ async def test_wherever_a_question_is_cancelled_its_connection_is_not_forgotten(
                 await asyncio.sleep(0)
 
 
+async def test_connections_that_the_service_closed_are_nobodys() -> None:
+    """However many find out at once."""
+    async with FakeChat(default=says("Here.", delay=0.01)) as fake, asking(fake.url) as asker:
+        for connections in (5, 10):
+            asked = await asyncio.gather(*(asker.ask() for _ in range(5)))
+            assert [each.finished.text for each in asked] == ["Here."] * 5
+            assert fake.connections == connections
+            fake.hang_up()
+            async with asyncio.timeout(CLOSED_WITHIN):
+                while fake.open:  # noqa: ASYNC110 - the fake has no event for this
+                    await asyncio.sleep(0)
+
+
 async def test_closing_the_client_ends_its_questions() -> None:
     async with FakeChat(STAGES[3]) as fake, asking(fake.url, deadlines=Deadlines(20, 20, 20, 20)) as asker:
         progress = question(asker.client)

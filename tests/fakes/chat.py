@@ -74,6 +74,11 @@ class FakeChat:
         """The next request that this was not called for yet, as soon as it is here."""
         return await self._arrivals.get()
 
+    def hang_up(self) -> None:
+        """Close every connection, as a service does with those that nobody used for a while."""
+        for handler in self._handlers:
+            handler.cancel()
+
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `url` is then the base URL."""
         self._server = await asyncio.start_server(self._serve, host, port, limit=_HEAD_LIMIT)
@@ -86,8 +91,7 @@ class FakeChat:
         if self._busy:
             _, orphans = await asyncio.wait(self._busy, timeout=_ORPHAN_SECONDS)
             self.violations += ["a request was still running"] * len(orphans)
-        for handler in self._handlers:
-            handler.cancel()
+        self.hang_up()
         await asyncio.gather(*self._handlers, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
