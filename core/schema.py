@@ -44,6 +44,8 @@ async def upgrade(database: Database) -> bool:
     Processes that start together wait for each other, and one of them does it. Raises DatabaseTooNew, changing
     nothing, and DatabaseUnreadable for a database that holds something else.
     """
+    if await state(database) is State.CURRENT:
+        return False  # most starts: no lock is waited for that a busy SQLite file may not give in time
     engine = database.engine_for_schema()
     try:
         with database.translated():

@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tests.mortal import MortalProcess
 
 ROLES = ("web", "worker")
 _LOOK_SECONDS = 0.05
+_START_SECONDS = 120.0
 
 
 def environment(slack: FakeSlack, chat: FakeChat, database_url: str) -> dict[str, str]:
@@ -64,12 +65,12 @@ class Fleet:
     async def start(self) -> None:
         """Start all of them at once; returns when they are ready."""
         await asyncio.gather(*(each.start() for each in self._members))
-        await asyncio.gather(*(each.ready.wait() for each in self._members))
+        await _ready(self._members)
 
     async def kill_one(self, dice: random.Random) -> None:
         """Kill one of them, whatever it does, and start it again. The others are ready by then."""
         one = dice.choice(self._members)
-        await asyncio.gather(*(each.ready.wait() for each in self._members if each is not one))
+        await _ready([each for each in self._members if each is not one])
         await one.end(signal.SIGKILL)
         await one.start()
 
@@ -79,7 +80,7 @@ class Fleet:
         for old in list(self._members):
             new = self.made(forks)
             await new.start()
-            await new.ready.wait()
+            await _ready([new])
             self._members.append(new)
             self._members.remove(old)
             codes.append(await old.end(signal.SIGTERM, seconds))
@@ -100,6 +101,12 @@ class Fleet:
     def times(self, event: str) -> int:
         """How often those that run have logged it."""
         return sum(each.process.log.count(f'"{event}"') for each in self._members)
+
+
+async def _ready(members: Sequence[Member]) -> None:
+    """Wait until all of them are. Raises TimeoutError, as where one has ended by itself."""
+    async with asyncio.timeout(_START_SECONDS):
+        await asyncio.gather(*(each.ready.wait() for each in members))
 
 
 @dataclass

@@ -63,6 +63,16 @@ async def test_processes_that_start_together_bring_an_old_database_up_to_date_on
         await each.close()
 
 
+async def test_a_start_waits_for_no_lock_where_nothing_is_to_be_done(tmp_path: Path) -> None:
+    """Else a process that starts beside busy ones ends: they write for longer than it waits."""
+    url = Secret(f"sqlite:///{tmp_path}/askrepo.db")
+    busy, starting = Database(url), Database(url, busy_seconds=0.05)
+    await schema.upgrade(busy)
+    assert not await busy.write(lambda connection: schema.upgrade(starting))
+    await starting.close()
+    await busy.close()
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_real_processes_that_start_together_upgrade_once(database_url: str, forks: Path, tmp_path: Path) -> None:
