@@ -175,11 +175,7 @@ class ChatClient:
         self, asked: httpx.Request, watch: Watch, every: float
     ) -> AsyncGenerator[Delta | Finished, None]:
         watch.connecting()
-        try:
-            response = await _step(self._http.send(asked, stream=True), watch)
-        except BaseException:
-            await asked.extensions["trace"].give_up()
-            raise
+        response = await _step(self._http.send(asked, stream=True), watch)
         octets, network = _octets(response), cast("Stream", response.extensions["network_stream"])
         try:
             kind = await _kind(response, octets, watch)
@@ -206,25 +202,15 @@ class ChatClient:
 
 
 class _Connecting:
-    """Follows one request through httpcore until its connection stands."""
+    """Tells the watch when the connection of one request stands."""
 
     def __init__(self, watch: Watch, *, streaming: bool) -> None:
         self._watch = watch
         self._streaming = streaming
-        self._unfinished: httpcore.AsyncNetworkStream | None = None
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
-            self._unfinished = info["return_value"]
-        elif event == "http11.send_request_headers.started":
-            self._unfinished = None
+        if event == "http11.send_request_headers.started":
             self._watch.sending(streaming=self._streaming)
-
-    async def give_up(self) -> None:
-        """Close the connection if it does not stand yet: httpcore 1.0 forgets one that is cancelled during TLS."""
-        if self._unfinished is not None:
-            with suppress(*_FOREIGN):
-                await self._unfinished.aclose()
 
 
 @cache

@@ -59,8 +59,12 @@ class Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        """The same one, encrypted."""
-        return Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        """The same one, encrypted. Closed where that fails, or is given up: httpcore 1.0 forgets it then."""
+        try:
+            return Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            await self.aclose()
+            raise
 
     def get_extra_info(self, info: str) -> object:
         """What httpcore knows of it."""

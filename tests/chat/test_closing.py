@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from core.chat.client import ChatClient, Deadlines, Delta, Service
-from core.errors import ChatError
+from core.errors import ChatError, ChatTimeout
 from tests.chat.asking import PATIENT, asking, question
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Reply, event, head, piece, refuses, says, sends, streams
@@ -121,6 +121,21 @@ async def test_connections_that_the_service_closed_are_nobodys() -> None:
             async with asyncio.timeout(CLOSED_WITHIN):
                 while fake.open:  # noqa: ASYNC110 - the fake has no event for this
                     await asyncio.sleep(0)
+
+
+async def test_a_handshake_that_is_given_up_closes_its_socket() -> None:
+    gone = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # whatever it says, until it leaves
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with asking(url, deadlines=Deadlines(0.2, 20, 20, 20)) as asker:
+            assert isinstance((await asker.ask()).error, ChatTimeout)
+            await asyncio.wait_for(gone.wait(), CLOSED_WITHIN)
 
 
 async def test_closing_the_client_ends_its_questions() -> None:
