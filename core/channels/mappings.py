@@ -11,46 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channels import aliases, audit, tokenrows
 from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
+from core.channels.mapping import mapped_anew, meant, next_default
 from core.channels.preferences import forget_audience, preferences_row
 from core.channels.repositories import parse, same
 from core.channels.suspensions import handed_back
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
-from core.errors import AliasTaken, NotMapped, NotMappedHere, SeveralMapped
 from core.scope import CHANNEL, THREAD, WORKSPACE, in_channel, in_thread, in_workspace, named
 from core.tables import MappingRow, ThreadRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
-
-
-def mapped_anew(
-    here: tuple[Mapping, ...], repository: str, *, alias: str | None, token_id: str | None, actor: str, now: datetime
-) -> Mapping:
-    """The mapping that results from mapping `repository` in a channel that has the mappings `here`.
-
-    A channel's first mapping is its default, and so is one that joins only suspended ones. A repository mapped again
-    becomes the default; its alias and token stay unless others are given; a suspension is lifted, since whoever maps
-    it now sees who reads along now. Raises AliasTaken.
-    """
-    taken = next((each for each in here if alias is not None and each.alias == alias), None)
-    if alias is not None and taken is not None and not same(taken.repository, repository):
-        raise AliasTaken(alias, taken.repository)
-    known = next((each for each in here if same(each.repository, repository)), None)
-    if known is not None:
-        alias, token_id = alias or known.alias, token_id or known.token_id
-    usable_default = any(each.is_default and not each.suspended for each in here)
-    return Mapping(
-        repository=repository,
-        alias=alias,
-        is_default=known is not None or not usable_default,
-        token_id=token_id,
-        set_by=actor,
-        set_at=now,
-    )
-
-
-def next_default(remaining: tuple[Mapping, ...]) -> Mapping | None:
-    """The mapping that takes over when the default is unmapped: the one made first, suspended ones last."""
-    return min(remaining, key=lambda each: (each.suspended, each.set_at, each.repository), default=None)
 
 
 class Mappings:
@@ -105,7 +74,7 @@ class Mappings:
         async def unit(connection: AsyncConnection) -> Mapping:
             await lock(connection, channel.workspace)
             here = await mappings_of(connection, channel)
-            removed = _meant(here, name)
+            removed = meant(here, name)
             await connection.execute(delete(MappingRow).where(_is(channel, removed.repository)))
             if removed.token_id is not None:
                 await tokenrows.drop_unused(connection, channel.workspace, removed.token_id, actor=actor)
@@ -236,15 +205,6 @@ async def _set_suspended(
         names = ", ".join(sorted(row.repository for row in rows))
         await _record(connection, channel, actor, "confirm" if at is None else "suspend", names)
     return tuple(map(_mapping, rows))
-
-
-def _meant(here: tuple[Mapping, ...], name: str | None) -> Mapping:
-    meant = tuple(each for each in here if name is None or same(each.repository, name))
-    if len(meant) > 1:
-        raise SeveralMapped(tuple(each.repository for each in meant))
-    if not meant:
-        raise NotMapped if name is None else NotMappedHere(name)
-    return meant[0]
 
 
 async def _store(connection: AsyncConnection, channel: ChannelRef, here: tuple[Mapping, ...], made: Mapping) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from core.channels.access import Audience
 from core.channels.choosing import Mapping, WorkspaceDefault
-from core.channels.mappings import Mappings, mapped_anew, next_default
+from core.channels.mapping import mapped_anew, next_default
+from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
 from core.cipher import Keyring
