@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core import logs, wording
@@ -42,9 +41,9 @@ from core.relay.claims import Claim, Ending
 from core.relay.delivery import Delivery, Footer
 from core.relay.leases import MOST_FAILURES, Hold, Leases
 from core.relay.limits import Allowances
-from core.relay.pages import closed
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
+from core.relay.said import Said
 from core.relay.shares import Shares
 from core.relay.stopping import unless
 from core.relay.writer import Writer
@@ -54,24 +53,7 @@ log = logs.get(__name__)
 _RECORD_AGAIN_SECONDS = 0.5, 2.0  # at first, and at last
 _TELL_SECONDS = 3_600.0  # after this nobody expects a word any more
 _TELL_AGAIN_SECONDS = 0.5
-_OF_A_CHANGE, _LONGEST_GULP_SECONDS = 0.25, 0.3  # how late text may be read, of the time between two changes shown
 _TOKEN_SECONDS = 60.0  # a token that had its share can be used again by then
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the thread gets to read: the service's text, as far as it came, and remarks of ours below it."""
-
-    outcome: Outcome
-    text: str
-    remarks: tuple[str, ...] = ()
-    model: str | None = None
-
-    def shown(self) -> str:
-        """All of it as one Markdown text; a code block that was cut off is closed before our remarks."""
-        if not self.remarks:
-            return self.text
-        return "\n\n".join(filter(None, (closed(self.text), *self.remarks)))
 
 
 class Answering:
@@ -283,14 +265,13 @@ class Answering:
         async def ready() -> None:
             await self._posts.check(claim)  # what it is asked with may have been taken back since it was planned
 
-        pace = self._deliveries[claim.workspace.platform].limits.seconds_between
         asked = self._client.ask(
             plan.choice.repository,
             plan.messages,
             plan.token.secret,
             ready,
             model=plan.model,
-            every=min(pace * _OF_A_CHANGE, _LONGEST_GULP_SECONDS),
+            every=self._deliveries[claim.workspace.platform].limits.seconds_late,
         )
         async with contextlib.aclosing(asked) as steps:
             async for step in steps:

@@ -35,6 +35,11 @@ class Limits:
     posts: int | None = None
     native: Callable[[str], str] = str
 
+    @property
+    def seconds_late(self) -> float:
+        """How late text may be read of which no more is shown than every so often."""
+        return min(self.seconds_between / 4, 0.3)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:

@@ -230,7 +230,12 @@ class Leases:
 
         async def unit(connection: AsyncConnection) -> None:
             if (await connection.execute(own)).rowcount != 1:
-                if not await self._recorded(connection, claim, ending):
+                recorded = select(TurnRow.turn_id).where(
+                    of_turn(TurnRow, claim.workspace, claim.turn_id),
+                    TurnRow.attempt == claim.attempt,
+                    TurnRow.status == ending.outcome.value,
+                )
+                if (await connection.execute(recorded)).scalar_one_or_none() is None:
                     raise LeaseLost("another worker has this turn")
                 return
             if ending.covers:
@@ -239,14 +244,6 @@ class Leases:
                 await connection.execute(others.where(same).values(done | {"answered_with": claim.turn_id}))
 
         await self._database.write(unit)
-
-    async def _recorded(self, connection: AsyncConnection, claim: Claim, ending: Ending) -> bool:
-        recorded = select(TurnRow.turn_id).where(
-            of_turn(TurnRow, claim.workspace, claim.turn_id),
-            TurnRow.attempt == claim.attempt,
-            TurnRow.status == ending.outcome.value,
-        )
-        return (await connection.execute(recorded)).scalar_one_or_none() is not None
 
     async def stop(self, thread: ThreadRef) -> bool:
         """Ask the thread's answer to stop: the running one, else the next. False where nothing is open.

@@ -68,7 +68,8 @@ class Writer:
     async def begin(self) -> None:
         """Give a visible sign, in a first attempt beside whatever follows, and show text as it is added.
 
-        Finds what earlier attempts left. Raises DeliveryError, LeaseLost, DatabaseError, and so does `pacing`.
+        Finds what earlier attempts left. Raises DeliveryError, LeaseLost, DatabaseError; `pacing`, which shows
+        the text, ends with them too.
         """
         if self._hold.claim.attempt > 1:  # nothing is asked for again before its place is known to be there
             await self._take_over(keep=1)
@@ -131,12 +132,7 @@ class Writer:
         return self._said.getvalue()
 
     def add(self, text: str) -> None:
-        """More of the answer; shown when the platform's pace allows.
-
-        Raises what has meanwhile kept it from being shown: PlaceGone, LeaseLost, DatabaseError.
-        """
-        if self.pacing is not None and self.pacing.done():
-            self.pacing.result()
+        """More of the answer; shown when the platform's pace allows."""
         self._said.write(text)
         self._changed.set()
 
