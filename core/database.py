@@ -41,7 +41,9 @@ _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _CHANNEL = "askrepo_turns"
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "wal_autocheckpoint = 4000")
-_RAISED = (OSError, TimeoutError, PoolTimeout, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError)
+# asyncpg's own error is what a call gets whose connection was just being given up
+_LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_RAISED = (*_LOST, sqlite3.Error, asyncpg.PostgresError)
 _AWAY = (
     "locked",
     "busy",
@@ -75,10 +77,6 @@ def _now_postgresql(element: now_ms, compiler: SQLCompiler, **options: Any) -> s
 def _now_sqlite(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:
     # 2440587.5 is the Julian day of 1970-01-01; unixepoch('subsec') needs SQLite 3.42
     return "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
-
-
-# asyncpg's own error is what a call gets whose connection was just being given up
-_LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Database:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, and_, case, func, inspect, or_, select, update
+from sqlalchemy import Executable, Row, and_, case, func, inspect, or_, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +22,7 @@ from core.cipher import Cell
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
 from core.errors import DatabaseUnavailable, DeliveryFailed
-from core.scope import WORKSPACE, named
+from core.scope import WORKSPACE, in_workspace, named
 from core.secret import Secret
 from core.tables import InstallationRow
 from core.workspaces import Workspaces
@@ -161,7 +161,7 @@ class Installations:
         """Take the lease, if this is still the version and nobody holds it."""
         taken = (
             update(InstallationRow)
-            .where(_of(workspace), _LIVING, InstallationRow.version == version, ~_HELD)
+            .where(in_workspace(InstallationRow, workspace), _LIVING, InstallationRow.version == version, ~_HELD)
             .values(renewing_until=now_ms() + self._lease_ms)
             .returning(InstallationRow.version)
         )
@@ -176,7 +176,7 @@ class Installations:
         sealed = await self._sealed(workspace, renewed.payload.reveal())
         written = (
             update(InstallationRow)
-            .where(_of(workspace), _LIVING, InstallationRow.version == known.version)
+            .where(in_workspace(InstallationRow, workspace), _LIVING, InstallationRow.version == known.version)
             .values({"sealed": sealed, "expires_at": renewed.expires_at} | _changed())
             .returning(InstallationRow.version)
         )
@@ -197,7 +197,8 @@ class Installations:
 
     async def _lease_ended(self, workspace: WorkspaceRef, version: int) -> bool:
         """Wait until nobody renews this version any more, for as long as a lease lasts."""
-        held = select(InstallationRow.version).where(_of(workspace), _LIVING, InstallationRow.version == version, _HELD)
+        ours = in_workspace(InstallationRow, workspace)
+        held = select(InstallationRow.version).where(ours, _LIVING, InstallationRow.version == version, _HELD)
         deadline = asyncio.get_running_loop().time() + self._lease_ms / 1000 + _POLL_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             async with self._database.reading() as connection:
@@ -232,11 +233,7 @@ def _cell(workspace: WorkspaceRef) -> Cell:
     return Cell("installations", "sealed", (workspace.platform, workspace.workspace_id))
 
 
-def _of(workspace: WorkspaceRef) -> ColumnElement[bool]:
-    return and_(InstallationRow.platform == workspace.platform, InstallationRow.workspace_id == workspace.workspace_id)
-
-
-_ANY_LIVING = select(InstallationRow.__table__).where(_of(WORKSPACE), _LIVING)
+_ANY_LIVING = select(InstallationRow.__table__).where(in_workspace(InstallationRow, WORKSPACE), _LIVING)
 
 
 async def _any(connection: AsyncConnection, statement: Executable) -> bool:

@@ -15,6 +15,7 @@ from core.tables import (
     AllowanceRow,
     ChannelRow,
     FeedbackRow,
+    InstallationRow,
     MappingRow,
     PostRow,
     ThreadRow,
@@ -24,7 +25,16 @@ from core.tables import (
 )
 
 OfWorkspace = type[
-    AllowanceRow | ChannelRow | FeedbackRow | MappingRow | PostRow | ThreadRow | TokenRow | TurnRow | WorkspaceRow
+    AllowanceRow
+    | ChannelRow
+    | FeedbackRow
+    | InstallationRow
+    | MappingRow
+    | PostRow
+    | ThreadRow
+    | TokenRow
+    | TurnRow
+    | WorkspaceRow
 ]
 
 

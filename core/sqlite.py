@@ -89,7 +89,6 @@ class Dialect(SQLiteDialect_pysqlite):
         self._pragmas = pragmas
         self._writes_within = writes_within
         self.lasting = True  # whether the disk has what is committed next, when it is
-        self._waits_for_disk = True
         self._apart = ThreadPoolExecutor(1, "sqlite")
 
     @classmethod
@@ -126,11 +125,9 @@ class Dialect(SQLiteDialect_pysqlite):
     async def _take_lock(self, connection: sqlite3.Connection, seconds: float) -> None:
         loop, pause = asyncio.get_running_loop(), _SHORTEST_PAUSE
         end = loop.time() + seconds
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.lasting else 'NORMAL'}")
         while True:
             try:
-                if self.lasting != self._waits_for_disk:
-                    connection.execute(f"PRAGMA synchronous = {'FULL' if self.lasting else 'NORMAL'}")
-                    self._waits_for_disk = self.lasting
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() >= end:
