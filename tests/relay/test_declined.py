@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -69,17 +70,26 @@ async def test_a_status_of_a_newer_version_stops_nobody_else(
     assert list((await process.records()).values()) == ["asleep", "answered"]
 
 
+@pytest.fixture
+async def rescuer(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> AsyncIterator[Process]:
+    """The process that takes over; it does not run before it is told to."""
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    yield process
+    await process.client.aclose()
+
+
 @pytest.mark.parametrize("allowed_meanwhile", [True, False])
 async def test_whom_a_killed_process_had_refused_gets_no_answer_after_that(
     allowed_meanwhile: bool,
+    rescuer: Process,
     database_url: str,
-    database: Database,
     keyring: Keyring,
     platform: FakePlatform,
     chat: FakeChat,
 ) -> None:
-    rescuer = Process(database, keyring, platform, chat.url)
-    await rescuer.map(HERE.channel)
     asked, around, life = question(within=HERE), platform.surroundings, ToldAndDead(sys.maxsize)
     platform.surroundings = replace(around, standing=Standing.GUEST)
     stepped = SteppedDatabase(Secret(database_url), life.step)
@@ -92,7 +102,6 @@ async def test_whom_a_killed_process_had_refused_gets_no_answer_after_that(
     assert (second.offer is Offer.AGAIN) if allowed_meanwhile else (second == first)
     assert platform.visible(HERE) == []
     assert chat.requests == []
-    await rescuer.client.aclose()
 
 
 LIMITS = {"declined": "person", "declined_until": 0}
@@ -112,6 +121,7 @@ async def test_whom_a_killed_process_had_told_why_sees_no_post_beside_that(
     before: dict[str, object],
     meanwhile: dict[str, object],
     outcome: str,
+    rescuer: Process,
     database_url: str,
     database: Database,
     keyring: Keyring,
@@ -119,8 +129,6 @@ async def test_whom_a_killed_process_had_told_why_sees_no_post_beside_that(
     chat: FakeChat,
 ) -> None:
     """Whatever else becomes of its turn until somebody takes it over: it failed often, it was stopped, it is broken."""
-    rescuer = Process(database, keyring, platform, chat.url)
-    await rescuer.map(HERE.channel)
     asked, life = question(within=HERE), ToldAndDead(sys.maxsize)
     await rescuer.intake.accept(asked)
     await written(database, before)
@@ -131,7 +139,6 @@ async def test_whom_a_killed_process_had_told_why_sees_no_post_beside_that(
     await take_over(rescuer, asked, {outcome})
     assert len(platform.told[HERE]) == 2
     assert platform.visible(HERE) == []
-    await rescuer.client.aclose()
 
 
 async def written(database: Database, values: dict[str, object]) -> None:
