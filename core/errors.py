@@ -37,7 +37,7 @@
     │   ├── TooLate                 nobody came to it while an answer was still expected
     │   └── TooManyAsked            a person, a channel, a workspace or a token has had its share
     ├── BadPreference               something that cannot be set for a channel
-    ├── AllowanceSpent              the calls a platform allows are taken for minutes ahead
+    ├── AllowanceSpent              the next call a platform allows is further ahead than wanted
     ├── ChatError                   the /chat service; see ChatError for its branches
     ├── DeliveryError
     │   ├── PlaceGone               the place cannot be written to any more
@@ -292,10 +292,10 @@ class BadPreference(AskrepoError):
 
 
 class AllowanceSpent(AskrepoError):
-    """The calls that a platform allows in a workspace are taken for `seconds` ahead; nothing was reserved."""
+    """The next call that a platform allows in a workspace is free in `seconds` only; nothing was reserved."""
 
     def __init__(self, name: str, seconds: float) -> None:
-        super().__init__(f"{name}: nothing free within {seconds:g} s")
+        super().__init__(f"{name}: nothing free for {seconds:g} s")
         self.name = name
         self.seconds = seconds
 

@@ -241,7 +241,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.TooManyAsked: _too_many,
     errors.BadPreference: lambda e, _: f"The {e.name} cannot be saved: it {e.problem}. Change it and try again.",
     errors.AllowanceSpent: lambda e, _: (
-        "So much is being written in this workspace that the chat platform would take nothing of mine within "
+        "So much is being written in this workspace that the chat platform takes nothing of mine for "
         f"{duration(e.seconds)}. {_LATER}"
     ),
     ChatError: f"The service did not answer. {_AGAIN}",

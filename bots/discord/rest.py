@@ -36,7 +36,7 @@ BOT = WorkspaceRef("discord", "@bot")  # what is counted over all guilds; no gui
 _GLOBAL = "requests"
 # Discord takes 50 requests a second from a bot, by whatever process
 _PACE = Pace(43 * 60, 1, soon=0.25, kept=0.25)
-_ALONE = Pace(43 * 60, 1, within=1.0, soon=1.0)  # for a caller that will not come back for its place
+_ALONE = Pace(43 * 60, 1, patient=False, soon=1.0)  # for a caller that will not come back for its place
 _TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 _LARGEST_REPLY = 16_000_000  # octets
 _CDN = frozenset({"cdn.discordapp.com", "media.discordapp.net"})

@@ -31,7 +31,7 @@ METHODS = {
     "chat.delete": Method(("chat:write",), _TIER_3),
     "chat.postEphemeral": Method(("chat:write",), _TIER_4),
     "chat.postMessage": Method(("chat:write",), Pace(200, 20)),
-    "chat.startStream": Method(("chat:write",), replace(_TIER_2, within=1.0)),  # a post is as good a beginning
+    "chat.startStream": Method(("chat:write",), replace(_TIER_2, patient=False)),  # a post is as good a beginning
     "chat.stopStream": Method(("chat:write",), _TIER_2),
     "chat.update": Method(("chat:write",), _TIER_3),
     "conversations.history": Method(_HISTORY, _TIER_3, takes_json=False),

@@ -7,7 +7,6 @@ at a time share fairly.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -80,16 +79,6 @@ class Allowances:
             )
         )
 
-    async def wait(self, workspace: WorkspaceRef, name: str, *, per_minute: float, burst: int) -> None:
-        """Return when a call of this kind may be made. Raises AllowanceSpent.
-
-        Whoever waited while the calls were held back gives its slot up and reserves another.
-        """
-        while seconds := await self.reserve(workspace, name, per_minute=per_minute, burst=burst):
-            await asyncio.sleep(seconds)
-            if not await self.held_back(workspace, name):
-                return
-
     async def hold_back(self, workspace: WorkspaceRef, name: str, seconds: float) -> None:
         """Let nobody make calls of this kind for so many seconds, because the platform said so."""
         until = now_ms() + math.ceil(seconds * 1000)
@@ -135,7 +124,12 @@ class Allowances:
         spans = {"taken": taken, "saved": kind.saved, "furthest": kind.furthest}
         row = (await connection.execute(self._reserving, _row(kind) | spans)).one_or_none()
         if row is None:
-            return [AllowanceSpent(kind.name, kind.furthest / 1000) for _ in range(number)]
+            workspace = WorkspaceRef(kind.platform, kind.workspace_id)
+            free_in = select(AllowanceRow.free_at - now_ms()).where(
+                in_workspace(AllowanceRow, workspace), AllowanceRow.name == kind.name
+            )
+            seconds = (await connection.execute(free_in)).scalar_one() / 1000
+            return [AllowanceSpent(kind.name, seconds) for _ in range(number)]
         first = row.free_at - taken - row.now
         return [max(0, first + place * kind.interval) / 1000 for place in range(number)]
 

@@ -1,4 +1,8 @@
-"""Lines of callers before a platform's limits: whoever comes back finds the place kept, in this process."""
+"""Lines of callers before a platform's limits: whoever comes back finds the place kept, in this process.
+
+Only what is due within a second is reserved, in the order of the line: a reservation is lost with its process, and
+what was reserved for minutes would keep the other processes waiting behind the dead.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,23 @@ from dataclasses import dataclass
 
 from core.conversation.values import WorkspaceRef
 from core.errors import AllowanceSpent, NotYet
-from core.relay.limits import FURTHEST_SECONDS, Allowances
+from core.relay.limits import Allowances
 
+_AHEAD_SECONDS = 1.0
 _STALE_SECONDS = 600.0
-_SPENT_SECONDS = 60.0  # before somebody for whom there was no place asks again
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often something may be called in one workspace: in any minute `per_minute` and `burst` together.
 
-    A call that is not due `within` so many seconds takes no place in the line. One that is due `soon` is waited for. A
-    place is `kept` so long for a caller who is late.
+    A call that is not `patient` takes no place in the line where it is not due within a second. One that is due `soon`
+    is waited for. A reservation is `kept` so long for a caller who is late.
     """
 
     per_minute: float
     burst: int
-    within: float = FURTHEST_SECONDS
+    patient: bool = True
     soon: float = 0.05
     kept: float = 600.0
 
@@ -37,20 +41,22 @@ class Lines:
         self._allowances = allowances
         self._clock = clock
         self._slots: dict[tuple[WorkspaceRef, str, str], float] = {}
+        self._waiting: dict[tuple[WorkspaceRef, str], dict[str, float]] = {}  # when who comes back, in the line's order
 
     @property
     def waited_in(self) -> bool:
         """Whether somebody stands in one of them."""
-        return bool(self._slots)
+        return bool(self._slots) or any(self._waiting.values())
 
     async def stand(self, workspace: WorkspaceRef, name: str, pace: Pace, caller: str) -> None:
         """Return once this caller's turn has come. `caller` holds one place at a time; a turn's id, mostly."""
         key = (workspace, name, caller)
         due = self._slots.get(key)
         if due is None or self._clock() - due > pace.kept:
-            due = await self._reserved(workspace, name, pace)
+            due = await self._reserved(workspace, name, pace, caller)
         elif due <= self._clock() + pace.soon and await self._allowances.held_back(workspace, name):
-            due = await self._reserved(workspace, name, pace)  # a pause has been asked for meanwhile
+            self.leave(workspace, name, caller)
+            due = await self._reserved(workspace, name, pace, caller)  # a pause has been asked for meanwhile
         self._slots[key] = due
         wait = due - self._clock()
         if wait > pace.soon:
@@ -64,19 +70,46 @@ class Lines:
     def leave(self, workspace: WorkspaceRef, name: str, caller: str) -> None:
         """The call was made, or is not wanted any more."""
         self._slots.pop((workspace, name, caller), None)
+        self._waiting.get((workspace, name), {}).pop(caller, None)
 
-    async def _reserved(self, workspace: WorkspaceRef, name: str, pace: Pace) -> float:
+    async def _reserved(self, workspace: WorkspaceRef, name: str, pace: Pace, caller: str) -> float:
+        """When the next call is due, for the first of the line; the others come back after who stands before them."""
         self._forget_stale()
-        try:
-            seconds = await self._allowances.reserve(
-                workspace, name, per_minute=pace.per_minute, burst=pace.burst, within=pace.within
-            )
-        except AllowanceSpent:
-            raise NotYet(min(_SPENT_SECONDS, pace.within)) from None
-        return self._clock() + seconds
+        place = workspace, name
+        back = self._after(place, caller, pace)
+        if back is None:
+            try:
+                seconds = await self._allowances.reserve(
+                    workspace, name, per_minute=pace.per_minute, burst=pace.burst, within=_AHEAD_SECONDS
+                )
+            except AllowanceSpent as error:
+                back = self._clock() + error.seconds - _AHEAD_SECONDS
+                back = max(back, self._after(place, caller, pace) or back)
+            else:
+                self._waiting.get(place, {}).pop(caller, None)
+                return self._clock() + seconds
+        if not pace.patient:
+            raise NotYet(back + _AHEAD_SECONDS - self._clock())
+        self._waiting.setdefault(place, {})[caller] = back
+        raise NotYet(max(0.0, back - self._clock()))
+
+    def _after(self, place: tuple[WorkspaceRef, str], caller: str, pace: Pace) -> float | None:
+        """When to come back after those before this caller; None where nobody is. Who is late is passed over."""
+        now, last = self._clock(), None
+        for each, back in self._waiting.get(place, {}).items():
+            if each == caller:
+                break
+            if back > now:
+                last = max(last or back, back)
+        return None if last is None else last + 60 / pace.per_minute
 
     def _forget_stale(self) -> None:
         """Places that nobody came back for."""
         past = self._clock() - _STALE_SECONDS
         for key in [key for key, due in self._slots.items() if due < past]:
             del self._slots[key]
+        for place, line in list(self._waiting.items()):
+            for caller in [caller for caller, back in line.items() if back < past]:
+                del line[caller]
+            if not line:
+                del self._waiting[place]

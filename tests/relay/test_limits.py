@@ -159,31 +159,6 @@ async def test_holding_back_is_the_first_that_is_heard_of_a_workspace(allowances
     assert await allowances.reserve(OTHER, UPDATE, per_minute=60, burst=10) > 50
 
 
-async def test_whoever_waits_while_it_is_held_back_waits_again(processes: list[Allowances], database: Database) -> None:
-    one, two, _ = processes
-    began = time.time()
-    await one.wait(WORKSPACE, UPDATE, per_minute=600, burst=1)
-    waiting = [
-        asyncio.create_task(each.wait(WORKSPACE, UPDATE, per_minute=600, burst=1)) for each in (one, two) for _ in "ab"
-    ]
-    await _reserved(database, 5, began)
-    held = time.time()
-    await two.hold_back(WORKSPACE, UPDATE, 0.7)
-    ended: list[float] = []
-    for task in asyncio.as_completed(waiting):
-        await task
-        ended.append(time.time())
-    assert too_early(ended[1:], held + 0.7, interval=0.1, burst=1) == []
-
-
-async def _reserved(database: Database, calls: int, began: float) -> None:
-    """Return once so many calls have been reserved, ten a second."""
-    while True:
-        (row,) = await rows(database, AllowanceRow)
-        if row.free_at / 1000 >= began + calls * 0.1 - ROUNDING:
-            return
-
-
 async def test_nothing_is_reserved_far_ahead(allowances: Allowances, database: Database) -> None:
     first = await reserve(allowances, per_minute=0.1)
     assert first == 0.0
@@ -192,8 +167,7 @@ async def test_nothing_is_reserved_far_ahead(allowances: Allowances, database: D
     tries = await asyncio.gather(*(reserve(allowances, per_minute=0.1) for _ in range(3)), return_exceptions=True)
     assert [type(each) for each in tries] == [AllowanceSpent] * 3
     assert await rows(database, AllowanceRow) == before
-    with pytest.raises(AllowanceSpent):
-        await allowances.wait(WORKSPACE, UPDATE, per_minute=0.1, burst=1)
+    assert all(1_190 < each.seconds <= 1_200 for each in tries if isinstance(each, AllowanceSpent))
     assert await reserve(allowances, name="another") == 0.0
 
 

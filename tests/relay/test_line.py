@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import replace
 
 import pytest
 
+from core.cipher import Keyring
 from core.database import Database
 from core.errors import NotYet
+from core.relay.delivery import patiently
 from core.relay.limits import Allowances
 from core.relay.line import Lines, Pace
 from core.workspaces import Workspaces
@@ -34,8 +38,65 @@ async def test_who_comes_back_finds_the_place_kept(lines: Lines) -> None:
     assert waits[2] <= waits[0] < waits[1]
 
 
+async def test_those_who_come_back_as_told_are_served_in_the_order_they_came(lines: Lines) -> None:
+    pace, callers = Pace(per_minute=600, burst=1), [str(number) for number in range(20)]
+    called: list[str] = []
+
+    async def come(caller: str) -> None:
+        await patiently(lambda: lines.stand(WORKSPACE, NAME, pace, caller))
+        called.append(caller)
+        lines.leave(WORKSPACE, NAME, caller)
+
+    for caller in callers:
+        with contextlib.suppress(NotYet):
+            await lines.stand(WORKSPACE, NAME, pace, caller)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*map(come, callers))
+    moved = [abs(called.index(caller) - place) for place, caller in enumerate(callers)]
+    assert max(moved) <= 3, called  # two whose timers a slow machine sees at the same moment may change places
+    assert not lines.waited_in
+
+
+async def test_a_process_that_dies_takes_hardly_any_of_the_pace_with_it(database: Database, keyring: Keyring) -> None:
+    """Twenty callers wait in the first of two processes, the last of them for twenty seconds; then it is no more."""
+    dead, alive = (Lines(Allowances(database, Workspaces(database, keyring))) for _ in range(2))
+    pace = Pace(per_minute=60, burst=1)
+    for number in range(20):
+        with contextlib.suppress(NotYet):
+            await dead.stand(WORKSPACE, NAME, pace, str(number))
+    with pytest.raises(NotYet) as told:
+        await alive.stand(WORKSPACE, NAME, pace, "living")
+    assert told.value.seconds <= 2.0
+
+
+async def test_who_is_late_is_passed_over(lines: Lines) -> None:
+    pace, waiting = Pace(per_minute=600, burst=1), list[str]()
+    for caller in map(str, range(30)):
+        try:
+            await lines.stand(WORKSPACE, NAME, pace, caller)
+        except NotYet:
+            waiting.append(caller)
+    async with asyncio.timeout(10):
+        await patiently(lambda: lines.stand(WORKSPACE, NAME, pace, waiting[-1]))  # and nobody else comes back
+
+
+async def test_who_is_not_patient_takes_no_place(lines: Lines) -> None:
+    """Nor does it go before those who wait."""
+    pace = Pace(per_minute=60, burst=1)
+    for caller in ("first", "second", "third", "fourth"):
+        with contextlib.suppress(NotYet):
+            await lines.stand(WORKSPACE, NAME, pace, caller)
+    told = []
+    for caller in ("hurried", "fifth"):
+        with pytest.raises(NotYet) as not_yet:
+            await lines.stand(WORKSPACE, NAME, replace(pace, patient=caller == "fifth"), caller)
+        told.append(not_yet.value.seconds)
+    assert told[0] >= 1.0
+    assert told[1] <= told[0]  # nobody stands between the fourth and it
+
+
 async def test_who_is_cancelled_gives_the_place_up(lines: Lines) -> None:
-    pace = Pace(per_minute=1, burst=1, soon=600)
+    pace = Pace(per_minute=60, burst=1, soon=600)
     await lines.stand(WORKSPACE, NAME, pace, "first")
     lines.leave(WORKSPACE, NAME, "first")
     standing = asyncio.create_task(lines.stand(WORKSPACE, NAME, pace, "second"))
