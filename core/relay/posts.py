@@ -38,9 +38,11 @@ class Posts:
         await self._checks.add(claim)
 
     async def _held(self, claims: Sequence[Claim]) -> Sequence[BaseException | None]:
-        names = {name: each for place, claim in enumerate(claims) for name, each in _names(claim, place).items()}
+        number = 1 << (len(claims) - 1).bit_length()  # few statements, for all that may come together
+        asked = [*claims, *[claims[-1]] * (number - len(claims))]
+        names = {name: each for place, claim in enumerate(asked) for name, each in _names(claim, place).items()}
         async with self._database.reading() as connection:
-            rows = await connection.execute(_held_statement(len(claims)), names)
+            rows = await connection.execute(_held_statement(number), names)
             found = {(row.turn_id, row.attempt) for row in rows}
         lost = LeaseLost("the turn was put back, or the question was edited")
         return [None if (claim.turn_id, claim.attempt) in found else lost for claim in claims]
