@@ -121,35 +121,35 @@ class ChatClient:
         Yields text and notices, and Finished at the end, or raises a ChatError whose `partial` is the text that was
         yielded. Close it (`contextlib.aclosing`) to stop early: the connection is closed with it.
         """
-        watch = Watch(self._service.deadlines)
-        retries = Retries()
-        shortened = False
-        while True:
-            failure = None
-            if ready is not None:
-                await ready()
-            asked = self._request(repository, messages, token, watch, model or self._service.model)
-            async with aclosing(self._attempt(asked, watch, every)) as attempt:
-                try:
-                    async for progress in attempt:
-                        yield progress
-                except ChatError as error:
-                    failure = error
-            if failure is None:
-                return
-            fewer = request.without_oldest(messages) if isinstance(failure, ConversationTooLong) else None
-            if fewer and not shortened:
-                messages, dropped = fewer
-                shortened = True
-                yield Shortened(dropped)
-                continue
-            waiting = retries.after(failure, watch.seconds_left())
-            if waiting is None:
-                raise failure
-            log.warning("chat_retry", error=type(failure).__name__, detail=failure.detail, seconds=waiting.seconds)
-            if retries.worth_telling:
-                yield waiting
-            await self._pause(waiting.seconds)
+        with Watch(self._service.deadlines) as watch:
+            retries = Retries()
+            shortened = False
+            while True:
+                failure = None
+                if ready is not None:
+                    await ready()
+                asked = self._request(repository, messages, token, watch, model or self._service.model)
+                async with aclosing(self._attempt(asked, watch, every)) as attempt:
+                    try:
+                        async for progress in attempt:
+                            yield progress
+                    except ChatError as error:
+                        failure = error
+                if failure is None:
+                    return
+                fewer = request.without_oldest(messages) if isinstance(failure, ConversationTooLong) else None
+                if fewer and not shortened:
+                    messages, dropped = fewer
+                    shortened = True
+                    yield Shortened(dropped)
+                    continue
+                waiting = retries.after(failure, watch.seconds_left())
+                if waiting is None:
+                    raise failure
+                log.warning("chat_retry", error=type(failure).__name__, detail=failure.detail, seconds=waiting.seconds)
+                if retries.worth_telling:
+                    yield waiting
+                await self._pause(waiting.seconds)
 
     def _request(
         self, repository: str, messages: Sequence[Message], token: Secret | None, watch: Watch, model: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar, cast
 
 from core.errors import ChatTimeout, Deadline
 
@@ -31,17 +31,32 @@ class Deadlines:
 
 
 class Watch:
-    """Which deadline runs now. One watch goes with one question; make it inside a running event loop."""
+    """Which deadline runs now. One watch goes with one question and one task, inside of a running event loop.
+
+    An answer has a step for each of its words: one timer follows the deadline as it moves on, as none set and taken
+    back for each of them could do as cheaply.
+    """
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        self._now = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._ends_at = self._now() + deadlines.total
         self._deadline = Deadline.TOTAL
         self._seconds = deadlines.total
         self._due = self._ends_at
-        self._timer: asyncio.Timeout | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Task[object] | None = None
+        self._expired = False
         self._lingering = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def connecting(self) -> None:
         """An attempt begins."""
@@ -70,17 +85,39 @@ class Watch:
 
     async def wait(self, step: Awaitable[T]) -> T:
         """The result of `step`. Raises ChatTimeout if the running deadline passes first; `step` is then cancelled."""
-        self._timer = asyncio.timeout_at(self._due)
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        before = task.cancelling()
+        self._waiting, self._expired = task, False
+        self._set()
         try:
-            async with self._timer:
-                return await step
-        except TimeoutError:
-            if not self._timer.expired():
+            return await step
+        except asyncio.CancelledError:
+            if not self._expired or task.cancelling() > before + 1:  # somebody else cancels it too
                 raise
         finally:
-            self._timer = None
+            self._waiting = None
+            if self._expired:
+                task.uncancel()
         # Outside of the except block, so that no foreign exception hangs on ours.
         raise ChatTimeout(self._deadline, self._seconds)
+
+    def _set(self) -> None:
+        """See to it that the timer goes off at the deadline or before."""
+        if self._timer is not None and self._timer.when() <= self._due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._due, self._gone_off)
+
+    def _gone_off(self) -> None:
+        self._timer = None
+        if self._waiting is None or self._expired:
+            return
+        if self._now() < self._due:
+            self._set()
+        else:
+            self._expired = True
+            self._waiting.cancel()
 
     def _run(self, deadline: Deadline, seconds: float) -> None:
         self._lingering = False
@@ -88,5 +125,5 @@ class Watch:
         if due >= self._ends_at:
             deadline, seconds, due = Deadline.TOTAL, self._deadlines.total, self._ends_at
         self._deadline, self._seconds, self._due = deadline, seconds, due
-        if self._timer is not None and not self._timer.expired():
-            self._timer.reschedule(due)
+        if self._waiting is not None and not self._expired:
+            self._set()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import time
+import weakref
 from contextlib import aclosing
 
 import pytest
@@ -203,6 +207,41 @@ async def test_the_watch_leaves_foreign_timeouts_and_cancellation_alone() -> Non
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_cancellation_that_comes_with_the_deadline_is_one() -> None:
+    watch = Watch(Deadlines(total=0.01))
+    waiting = asyncio.create_task(watch.wait(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.015, waiting.cancel)
+    time.sleep(0.02)  # noqa: ASYNC251 - both come while nobody can be told
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_deadline_that_a_step_ignores_cancels_nothing_else() -> None:
+    async def stubborn() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "done"
+
+    with Watch(Deadlines(total=0.01)) as watch:
+        assert await watch.wait(stubborn()) == "done"
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+        with pytest.raises(ChatTimeout):
+            await watch.wait(asyncio.Event().wait())
+        assert task.cancelling() == 0
+
+
+async def test_nothing_is_left_of_a_watch_that_is_over() -> None:
+    with Watch(Deadlines()) as watch:
+        await watch.wait(asyncio.sleep(0))
+        left = weakref.ref(watch)
+    del watch
+    gc.collect()
+    assert left() is None
 
 
 async def test_the_largest_answer_that_is_no_stream_is_bounded() -> None:
