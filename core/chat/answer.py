@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from core.chat.contract import Choice, Delta, parse
+from core.chat.contract import Choice, Delta, Usage, parse
 from core.chat.events import EventReader
 from core.chat.progress import Finished
 from core.chat.refusals import in_answer
@@ -30,7 +28,9 @@ class StreamedAnswer:
         self._events = EventReader()
         self._text = bytearray()  # UTF-8: compact where an answer comes as a million tiny pieces
         self._half = ""
-        self._last = Finished("")
+        self._model: str | None = None
+        self._reason: str | None = None
+        self._usage: Usage | None = None
         self._failure: ChatError | None = None
 
     def feed(self, octets: bytes) -> str:
@@ -68,7 +68,7 @@ class StreamedAnswer:
         if failure is None and not text.strip():
             failure = UnusableAnswer(_NO_CONTENT)
         if failure is None:
-            return replace(self._last, text=text)
+            return Finished(text, self._model, self._reason, self._usage)
         if text and not isinstance(failure, ChatTimeout | UnusableAnswer):
             raise BrokenOff(failure.detail, partial=text)
         failure.partial = text
@@ -80,9 +80,9 @@ class StreamedAnswer:
         return ""
 
     def _take(self, data: str) -> str:
-        if not data.strip():
+        if not (bare := data.strip()):
             return ""
-        if data.strip() == _DONE:
+        if bare == _DONE:
             self.over = True
             return ""
         chunk = parse(data)
@@ -93,9 +93,10 @@ class StreamedAnswer:
         if chunk.error:
             return self._fail(in_answer(chunk.error))
         choice = chunk.choices[0] if chunk.choices else Choice()
-        reason = choice.finish_reason or self._last.finish_reason
-        self._last = Finished("", chunk.model or self._last.model, reason, chunk.usage or self._last.usage)
-        self.finishing = bool(reason)
+        self._model = chunk.model or self._model
+        self._reason = choice.finish_reason or self._reason
+        self._usage = chunk.usage or self._usage
+        self.finishing = bool(self._reason)
         return self._add(_text(choice.delta))
 
     def _add(self, text: str) -> str:
@@ -132,6 +133,8 @@ def _clean(text: str) -> tuple[str, str]:
 
     A service that cuts its text by UTF-16 units sends the two halves of an emoji in two chunks.
     """
+    if text.isascii() and "\0" not in text:
+        return text, ""
     half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
     units = text[: len(text) - len(half)].encode("utf-16-le", "surrogatepass")
     return units.decode("utf-16-le", "replace").replace("\0", "\ufffd"), half  # PostgreSQL stores no NUL

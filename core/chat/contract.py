@@ -79,13 +79,14 @@ Details = Annotated[dict[str, Any] | None, PlainValidator(_dict_or_none)]
 
 
 class _Lenient(BaseModel):
+    """What is read of it. A stream has one of these for each word: a field nobody reads would be checked each time."""
+
     model_config = ConfigDict(extra="ignore")
 
 
 class Delta(_Lenient):
     """The text of a choice: a message (whole) or a delta (streamed)."""
 
-    role: Text = None
     content: Content = None
     refusal: Content = None
 
@@ -93,7 +94,6 @@ class Delta(_Lenient):
 class Choice(_Lenient):
     """One choice of a completion or of a chunk. We read the first."""
 
-    index: Whole = 0
     message: Annotated[Delta | None, BeforeValidator(_object_or_none)] = None
     delta: Annotated[Delta | None, BeforeValidator(_object_or_none)] = None
     finish_reason: Text = None
@@ -125,9 +125,6 @@ class ErrorBody(_Lenient):
 class Completion(_Lenient):
     """A `chat.completion` object, or one `chat.completion.chunk` of a stream."""
 
-    id: Text = None
-    object: Text = None
-    created: Whole = None
     model: Text = None
     choices: Annotated[list[Choice], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
     usage: Annotated[Usage | None, BeforeValidator(_object_or_none)] = None

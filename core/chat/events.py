@@ -33,10 +33,13 @@ class EventReader:
             octets = octets.removeprefix(b"\n")
         start = 0
         for end in _LINE_END.finditer(octets):
-            self._hold(octets[start : end.start()])
+            line = octets[start : end.start()]
             start = end.end()
-            data = self._end_line()
-            if data:
+            if self._line or len(line) > LINE_LIMIT:
+                self._hold(line)
+                line = bytes(self._line)
+                self._line.clear()
+            if data := self._ended(line):
                 yield data
         # A line may end in CR LF and the two may be cut apart: the CR ends it, a LF that follows belongs to it.
         self._after_cr = octets.endswith(b"\r")
@@ -45,7 +48,8 @@ class EventReader:
     def close(self) -> str:
         """The data of the event the stream ended in, which nothing terminated: it may be cut. Empty if none."""
         if self._line:
-            self._end_line()
+            self._ended(bytes(self._line))
+            self._line.clear()
         return self._dispatch()
 
     def _hold(self, part: bytes) -> None:
@@ -53,9 +57,8 @@ class EventReader:
             raise UnusableAnswer(f"a line longer than {LINE_LIMIT} octets")
         self._line += part
 
-    def _end_line(self) -> str:
-        line = bytes(self._line)
-        self._line.clear()
+    def _ended(self, line: bytes) -> str:
+        """What a line brings to its end: the data of an event, if it is the blank one after it."""
         if self._first_line:
             line = line.removeprefix(_BOM)
             self._first_line = False
