@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from bots.slack.inline import harmless_line
@@ -24,6 +25,9 @@ from core.invisible import with_unseen_named, without_unseen
 from core.relay.blocks import Block, Kind, advance, enter, expanded, is_deep, is_quote
 
 GROWTH = 2_400  # a page of 9,000 characters fits into Slack's 12,000
+
+_REMEMBERED = 4_096  # lines: a few MB at most
+_REMEMBERED_CHARACTERS = 300  # of a line and the next
 
 _LINE_END = re.compile(r"\r\n?")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -121,7 +125,16 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _shown(state: _State, line: str, following: str) -> tuple[str, _State, bool]:
-    """The line as shown, where it leaves us, and whether it is still waiting for the line that follows."""
+    """The line as shown, where it leaves us, and whether it is still waiting for the line that follows.
+
+    An answer is read from its beginning at each of its changes, so most lines were decided a second ago.
+    """
+    if len(line) + len(following) <= _REMEMBERED_CHARACTERS:
+        return _remembered(state, line, following)
+    return _decided(state, line, following)
+
+
+def _decided(state: _State, line: str, following: str) -> tuple[str, _State, bool]:
     block = state.block
     if block.fenced:
         shown = _coded(line)
@@ -147,6 +160,9 @@ def _shown(state: _State, line: str, following: str) -> tuple[str, _State, bool]
         clean = "\\-".join(clean.rsplit("-", 1))
         after = advance(block, clean)
     return _text(state, clean, after, following)
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_decided)
 
 
 def _is_certain(delimiter: Block) -> bool:
