@@ -47,8 +47,13 @@ class StreamedAnswer:
 
     def close(self) -> str:
         """The connection ended; the new text of an event that nothing terminated, if it had come whole."""
-        data = self._events.close()
-        fresh = self._take(data) if data.strip() == _DONE or parse(data) is not None else ""
+        fresh = ""
+        try:
+            data = self._events.close()
+            if data.strip() == _DONE or parse(data) is not None:
+                fresh = self._take(data)
+        except UnusableAnswer as error:
+            self._fail(error)
         self.over = True
         return fresh
 

@@ -1,4 +1,4 @@
-"""The wire models of /chat, shared by the client and the embedded server.
+"""The wire models of /chat: of requests, for the client and the embedded server; of answers, for the client.
 
 What we send is strict. What comes back is lenient: every field but the content may be null, absent or unknown, and an
 answer never fails over metadata.
@@ -50,15 +50,11 @@ def _content_or_none(value: Any) -> str | None:
 
 
 def _list_or_empty(value: Any) -> list[Any]:
-    return [item for item in value if isinstance(item, dict | BaseModel)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _dict_or_none(value: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
-
-
-def _object_or_none(value: Any) -> Any:
-    return value if isinstance(value, dict | BaseModel) else None  # the server builds these of models
 
 
 def _whole_or_none(value: Any) -> int | None:
@@ -66,7 +62,7 @@ def _whole_or_none(value: Any) -> int | None:
 
 
 def _error_or_none(value: Any) -> Any:
-    if isinstance(value, dict | BaseModel):
+    if isinstance(value, dict):
         return value or None
     return {"message": value} if value else None
 
@@ -79,7 +75,7 @@ Details = Annotated[dict[str, Any] | None, PlainValidator(_dict_or_none)]
 
 
 class _Lenient(BaseModel):
-    """What is read of it. A stream has one of these for each word: a field nobody reads would be checked each time."""
+    """The fields that are read of what came back: a stream has a chunk for each word, all of whose fields are checked."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -94,8 +90,8 @@ class Delta(_Lenient):
 class Choice(_Lenient):
     """One choice of a completion or of a chunk. We read the first."""
 
-    message: Annotated[Delta | None, BeforeValidator(_object_or_none)] = None
-    delta: Annotated[Delta | None, BeforeValidator(_object_or_none)] = None
+    message: Annotated[Delta | None, BeforeValidator(_dict_or_none)] = None
+    delta: Annotated[Delta | None, BeforeValidator(_dict_or_none)] = None
     finish_reason: Text = None
 
 
@@ -127,7 +123,7 @@ class Completion(_Lenient):
 
     model: Text = None
     choices: Annotated[list[Choice], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
-    usage: Annotated[Usage | None, BeforeValidator(_object_or_none)] = None
+    usage: Annotated[Usage | None, BeforeValidator(_dict_or_none)] = None
     error: Annotated[ErrorBody | None, BeforeValidator(_error_or_none)] = None
 
 

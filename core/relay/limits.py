@@ -29,7 +29,7 @@ _GROUP = 256  # reservations that share one transaction at most
 _HELD = " (held back)"  # the name of a row that says until when nothing of this kind is called
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """What a reservation draws on. Times are milliseconds."""
 
@@ -107,7 +107,8 @@ class Allowances:
     async def _reserve(self, kinds: Sequence[_Kind]) -> Sequence[float | BaseException]:
         async def unit(connection: AsyncConnection) -> dict[_Kind, list[float | BaseException]]:
             # in one order everywhere: two processes must not wait for each other's rows in a ring
-            return {kind: await self._granted(connection, kind, kinds.count(kind)) for kind in sorted(set(kinds))}
+            ordered = sorted(set(kinds), key=lambda kind: (*_row(kind).values(), -kind.furthest))
+            return {kind: await self._granted(connection, kind, kinds.count(kind)) for kind in ordered}
 
         slots = {kind: iter(each) for kind, each in (await self._database.write(unit, lasting=False)).items()}
         return [next(slots[kind]) for kind in kinds]
@@ -116,7 +117,12 @@ class Allowances:
         """So many slots, the earliest first; where only near ones are wanted, each is looked at by itself."""
         if kind.furthest >= FURTHEST_SECONDS * 1000:
             return await self._slots(connection, kind, number)
-        return [slot for _ in range(number) for slot in await self._slots(connection, kind, 1)]
+        slots: list[float | BaseException] = []
+        while len(slots) < number:
+            slots += await self._slots(connection, kind, 1)
+            if isinstance(last := slots[-1], AllowanceSpent):  # nor is any later one near enough
+                slots += [AllowanceSpent(kind.name, last.seconds) for _ in range(number - len(slots))]
+        return slots
 
     async def _slots(self, connection: AsyncConnection, kind: _Kind, number: int) -> list[float | BaseException]:
         """So many slots, the earliest first; all or none."""

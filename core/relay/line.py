@@ -1,22 +1,27 @@
 """Lines of callers before a platform's limits: whoever comes back finds the place kept, in this process.
 
-Only what is due within a second is reserved, in the order of the line: a reservation is lost with its process, and
-what was reserved for minutes would keep the other processes waiting behind the dead.
+Of a line only what is due within a second is reserved, and one call further ahead, which is the line's place among
+those of other processes. A reservation is lost with its process: what was reserved for minutes would keep the others
+waiting behind the dead.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.conversation.values import WorkspaceRef
 from core.errors import AllowanceSpent, NotYet
-from core.relay.limits import Allowances
+from core.relay.limits import FURTHEST_SECONDS, Allowances
 
 _AHEAD_SECONDS = 1.0
 _STALE_SECONDS = 600.0
+
+
+_Place = tuple[WorkspaceRef, str]  # where a line stands: a workspace, and the name of what is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class Pace:
     soon: float = 0.05
     kept: float = 600.0
 
+    @property
+    def interval(self) -> float:
+        """Seconds between two calls, as they are reserved."""
+        return math.ceil(60_000 / self.per_minute) / 1000
+
 
 class Lines:
     """The places of this process's callers. Raises NotYet, after which the caller comes back, and DatabaseError."""
@@ -41,7 +51,8 @@ class Lines:
         self._allowances = allowances
         self._clock = clock
         self._slots: dict[tuple[WorkspaceRef, str, str], float] = {}
-        self._waiting: dict[tuple[WorkspaceRef, str], dict[str, float]] = {}  # when who comes back, in the line's order
+        self._furthest: dict[_Place, float] = {}  # when the call is due that was reserved beyond the next second
+        self._waiting: dict[_Place, dict[str, float]] = {}  # when who comes back, in the line's order
 
     @property
     def waited_in(self) -> bool:
@@ -70,30 +81,46 @@ class Lines:
     def leave(self, workspace: WorkspaceRef, name: str, caller: str) -> None:
         """The call was made, or is not wanted any more."""
         self._slots.pop((workspace, name, caller), None)
-        self._waiting.get((workspace, name), {}).pop(caller, None)
 
     async def _reserved(self, workspace: WorkspaceRef, name: str, pace: Pace, caller: str) -> float:
-        """When the next call is due, for the first of the line; the others come back after who stands before them."""
+        """When this caller's call is due, if that is known; else it comes back after who stands before it."""
         self._forget_stale()
         place = workspace, name
         back = self._after(place, caller, pace)
         if back is None:
             try:
-                seconds = await self._allowances.reserve(
-                    workspace, name, per_minute=pace.per_minute, burst=pace.burst, within=_AHEAD_SECONDS
-                )
+                due = await self._next_due(place, pace)
             except AllowanceSpent as error:
                 back = self._clock() + error.seconds - _AHEAD_SECONDS
                 back = max(back, self._after(place, caller, pace) or back)
             else:
                 self._waiting.get(place, {}).pop(caller, None)
-                return self._clock() + seconds
+                return due
         if not pace.patient:
-            raise NotYet(back + _AHEAD_SECONDS - self._clock())
+            raise NotYet(max(_AHEAD_SECONDS, back + _AHEAD_SECONDS - self._clock()))
         self._waiting.setdefault(place, {})[caller] = back
         raise NotYet(max(0.0, back - self._clock()))
 
-    def _after(self, place: tuple[WorkspaceRef, str], caller: str, pace: Pace) -> float | None:
+    async def _next_due(self, place: _Place, pace: Pace) -> float:
+        """When the next call is due. Raises AllowanceSpent where that is too far ahead."""
+        further = pace.patient and self._furthest.get(place, -math.inf) <= self._clock() + _AHEAD_SECONDS
+        due = -math.inf
+        if further:
+            self._furthest[place] = math.inf  # one at a time
+        try:
+            seconds = await self._allowances.reserve(
+                *place,
+                per_minute=pace.per_minute,
+                burst=pace.burst,
+                within=FURTHEST_SECONDS if further else _AHEAD_SECONDS,
+            )
+            due = self._clock() + seconds
+        finally:
+            if further:
+                self._furthest[place] = due
+        return due
+
+    def _after(self, place: _Place, caller: str, pace: Pace) -> float | None:
         """When to come back after those before this caller; None where nobody is. Who is late is passed over."""
         now, last = self._clock(), None
         for each, back in self._waiting.get(place, {}).items():
@@ -101,13 +128,15 @@ class Lines:
                 break
             if back > now:
                 last = max(last or back, back)
-        return None if last is None else last + 60 / pace.per_minute
+        return None if last is None else last + pace.interval
 
     def _forget_stale(self) -> None:
         """Places that nobody came back for."""
         past = self._clock() - _STALE_SECONDS
         for key in [key for key, due in self._slots.items() if due < past]:
             del self._slots[key]
+        for place in [place for place, due in self._furthest.items() if due < past]:
+            del self._furthest[place]
         for place, line in list(self._waiting.items()):
             for caller in [caller for caller, back in line.items() if back < past]:
                 del line[caller]

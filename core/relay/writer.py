@@ -183,7 +183,7 @@ class Writer:
             try:
                 await self._show(self.text or self._note, None)
             except NotYet as error:
-                pause = error.seconds  # nothing was changed, and whoever comes back late holds up those behind it
+                pause = error.seconds  # nothing was changed, and whoever comes back late is passed over
                 self._changed.set()
             except StoppedThere:
                 self._hold.stop.set()

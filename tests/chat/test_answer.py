@@ -10,6 +10,7 @@ import pytest
 
 from core.chat.answer import ANSWER_LIMIT, StreamedAnswer, whole_answer
 from core.chat.contract import parse
+from core.chat.events import LINE_LIMIT
 from core.chat.progress import Finished
 from core.errors import BrokenOff, ChatError, ServiceUnavailable, UnusableAnswer
 from tests.chat.test_events import cut
@@ -188,3 +189,10 @@ def test_parse_never_raises() -> None:
             assert parse(json.dumps({name: odd})) is not None
         for name in ("delta", "message", "finish_reason", "index"):
             assert parse(json.dumps({"choices": [{name: odd}]})) is not None
+
+
+def test_an_event_that_ends_too_long_takes_nothing_of_the_text_before() -> None:
+    half = b"data: " + b"x" * (LINE_LIMIT // 2)
+    text, end = streamed(event(piece("So far.")), half + b"\n", half + b"x")
+    assert isinstance(end, UnusableAnswer)
+    assert text == end.partial == "So far."

@@ -235,6 +235,17 @@ async def test_a_deadline_that_a_step_ignores_cancels_nothing_else() -> None:
         assert task.cancelling() == 0
 
 
+async def test_a_step_that_calls_our_cancellation_a_timeout_met_the_deadline() -> None:
+    async def mistaken() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise TimeoutError from None
+
+    with Watch(Deadlines(total=0.01)) as watch, pytest.raises(ChatTimeout):
+        await watch.wait(mistaken())
+
+
 async def test_nothing_is_left_of_a_watch_that_is_over() -> None:
     with Watch(Deadlines()) as watch:
         await watch.wait(asyncio.sleep(0))
