@@ -75,7 +75,7 @@ Details = Annotated[dict[str, Any] | None, PlainValidator(_dict_or_none)]
 
 
 class _Lenient(BaseModel):
-    """The fields that are read of what came back: a stream has a chunk for each word, all of whose fields are checked."""
+    """The fields that are read of what came back: each is checked in each chunk, and a stream has one for each word."""
 
     model_config = ConfigDict(extra="ignore")
 
