@@ -50,9 +50,11 @@ if any(Path(package.__file__).resolve().parents[1] != Path.cwd().resolve() for p
 
 
 class Failures:
+    path = Path("{_FAILURES}").resolve()  # a test may stand in another folder when it fails
+
     def pytest_runtest_logreport(self, report):
         if report.failed:
-            with Path("{_FAILURES}").open("a") as file:
+            with self.path.open("a") as file:
                 print(report.when, report.nodeid, file=file)
 
 
