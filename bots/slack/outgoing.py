@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from bots.slack.inline import harmless_line
@@ -25,9 +24,6 @@ from core.invisible import with_unseen_named, without_unseen
 from core.relay.blocks import Block, Kind, advance, enter, expanded, is_deep, is_quote
 
 GROWTH = 2_400  # a page of 9,000 characters fits into Slack's 12,000
-
-_REMEMBERED = 4_096  # lines: a few MB at most
-_REMEMBERED_CHARACTERS = 300  # of a line and the next
 
 _LINE_END = re.compile(r"\r\n?")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -61,11 +57,69 @@ class _State(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A line shown, whether the next line may still change it, and where it leaves that one."""
+    """A line shown, whether the next line may still change it, where it leaves that one, and its length as it came."""
 
     text: str
     waits: bool
     after: _State
+    read: int
+
+
+class _Settled(NamedTuple):
+    """Lines that nothing can change any more: `read` characters, as they are shown, and where they leave the next.
+
+    `seen`: these lines and the next one, which decided with them.
+    """
+
+    seen: str = ""
+    read: int = 0
+    shown: str = ""
+    after: _State = _State()
+
+
+class Growing:
+    """A page that is shown again at each of its changes: what is settled of it is not read again.
+
+    Its methods return what the functions of these names do.
+    """
+
+    def __init__(self) -> None:
+        self._settled = _Settled()
+
+    def rendered(self, text: str) -> str:
+        """The page, or as much of it as is `streamable`."""
+        before, lines = self._lines(text)
+        return before + "".join(line.text for line in lines)
+
+    def streamable(self, text: str) -> str:
+        """As much of the page as nothing that follows can change."""
+        last_line = max(text.rfind("\n"), text.rfind("\r"))
+        if last_line >= 0 and _FENCE.fullmatch(text, last_line + 1):
+            text = text[:last_line]
+        end = text.rfind("\n") + 1
+        if (at := text.rfind("\r", 0, max(0, len(text) - 1)) + 1) > end:
+            end = at
+        known = text[:end]
+        *_, last = (_Line("", False, _State(), 0), *self._lines(known)[1])
+        words = None if last.after.block.fenced else _WORDS.match(text, end)
+        if words:
+            return text[: words.end()]
+        if not last.waits:
+            return known
+        body = known[:-2] if known.endswith("\r\n") else known[:-1]
+        return body[: max(body.rfind("\n"), body.rfind("\r")) + 1]
+
+    def _lines(self, text: str) -> tuple[str, list[_Line]]:
+        """What is shown of the lines that were settled before, and those after them: all but two are settled now."""
+        text = _LINE_END.sub("\n", text)
+        before = self._settled if text.startswith(self._settled.seen) else _Settled()
+        lines = list(_lines(text, before))
+        if len(lines) > 2:
+            settled = lines[:-2]
+            read = before.read + sum(line.read for line in settled)
+            shown = before.shown + "".join(line.text for line in settled)
+            self._settled = _Settled(text[: read + lines[-2].read], read, shown, settled[-1].after)
+        return before.shown, lines
 
 
 def rendered(text: str) -> str:
@@ -73,7 +127,7 @@ def rendered(text: str) -> str:
 
     Every line end becomes a line feed. At most `GROWTH` characters longer than the text; linear in its length.
     """
-    return "".join(line.text for line in _lines(_LINE_END.sub("\n", text)))
+    return Growing().rendered(text)
 
 
 def streamable(text: str) -> str:
@@ -81,21 +135,7 @@ def streamable(text: str) -> str:
 
     A fence that ends it may be the page's own, below a line of code that still grows: both wait.
     """
-    last_line = max(text.rfind("\n"), text.rfind("\r"))
-    if last_line >= 0 and _FENCE.fullmatch(text, last_line + 1):
-        text = text[:last_line]
-    end = text.rfind("\n") + 1
-    if (at := text.rfind("\r", 0, max(0, len(text) - 1)) + 1) > end:
-        end = at
-    known = text[:end]
-    *_, last = (_Line("", False, _State()), *_lines(_LINE_END.sub("\n", known)))
-    words = None if last.after.block.fenced else _WORDS.match(text, end)
-    if words:
-        return text[: words.end()]
-    if not last.waits:
-        return known
-    body = known[:-2] if known.endswith("\r\n") else known[:-1]
-    return body[: max(body.rfind("\n"), body.rfind("\r")) + 1]
+    return Growing().streamable(text)
 
 
 def escaped(text: str) -> str:
@@ -109,9 +149,10 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _lines(text: str) -> Iterator[_Line]:
-    state, read, written = _State(), 0, 0
-    lines = _LINE.findall(text)
+def _lines(text: str, settled: _Settled) -> Iterator[_Line]:
+    """The lines after those that are settled."""
+    state, read, written = settled.after, settled.read, len(settled.shown)
+    lines = _LINE.findall(text, read)
     for number, line in enumerate(lines):
         read += len(line)
         following = lines[number + 1] if number + 1 < len(lines) else ""
@@ -121,20 +162,11 @@ def _lines(text: str) -> Iterator[_Line]:
             shown, after, waits = _austere(state, line.removesuffix("\n"))
         written += len(shown) + len(end)
         state = after
-        yield _Line(shown + end, waits, after)
+        yield _Line(shown + end, waits, after, len(line))
 
 
 def _shown(state: _State, line: str, following: str) -> tuple[str, _State, bool]:
-    """The line as shown, where it leaves us, and whether it is still waiting for the line that follows.
-
-    An answer is read from its beginning at each of its changes, so most lines were decided a second ago.
-    """
-    if len(line) + len(following) <= _REMEMBERED_CHARACTERS:
-        return _remembered(state, line, following)
-    return _decided(state, line, following)
-
-
-def _decided(state: _State, line: str, following: str) -> tuple[str, _State, bool]:
+    """The line as shown, where it leaves us, and whether it is still waiting for the line that follows."""
     block = state.block
     if block.fenced:
         shown = _coded(line)
@@ -160,9 +192,6 @@ def _decided(state: _State, line: str, following: str) -> tuple[str, _State, boo
         clean = "\\-".join(clean.rsplit("-", 1))
         after = advance(block, clean)
     return _text(state, clean, after, following)
-
-
-_remembered = lru_cache(maxsize=_REMEMBERED)(_decided)
 
 
 def _is_certain(delimiter: Block) -> bool:

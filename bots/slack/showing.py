@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
-from bots.slack.outgoing import rendered, streamable
+from bots.slack.outgoing import Growing
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import DeliveryError, DeliveryUncertain, NotYet, PlaceGone, PostGone, StoppedThere
@@ -41,6 +41,7 @@ class _Live:
     since: float
     shown: str | None
     edited_at: float = 0.0
+    page: Growing = field(default_factory=Growing)
 
 
 class Showing:
@@ -112,7 +113,8 @@ class Showing:
 
     async def _start_stream(self, client: AsyncWebClient, post: Post, text: str, recipient_team: str) -> _Live | None:
         """None where Slack does not stream here, or not soon enough."""
-        since, shown = self._clock(), _piece(rendered(streamable(text)))
+        since, page = self._clock(), Growing()
+        shown = _piece(page.rendered(page.streamable(text)))
         channel, workspace = _place(post)
         try:
             started = await self._calls.call(
@@ -138,7 +140,7 @@ class Showing:
             if error.code not in _ONCE:
                 self._refused[_kind(post)] = self._clock() + _REFUSED_SECONDS
             return None
-        return _Live(str(started.get("ts")), since, shown)
+        return _Live(str(started.get("ts")), since, shown, page=page)
 
     async def _streamed(
         self, client: AsyncWebClient, post: Post, live: _Live, text: str, footer: Footer | None
@@ -147,7 +149,7 @@ class Showing:
         if live.shown is None:
             return False
         ends = _ends(post, footer)
-        whole = rendered(text if ends else streamable(text))
+        whole = live.page.rendered(text if ends else live.page.streamable(text))
         if not whole.startswith(live.shown) or self._clock() - live.since > _STREAM_SECONDS:
             await self._end_stream(client, post, live)
             return False

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from bots.slack.outgoing import GROWTH, escaped, rendered, streamable
+from bots.slack.outgoing import GROWTH, Growing, escaped, rendered, streamable
 from tests.fuzzing import fuzz, half_a_million
 from tests.slack.mrkdwn import (
     BARE_COMMONMARK,
@@ -44,6 +44,17 @@ def assert_same_when_cut(text: str, shown: str, random: Random) -> None:
     assert shown.startswith(rendered(known))
 
 
+def assert_same_as_it_grows(text: str, random: Random) -> None:
+    """At each of some changes, and now and then with a shorter text or another, it is as if read for the first time."""
+    page, cuts = Growing(), sorted(random.randint(0, len(text)) for _ in range(6))
+    for cut in [*cuts, len(text), random.choice(cuts)]:
+        other = nasty(random, 3) if random.random() < 0.1 else ""
+        known = page.streamable(text[:cut] + other)
+        assert known == streamable(text[:cut] + other)
+        assert page.rendered(known) == rendered(known)
+        assert page.rendered(text[:cut] + other) == rendered(text[:cut] + other)
+
+
 def as_was(shown: str) -> str:
     return shown.replace("\u200b", "")
 
@@ -54,6 +65,7 @@ def check(number: int, random: Random) -> None:
     assert len(shown) <= len(text) + GROWTH
     assert_harmless(shown, number)
     assert_same_when_cut(text, shown, random)
+    assert_same_as_it_grows(text, random)
     story = nasty(random, 30, (PARAGRAPH,) * 10 + KINDS)
     assert_same_when_cut(story, rendered(story), random)
     if number % 4 == 0:
