@@ -43,8 +43,8 @@ WAYS = [
 ]
 LOSING = [way for way in WAYS if way.inherited or not way.streams_end]
 SAMPLE = ("posted", "command", "long streamed", "after the end of its stream", "long and taken over")
-# what runs beside a turn, more often on a slow machine
-BESIDE = {"Leases.claim", "Leases.renew", "Leases.free_expired", "Places.long_waiting"}
+# what runs beside a turn, more often on a slow machine; two calls at the same time may share a reservation's write
+BESIDE = {"Leases.claim", "Leases.renew", "Leases.free_expired", "Places.long_waiting", "Allowances._reserve"}
 
 
 def cases(ways: Sequence[Way], *sample: str) -> list[Any]:
