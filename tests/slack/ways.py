@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 
 from bots.slack.incoming import Asked, of_event
 from bots.slack.interactions import Commanded, of_command
@@ -157,9 +158,10 @@ def _commanded(world: World, text: str) -> Question:
 
 
 class Speaker:
-    """What /chat says: half of an answer, and once people have seen that, the rest.
+    """What /chat says: half of an answer, and once people have seen that, the rest. Of the half, too, the beginning.
 
-    An asker for whom something is `over` while it waits gets the rest as well: people may never see its half.
+    So something is added to what was shown, whether that began with the text or with a sign alone. An asker for whom
+    something is `over` while it waits gets the rest as well: people may never see its half.
     """
 
     def __init__(self, way: Way) -> None:
@@ -182,17 +184,19 @@ class Speaker:
     async def __call__(self, exchange: Exchange) -> None:
         way, generation = self.way, self.generations(exchange.request.question)
         half, whole = way.half(generation), way.said(generation)
-        first, *rest = stream([half, whole.removeprefix(half)])
-        await exchange.send(head(200, "Transfer-Encoding: chunked"))
-        await exchange.send(chunked(first) + chunked(rest[0]))
-        last = half.splitlines()[-1]
         over = asyncio.Event() if self.over.is_set() else self.over  # it was over for somebody else
-        await either(self.world.slack.until(lambda: _stands(self.world, last)), over.wait())
+        begun = "".join(half.splitlines(keepends=True)[:-1])
+        first, *rest = stream([begun, half.removeprefix(begun), whole.removeprefix(half)])
+        await exchange.send(head(200, "Transfer-Encoding: chunked") + chunked(first))
+        for said in (begun, half):
+            await exchange.send(chunked(rest.pop(0)))
+            last = said.splitlines()[-1]
+            await either(self.world.slack.until(partial(_stands, self.world, last)), over.wait())
         self.half_seen.set()
         if way.end is End.BROKEN_OFF:
             await exchange.finish("reset")
             return
-        await exchange.send(b"".join(map(chunked, [*rest[1:], b""])))
+        await exchange.send(b"".join(map(chunked, [*rest, b""])))
 
 
 async def either(*waits: Awaitable[object]) -> None:
