@@ -78,21 +78,21 @@ class _Settled(NamedTuple):
 
 
 class Growing:
-    """A page that is shown again at each of its changes: what is settled of it is not read again.
-
-    Its methods return what the functions of these names do.
-    """
+    """A page that is shown again at each of its changes: what is settled of it is not read again."""
 
     def __init__(self) -> None:
         self._settled = _Settled()
 
     def rendered(self, text: str) -> str:
-        """The page, or as much of it as is `streamable`."""
+        """As the function of this name."""
         before, lines = self._lines(text)
         return before + "".join(line.text for line in lines)
 
     def streamable(self, text: str) -> str:
-        """As much of the page as nothing that follows can change."""
+        """A beginning of the text whose rendering nothing that follows can change: whole lines, and plain words after.
+
+        A fence that ends it may be the page's own, below a line of code that still grows: both wait.
+        """
         last_line = max(text.rfind("\n"), text.rfind("\r"))
         if last_line >= 0 and _FENCE.fullmatch(text, last_line + 1):
             text = text[:last_line]
@@ -128,14 +128,6 @@ def rendered(text: str) -> str:
     Every line end becomes a line feed. At most `GROWTH` characters longer than the text; linear in its length.
     """
     return Growing().rendered(text)
-
-
-def streamable(text: str) -> str:
-    """A beginning of the text whose rendering nothing that follows can change: whole lines, and plain words after.
-
-    A fence that ends it may be the page's own, below a line of code that still grows: both wait.
-    """
-    return Growing().streamable(text)
 
 
 def escaped(text: str) -> str:

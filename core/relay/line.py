@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from core.conversation.values import WorkspaceRef
 from core.errors import AllowanceSpent, NotYet
@@ -19,7 +20,6 @@ from core.relay.limits import FURTHEST_SECONDS, Allowances
 
 _AHEAD_SECONDS = 1.0
 _STALE_SECONDS = 600.0
-
 
 _Place = tuple[WorkspaceRef, str]  # where a line stands: a workspace, and the name of what is called
 
@@ -118,17 +118,15 @@ class Lines:
         finally:
             if further:
                 self._furthest[place] = due
+                if due <= self._clock() + _AHEAD_SECONDS:  # as most: nothing to remember, nor to go through
+                    del self._furthest[place]
         return due
 
     def _after(self, place: _Place, caller: str, pace: Pace) -> float | None:
         """When to come back after those before this caller; None where nobody is. Who is late is passed over."""
-        now, last = self._clock(), None
-        for each, back in self._waiting.get(place, {}).items():
-            if each == caller:
-                break
-            if back > now:
-                last = max(last or back, back)
-        return None if last is None else last + pace.interval
+        now, line = self._clock(), self._waiting.get(place, {})
+        ahead = [back for _, back in takewhile(lambda each: each[0] != caller, line.items()) if back > now]
+        return max(ahead) + pace.interval if ahead else None
 
     def _forget_stale(self) -> None:
         """Places that nobody came back for."""

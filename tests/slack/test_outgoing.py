@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.slack.outgoing import GROWTH, escaped, rendered, streamable
+from bots.slack.outgoing import GROWTH, Growing, escaped, rendered
 from core.relay.pages import pages
 from tests.linear import is_linear
 from tests.relay.markdown import wild
@@ -161,7 +161,7 @@ def test_code_keeps_its_bytes(inside: str, quoted: bool) -> None:
 def test_what_was_shown_stays_whatever_follows(text: str) -> None:
     whole = rendered(text)
     for cut in range(0, len(text) + 1, max(1, len(text) // 150)):
-        known = streamable(text[:cut])
+        known = Growing().streamable(text[:cut])
         assert text.startswith(known)
         assert whole.startswith(rendered(known))
 
@@ -172,7 +172,7 @@ def test_what_was_shown_of_a_page_stays_while_its_code_grows(text: str) -> None:
     whole = pages(text, 9_000)
     for cut in range(0, len(text) + 1, max(1, len(text) // 100)):
         for growing, page in zip(pages(text[:cut], 9_000), whole, strict=False):
-            assert rendered(page.text).startswith(rendered(streamable(growing.text)))
+            assert rendered(page.text).startswith(rendered(Growing().streamable(growing.text)))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_was_shown_of_a_page_stays_while_its_code_grows(text: str) -> None:
     ],
 )
 def test_whole_lines_are_shown_at_once_but_what_may_head_a_table(text: str, known: str) -> None:
-    assert streamable(text) == known
+    assert Growing().streamable(text) == known
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ def test_whole_lines_are_shown_at_once_but_what_may_head_a_table(text: str, know
     ],
 )
 def test_the_words_a_paragraph_begins_with_are_shown_before_it_ends(known: str, more: str) -> None:
-    assert streamable(known + more) == known
+    assert Growing().streamable(known + more) == known
 
 
 def test_words_that_were_shown_stay_in_a_text_that_would_grow_too_long() -> None:
     text = "<a" * 2_400 + "\nThe `app` says: " + "&lt;!here " * 300
-    assert streamable(text).endswith("The `app` says: ")
+    assert Growing().streamable(text).endswith("The `app` says: ")
     assert "The `app` says: ＆lt;!here" in rendered(text)
 
 
@@ -262,7 +262,7 @@ def test_no_text_outgrows_its_post(text: str) -> None:
     assert not links(WITH_HTML.parse(shown))
     assert not unseen(shown)
     for cut in range(0, len(text), 997):
-        assert shown.startswith(rendered(streamable(text[:cut])))
+        assert shown.startswith(rendered(Growing().streamable(text[:cut])))
 
 
 @pytest.mark.parametrize(
@@ -321,4 +321,4 @@ def test_no_field_formats_or_calls(text: str) -> None:
     ],
 )
 def test_the_work_is_linear(unit: str) -> None:
-    assert is_linear(lambda text: (rendered(text), escaped(text), streamable(text)), unit, 32_000)
+    assert is_linear(lambda text: (rendered(text), escaped(text), Growing().streamable(text)), unit, 32_000)

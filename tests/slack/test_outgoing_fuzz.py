@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from bots.slack.outgoing import GROWTH, Growing, escaped, rendered, streamable
+from bots.slack.outgoing import GROWTH, Growing, escaped, rendered
 from tests.fuzzing import fuzz, half_a_million
 from tests.slack.mrkdwn import (
     BARE_COMMONMARK,
@@ -39,7 +39,7 @@ def assert_harmless(shown: str, number: int) -> None:
 
 
 def assert_same_when_cut(text: str, shown: str, random: Random) -> None:
-    known = streamable(text[: random.randint(0, len(text))])
+    known = Growing().streamable(text[: random.randint(0, len(text))])
     assert text.startswith(known)
     assert shown.startswith(rendered(known))
 
@@ -50,7 +50,7 @@ def assert_same_as_it_grows(text: str, random: Random) -> None:
     for cut in [*cuts, len(text), random.choice(cuts)]:
         other = nasty(random, 3) if random.random() < 0.1 else ""
         known = page.streamable(text[:cut] + other)
-        assert known == streamable(text[:cut] + other)
+        assert known == Growing().streamable(text[:cut] + other)
         assert page.rendered(known) == rendered(known)
         assert page.rendered(text[:cut] + other) == rendered(text[:cut] + other)
 
