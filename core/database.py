@@ -40,7 +40,7 @@ _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _CHANNEL = "askrepo_turns"
-_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "wal_autocheckpoint = 4000")
+_DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
 # asyncpg's own error is what a call gets whose connection was just being given up
 _LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _RAISED = (*_LOST, sqlite3.Error, asyncpg.PostgresError)

@@ -1,8 +1,8 @@
 """SQLite in the event loop's own thread: a SQLAlchemy dialect on the standard library's driver.
 
 A statement of ours takes some 30 µs, and a trip to another thread and back twice that; aiosqlite makes three for each.
-Only what waits for the disk has a thread: opening, and the commit. A reader waits for nobody (write-ahead log), and a
-writer for the write lock as the event loop waits.
+Only what waits for the disk has a thread: opening, and the commit of what shall last. A reader waits for nobody
+(write-ahead log), and a writer for the write lock as the event loop waits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sqlalchemy.util import await_only
 
 DRIVER = "inline"  # a URL names it: sqlite+inline
 
+_CHECKPOINT_PAGES = 4_000  # of the write-ahead log; beyond that it is brought into the file, which waits for the disk
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05  # seconds, between two tries to take the lock; SQLite's own are alike
 
 
@@ -126,6 +127,7 @@ class Dialect(SQLiteDialect_pysqlite):
         loop, pause = asyncio.get_running_loop(), _SHORTEST_PAUSE
         end = loop.time() + seconds
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.lasting else 'NORMAL'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES if self.lasting else 0}")
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -138,8 +140,8 @@ class Dialect(SQLiteDialect_pysqlite):
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def do_commit(self, dbapi_connection: Any) -> None:
-        """Commit; what was written is waited for until the disk has it."""
-        if self._writes_within is None:
+        """Commit; what shall last is waited for until the disk has it, anything else is with the system at once."""
+        if self._writes_within is None or not self.lasting:
             dbapi_connection.commit()
         else:
             self.waited_for(dbapi_connection.commit)

@@ -6,16 +6,20 @@ import asyncio
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 import asyncpg
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alembic import command
 from core import keyfile, schema
+from core import sqlite as inline
 from core.batches import Batches
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
@@ -144,19 +148,32 @@ _PRAGMAS = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
 
 
 async def test_only_what_need_not_last_is_not_waited_for(tmp_path: Path) -> None:
-    """What shares a transaction with something that lasts, lasts too."""
-    database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"))
+    """Nor does it bring the log into the file. What shares a transaction with something that lasts, lasts too."""
+    apart: list[bool] = []
 
-    async def synchronous(connection: AsyncConnection) -> int:
-        return int((await connection.exec_driver_sql("PRAGMA synchronous")).scalar_one())
+    class Connection(inline.Connection):
+        def commit(self) -> None:
+            apart.append(threading.current_thread() is not threading.main_thread())
+            super().commit()
 
-    normal, full = 1, 2
-    assert await database.write(synchronous) == full
-    assert await database.write(synchronous, lasting=False) == normal
-    together = [database.write(synchronous, lasting=lasting) for lasting in (False, True, False)]
-    assert await asyncio.gather(*together) == [full] * 3
-    assert await database.write(synchronous, lasting=False) == normal
-    await database.close()
+    class Dialect(inline.Dialect):
+        connection_class = Connection
+        supports_statement_cache = True  # SQLAlchemy asks each class of its own
+
+    async def waits(connection: AsyncConnection) -> list[int]:
+        names = ("synchronous", "wal_autocheckpoint")
+        return [(await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one() for name in names]
+
+    normal, full = [1, 0], [2, 4_000]
+    with mock.patch.dict(registry.impls, {f"sqlite.{inline.DRIVER}": lambda: Dialect}):
+        database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"))
+        assert await database.write(waits) == full
+        assert await database.write(waits, lasting=False) == normal
+        together = [database.write(waits, lasting=lasting) for lasting in (False, True, False)]
+        assert await asyncio.gather(*together) == [full] * 3
+        assert await database.write(waits, lasting=False) == normal
+        await database.close()
+    assert apart == [True, False, True, False]
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

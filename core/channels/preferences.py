@@ -123,7 +123,10 @@ class Preferences:
         )
 
     async def record_audience(self, channel: ChannelRef, audience: Audience) -> Audience:
-        """Record who can read the channel, unless that is recorded already or unknown; the one that counts."""
+        """Record who can read the channel, unless that is recorded already or unknown; the one that counts.
+
+        The disk has it with what is shown there.
+        """
         if audience is Audience.UNKNOWN:
             return audience
 
@@ -141,7 +144,7 @@ class Preferences:
             return str((await connection.execute(found)).scalar_one())
 
         await self._workspaces.data_key(channel.workspace)  # the workspace is recorded on first sight
-        return Audience.of(await self._database.write(unit))
+        return Audience.of(await self._database.write(unit, lasting=False))
 
 
 def _model(text: str | None) -> str | None:

@@ -122,8 +122,10 @@ class History:
         return (await self._workspaces.data_key(workspace)).seal_text(text, text_cell(workspace, turn_id, column))
 
     async def stay(self, thread: ThreadRef, repository: str) -> None:
-        """Remember that this thread is about `repository` from now on."""
-        await self._database.write(lambda connection: self._upsert(connection, thread, repository=repository))
+        """Remember that this thread is about `repository` from now on; the disk has it with what is shown of it."""
+        await self._database.write(
+            lambda connection: self._upsert(connection, thread, repository=repository), lasting=False
+        )
 
     async def start_anew(self, thread: ThreadRef, position: int) -> None:
         """Forget the conversation for what is asked from `position` on; the repository stays."""
