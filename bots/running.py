@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
 
@@ -125,8 +126,15 @@ async def run(parts: Parts, wanted: Iterable[Role], *, host: str, shards: Shards
     end = asyncio.Event()
     with handled({"SIGTERM": end.set, "SIGINT": end.set}):
         async with running(parts, wanted, host=host, shards=shards):
+            freeze_heap()
             await end.wait()
             log.info("ending")
+
+
+def freeze_heap() -> None:
+    """What is there now stays until the end: the collector need not go through it each time, for 50 ms and more."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.asynccontextmanager

@@ -31,7 +31,7 @@ from core.relay.places import Places
 log = logs.get(__name__)
 
 POLL_SECONDS = 1.0  # the truth; wakes are only hints
-_MOST = 200  # answers at once
+_MOST = 300  # answers at once; about what a core can show of those that take fifteen seconds
 # more that begin at once would keep the event loop from what else is due, such as acknowledgements
 _BEGUN_TOGETHER = 10
 _BEGIN_SECONDS = 0.1

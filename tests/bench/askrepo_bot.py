@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from bots.roles import Role
-from bots.running import running
+from bots.running import freeze_heap, running
 from bots.slack.installation import SlackInstallation
 from core import bootstrap
 from core.conversation.values import ChannelRef
@@ -43,4 +43,5 @@ async def askrepo(around: Around, database_url: str) -> AsyncIterator[str]:
             await parts.installations.save(made.workspace, made.payload(), installed_at=now, expires_at=None)
         for team, channel in around.channels:
             await parts.mappings.map(ChannelRef("slack", team, channel), _REPOSITORY, actor="U1")
+        freeze_heap()
         yield f"{url}/slack/events"
