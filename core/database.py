@@ -32,6 +32,7 @@ from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, 
 from core.secret import Secret
 from core.sqlite import Dialect
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 Unit = Callable[[AsyncConnection], Awaitable[Result]]
 
@@ -275,6 +276,14 @@ def _reason(error: BaseException) -> str:
         return "user name or password was refused"
     text = (str(error) or type(error).__name__).splitlines()[0].lower()
     return text.rsplit(">: ", 1)[-1][:200]
+
+
+def padded(items: Sequence[Item]) -> list[Item]:
+    """These, one at least, the last of them repeated up to a power of two: for a statement that names each.
+
+    A connection keeps what it has prepared, by its text: of each number of them, on SQLite some 30 KB.
+    """
+    return [*items, *[items[-1]] * ((1 << (len(items) - 1).bit_length()) - len(items))]
 
 
 async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:

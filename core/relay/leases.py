@@ -17,7 +17,7 @@ from sqlalchemy import LargeBinary, Update, case, literal, select, text, tuple_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ThreadRef
-from core.database import Database, Unit, now_ms
+from core.database import Database, Unit, now_ms, padded
 from core.errors import AskrepoError, DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
@@ -136,7 +136,8 @@ class Leases:
 
     async def renew(self, worker: str, claims: Collection[Claim]) -> dict[str, Renewed]:
         """Prolong these leases. Of those still ours: turn id → what became of it."""
-        ours = tuple_(TurnRow.turn_id, TurnRow.attempt).in_([(claim.turn_id, claim.attempt) for claim in claims])
+        these = padded([(claim.turn_id, claim.attempt) for claim in claims])
+        ours = tuple_(TurnRow.turn_id, TurnRow.attempt).in_(these)
         statement = (
             update(TurnRow)
             .where(TurnRow.status == RUNNING, TurnRow.worker == worker, ours)

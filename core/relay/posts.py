@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.values import WorkspaceRef
-from core.database import Database
+from core.database import Database, padded
 from core.errors import LeaseLost
 from core.relay.claims import Claim, guarded, held
 from core.scope import WORKSPACE, given, named, of_turn
@@ -38,11 +38,10 @@ class Posts:
         await self._checks.add(claim)
 
     async def _held(self, claims: Sequence[Claim]) -> Sequence[BaseException | None]:
-        number = 1 << (len(claims) - 1).bit_length()  # few statements, for all that may come together
-        asked = [*claims, *[claims[-1]] * (number - len(claims))]
+        asked = padded(claims)
         names = {name: each for place, claim in enumerate(asked) for name, each in _names(claim, place).items()}
         async with self._database.reading() as connection:
-            rows = await connection.execute(_held_statement(number), names)
+            rows = await connection.execute(_held_statement(len(asked)), names)
             found = {(row.turn_id, row.attempt) for row in rows}
         lost = LeaseLost("the turn was put back, or the question was edited")
         return [None if (claim.turn_id, claim.attempt) in found else lost for claim in claims]

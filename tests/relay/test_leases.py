@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, now_ms
@@ -163,6 +163,24 @@ async def test_stop_reaches_the_worker_and_leaves_what_waits(
     await leases.finish(again[thread()], Ending(Outcome.STOPPED))
     (behind,) = await leases.claim("b", ALL, 10)
     assert (behind.thread, behind.order, behind.stop_requested) == (thread(), 1, False)
+
+
+async def test_however_many_are_renewed_there_are_few_statements(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    """A connection keeps each that it has prepared."""
+    statements: set[str] = set()
+    event.listen(
+        database._writer.sync_engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *rest: statements.add(statement),
+    )
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 1)
+    statements.clear()
+    for number in range(1, 33):
+        assert await leases.renew("a", [claim] * number) == {claim.turn_id: Renewed(False, 0)}
+    assert len([each for each in statements if each.startswith("UPDATE")]) == 6
 
 
 async def test_stop_reaches_the_next_where_none_runs(intake: Intake, leases: Leases, database: Database) -> None:
