@@ -6,14 +6,25 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from unittest import mock
+
+from sqlalchemy.sql import selectable
 
 
 @contextmanager
 def replayable(seed: int) -> Iterator[None]:
-    """Ids of turns, nonces and the jitter of back-offs are the same for the same seed."""
+    """Ids of turns, nonces and the jitter of back-offs are the same for the same seed.
+
+    What libraries draw once in a process shifts none of them: `secrets` draws from the name that `random` has for it,
+    and SQLAlchemy names the aliases of a statement that is made once.
+    """
     random.seed(seed)
-    # `secrets` draws from the name that `random` has for it; what libraries draw once in a process shifts no id of ours
     drawn, secret = random.Random(seed).randbytes, random.Random(~seed).randbytes
-    with mock.patch.object(os, "urandom", drawn), mock.patch.object(random, "_urandom", secret):
+    names = SimpleNamespace(urandom=os.urandom)
+    with (
+        mock.patch.object(os, "urandom", drawn),
+        mock.patch.object(random, "_urandom", secret),
+        mock.patch.object(selectable, "os", names),
+    ):
         yield
