@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 from bots.discord.components import Message
 from bots.discord.failures import ARCHIVED, NOT_OURS, TOO_MANY_EDITS, UNKNOWN_MESSAGE, DiscordRefused
@@ -14,6 +15,7 @@ from bots.discord.rest import Rest
 from bots.fields import items, mapping
 from core import logs
 from core.errors import DeliveryFailed, DeliveryUncertain, PostGone
+from core.relay.delivery import patiently
 
 log = logs.get(__name__)
 
@@ -51,7 +53,9 @@ class Posting:
             try:
                 message_id, sure = await self._posted(channel_id, message, subject, caller, file)
                 if not sure and file is None:
-                    await self.edit(channel_id, message_id, message, subject=subject, caller=caller)
+                    # waited for here: who came back would post first, again, for a turn in the line that is the edit's
+                    change = partial(self.edit, channel_id, message_id, message, subject=subject, caller=caller)
+                    await patiently(change)
                 return message_id
             except PostGone as error:
                 log.info("posted anew", reason=str(error))

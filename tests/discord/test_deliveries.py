@@ -315,6 +315,15 @@ async def test_a_notice_that_was_posted_long_before_its_answer_was_lost_stays_a_
     assert (shown.type, shown.reference, shown.content) == (REPLY, root, "Sorry.")
 
 
+async def test_what_is_found_posted_is_not_posted_again_to_be_changed(world: World, desk: Desk) -> None:
+    """A hundred who did kept each other waiting until nobody knew their posts any more."""
+    late = Posting(desk.rest, lambda: time.time() + 60)
+    first = await late.post(world.general.id, {"content": "One."}, subject="a post", caller="a turn")
+    world.discord.fail("PATCH", "/channels/{channel_id}/messages/{message_id}", status=429, retry_after=0.05)
+    assert await late.post(world.general.id, {"content": "Two."}, subject="a post", caller="a turn") == first
+    assert [each.content for each in world.discord.answers(world.general)] == ["Two."]
+
+
 @pytest.mark.parametrize("permission", ["SEND_MESSAGES", "VIEW_CHANNEL"])
 async def test_where_nothing_can_be_written_a_direct_message(world: World, desk: Desk, permission: str) -> None:
     root = await asks(world)
