@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 from bots.discord import components
@@ -93,16 +94,18 @@ class Privately:
         except DiscordRefused as error:
             if error.code != NO_REPLY:
                 raise
-            await self._posting.post(somebody.channel_id, message, subject=subject, caller=caller)
+            await patiently(partial(self._posting.post, somebody.channel_id, message, subject=subject, caller=caller))
 
     async def _written(self, somebody: Somebody, message: Message, subject: str, caller: str) -> None:
-        told = await self._rest.call(
+        """Who came back for its second call would make the first one again, in the turn that is kept for the second."""
+        told = await self._rest.patiently(
             "POST", "/users/@me/channels", caller=caller, body={"recipient_id": somebody.user_id}
         )
         channel_id = snowflake(mapping(told).get("id"))
         if channel_id is None:
             raise DeliveryUncertain("a direct message without a channel")
-        await self._posting.post(channel_id, message, subject=f"{subject} alone", caller=caller)
+        alone = f"{subject} alone"
+        await patiently(partial(self._posting.post, channel_id, message, subject=alone, caller=caller))
 
 
 def asker(question: Question) -> Somebody:

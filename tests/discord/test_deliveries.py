@@ -332,6 +332,14 @@ async def test_where_nothing_can_be_written_a_direct_message(world: World, desk:
     assert [each.content for each in world.discord.answers(world.discord.dm(world.alice))] == ["Sorry."]
 
 
+async def test_a_direct_message_that_has_to_wait_is_not_begun_anew(world: World, desk: Desk) -> None:
+    root, alone = await asks(world), world.discord.dm(world.alice)
+    await world.discord.denies(world.general, "SEND_MESSAGES")
+    world.discord.fail(*POST, status=429, retry_after=0.05, at=alone.id)
+    await desk.delivery.tell(question(world, root), TURN, Notice("Sorry."))
+    assert [each.content for each in world.discord.answers(alone)] == ["Sorry."]
+
+
 async def test_somebody_who_takes_no_direct_messages(world: World, desk: Desk) -> None:
     root = await asks(world)
     await world.discord.kicks_bot(world.guild)
