@@ -6,21 +6,24 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Keyring
 from core.conversation.values import Offer, Question, ThreadRef
-from core.database import Database
+from core.database import Database, now_ms
 from core.errors import Level
 from core.relay.candidates import Candidate, chosen
 from core.relay.claims import Scope
 from core.relay.intake import Intake
 from core.relay.leases import Leases
 from core.relay.shares import Line, Rate, Share, Shares, Standing
+from core.scope import in_thread
 from core.secret import Secret
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -237,8 +240,9 @@ async def test_whoever_waits_for_long_is_told_the_place_once(
     await process.intake.accept(question(at=2, within=HERE, by="U2"))
     await process.places.tell(process.scope)
     assert not any(platform.notices.values())
-    earlier = update(TurnRow).values(line_at=TurnRow.line_at - 11_000)
-    await database.write(lambda connection: connection.execute(earlier))
+    for at, place in enumerate([*others, HERE]):
+        stands = update(TurnRow).where(in_thread(TurnRow, place)).values(line_at=now_ms() - 20_000 + at * 1_000)
+        await database.write(partial(AsyncConnection.execute, statement=stands))
     for _ in range(2):
         await process.places.tell(process.scope)
         assert platform.notices[others[0]] == ["Your question is the next in line; I answer it as soon as I can."]
