@@ -60,7 +60,7 @@ class Privately:
     async def write(self, user_id: str, message: Message) -> None:
         """Write it to somebody directly, as soon as the pace allows."""
         caller = uuid4().hex
-        await patiently(lambda: self._written(Somebody(user_id, ""), message, caller, caller))
+        await self._written(Somebody(user_id, ""), message, caller, caller)
 
     async def tell(self, somebody: Somebody, message: Message, *, caller: str) -> None:
         """Show it, or raise NotYet. `caller` is as Rest has it; the same message of one to one person is shown once."""
