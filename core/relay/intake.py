@@ -96,17 +96,15 @@ class Intake:
             return await self._batches.add(row | _TURNED_AWAY)
 
     async def _store(self, rows: Sequence[dict[str, Any]]) -> Sequence[Accepted | BaseException]:
-        async def unit(connection: AsyncConnection) -> set[str]:
-            await self._room.take(connection, sum(row["declined"] != FULL for row in rows))
-            # in one order everywhere: two processes with the same duplicates must not wait for each other in a ring
-            ordered = sorted(rows, key=_natural_key)
-            stored = await self._insertion.run(connection, ordered)
+        async def unit(connection: AsyncConnection) -> tuple[set[str], set[str]]:
+            taken = await self._that_fit(connection, rows)
+            stored = await self._insertion.run(connection, taken) if taken else set()
             if stored:
                 await self._database.announce(connection)
-            return stored
+            return {row["turn_id"] for row in taken}, stored
 
         try:
-            stored = await self._database.write(unit, urgent=True)
+            taken, stored = await self._database.write(unit, urgent=True)
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -114,7 +112,21 @@ class Intake:
             return [error] if len(rows) == 1 else [result for row in rows for result in await self._store([row])]
         if stored:
             self._wake()
-        return [Accepted(row["turn_id"] if row["turn_id"] in stored else None) for row in rows]
+        results: list[Accepted | BaseException] = []
+        for turn_id in (row["turn_id"] for row in rows):
+            accepted = Accepted(turn_id if turn_id in stored else None)
+            results.append(accepted if turn_id in taken else self._room.full())
+        return results
+
+    async def _that_fit(self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those that may wait: the first for which there is room, and all that only wait to be turned away.
+
+        In one order everywhere: two processes with the same duplicates must not wait for each other in a ring.
+        """
+        waiting = [row for row in rows if row["declined"] != FULL]
+        room = await self._room.take(connection, len(waiting)) if waiting else 0
+        away = [row for row in rows if row["declined"] == FULL]
+        return sorted([*waiting[:room], *away], key=_natural_key)
 
 
 def _natural_key(row: dict[str, Any]) -> tuple[str, ...]:

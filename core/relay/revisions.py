@@ -147,7 +147,8 @@ class Revisions:
             channel = ChannelRef(workspace.platform, workspace.workspace_id, lead.channel_id)
             thread = in_thread(TurnRow, ThreadRef(channel, lead.thread_id))  # which one answer does not leave
             concerned = and_(thread, or_(TurnRow.turn_id == turn_id, TurnRow.answered_with == turn_id))
-            await self._room.take(connection, 1)
+            if not await self._room.take(connection, 1):
+                raise self._room.full()
             await connection.execute(
                 update(TurnRow)
                 .where(concerned, ended, TurnRow.erased_at.is_(None))

@@ -26,15 +26,17 @@ class Room:
         self._clock = clock
         self._left, self._looked_at = 0, -math.inf
 
-    async def take(self, connection: AsyncConnection, many: int) -> None:
-        """Raise LineFull unless so many more may wait. Counted anew once a second, and when there seems to be none."""
-        if not many:
-            return
+    async def take(self, connection: AsyncConnection, many: int) -> int:
+        """How many of so many more may wait. Counted anew once a second, and when there seems to be no room."""
         now = self._clock()
         if self._left < many or now - self._looked_at > _LOOK_SECONDS:
             waiting = select(literal(1)).where(TurnRow.status == WAITING).limit(self._most).subquery()
             counted = (await connection.execute(select(func.count()).select_from(waiting))).scalar_one()
             self._left, self._looked_at = self._most - counted, now
-        if self._left < many:
-            raise LineFull(self._database.where, "more questions wait than can be answered in time")
-        self._left -= many
+        taken = max(0, min(many, self._left))
+        self._left -= taken
+        return taken
+
+    def full(self) -> LineFull:
+        """What is said to those for whom there is none."""
+        return LineFull(self._database.where, "more questions wait than can be answered in time")

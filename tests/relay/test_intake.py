@@ -18,7 +18,7 @@ from core.conversation.values import Outcome
 from core.database import Database
 from core.errors import DatabaseUnavailable, LineFull, NoRoom
 from core.relay.claims import Ending, Scope
-from core.relay.intake import Intake
+from core.relay.intake import Accepted, Intake
 from core.relay.leases import Leases
 from core.relay.revisions import Revisions
 from core.secret import Secret
@@ -106,6 +106,35 @@ async def test_what_the_platform_sends_for_the_last_time_is_accepted_to_be_refus
         assert ((await intake.accept(turned_away, last=True)).turn_id is not None) is first_time
     first, second = [await leases.claim("w", Scope(("console",)), 1) for _ in range(2)]
     assert [type(claim.declined) for claim in (*first, *second)] == [NoRoom, NoneType]
+
+
+async def test_whoever_fits_is_taken_whatever_comes_with_it(database: Database, workspaces: Workspaces) -> None:
+    """Those that come together share a transaction, but not their refusals."""
+    shares = replace(UNLIMITED, waiting=2)
+    intake = Intake(database, workspaces, lambda: None, shares)
+    await workspaces.data_key(thread().channel.workspace)
+    results = await asyncio.gather(*(intake.accept(question(at=at)) for at in range(5)), return_exceptions=True)
+    assert [type(each) for each in results] == [Accepted, Accepted, LineFull, LineFull, LineFull]
+    last, *others = await asyncio.gather(
+        *(intake.accept(question(at=at), last=at == 4) for at in (4, 3, 2)), return_exceptions=True
+    )
+    assert [type(each) for each in others] == [LineFull, LineFull]
+    assert isinstance(last, Accepted)
+    assert last.turn_id is not None
+
+
+async def test_the_last_time_counts_whatever_comes_meanwhile(database: Database, workspaces: Workspaces) -> None:
+    shares = replace(UNLIMITED, waiting=1)
+    intake = Intake(database, workspaces, lambda: None, shares)
+    assert (await intake.accept(question(at=0))).turn_id is not None
+    turned_away = asyncio.create_task(intake.accept(question(at=1), last=True))
+    others = []
+    while not turned_away.done():
+        others.append(asyncio.create_task(intake.accept(question(at=2 + len(others)))))
+        await asyncio.sleep(0)
+    assert (await turned_away).turn_id is not None
+    refused = await asyncio.gather(*others, return_exceptions=True)
+    assert {type(each) for each in refused} == {LineFull}
 
 
 async def test_nothing_is_asked_again_where_there_is_no_room(database: Database, workspaces: Workspaces) -> None:
