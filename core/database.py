@@ -45,21 +45,12 @@ _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
 # asyncpg's own error is what a call gets whose connection was just being given up
 _LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _RAISED = (*_LOST, sqlite3.Error, asyncpg.PostgresError)
-_AWAY = (
-    "locked",
-    "busy",
-    "connection",
-    "connect",
-    "terminating",
-    "starting up",
-    "shutting down",
-    "timeout",
-    "deadlock",
-    "serialize",
-    "too many clients",
-    "disk i/o error",
-    "disk is full",
+# what passes: of SQLite by its code, of PostgreSQL by the class of its SQLSTATE ("Appendix A"): connections, rollbacks,
+# resources, states of an object, an operator's doing, the system; and a server that just became another's standby
+_PASSING_CODES = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PROTOCOL}
 )
+_PASSING_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 
 
 class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
@@ -217,12 +208,7 @@ class Database:
 
     def _problem(self, error: BaseException) -> DatabaseError:
         cause = error.__cause__ or error
-        reason = _reason(cause)
-        if self.is_sqlite:
-            away = any(word in reason for word in _AWAY)
-        else:
-            away = isinstance(cause, _LOST) or any(word in reason for word in _AWAY)
-        return (DatabaseUnavailable if away else DatabaseUnreadable)(self.where, reason)
+        return (DatabaseUnavailable if _passes(cause) else DatabaseUnreadable)(self.where, _reason(cause))
 
     def _engine(self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True) -> AsyncEngine:
         try:
@@ -268,6 +254,16 @@ class Database:
             problem = (error.strerror or "cannot be opened").lower()
         if problem:
             raise DatabaseUnreadable(str(path), problem)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same call may succeed later."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate is not None:
+        # a statement prepared before the tables changed is prepared anew the next time
+        return error.sqlstate[:2] in _PASSING_CLASSES or isinstance(error, asyncpg.InvalidCachedStatementError)
+    return isinstance(error, _LOST)
 
 
 def _reason(error: BaseException) -> str:

@@ -26,6 +26,7 @@ from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
 from core.database_url import parse_url
 from core.errors import (
+    DatabaseError,
     DatabaseTooNew,
     DatabaseUnavailable,
     DatabaseUnreadable,
@@ -274,6 +275,48 @@ async def test_postgresql_away_and_back(postgres_url: str) -> None:
             continue
     else:
         pytest.fail("the pool did not recover")
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "kind"),
+    [
+        ("57P03", "the database system is in recovery mode", DatabaseUnavailable),
+        ("57P03", "the database system is not yet accepting connections", DatabaseUnavailable),
+        ("57014", "canceling statement due to user request", DatabaseUnavailable),
+        ("25006", "cannot execute UPDATE in a read-only transaction", DatabaseUnavailable),
+        ("53100", "could not extend file: No space left on device", DatabaseUnavailable),
+        ("53200", "out of memory", DatabaseUnavailable),
+        ("55P03", "could not obtain lock on row", DatabaseUnavailable),
+        ("40P01", "deadlock detected", DatabaseUnavailable),
+        ("58030", "could not read block 7", DatabaseUnavailable),
+        ("42501", "permission denied for table connections", DatabaseUnreadable),
+        ("42P01", "relation does not exist", DatabaseUnreadable),
+    ],
+)
+async def test_postgresql_says_by_its_code_whether_another_try_helps(
+    state: str, said: str, kind: type[DatabaseError], postgres_url: str
+) -> None:
+    database = Database(Secret(postgres_url))
+    raises = f"DO $$ BEGIN RAISE EXCEPTION '{said}' USING ERRCODE = '{state}'; END $$"
+    with pytest.raises(DatabaseError, match=said.lower()) as caught:
+        await database.write(lambda connection: _run(connection, raises))
+    assert type(caught.value) is kind
+    await database.close()
+
+
+async def test_a_statement_from_before_the_tables_changed_is_tried_again(postgres_url: str) -> None:
+    """As in a rolling upgrade: a connection keeps what it has prepared."""
+    database = Database(Secret(postgres_url))
+    await database.write(lambda connection: _run(connection, "CREATE TABLE noted (n integer)"))
+    select_all = "SELECT * FROM noted"
+    await database.write(lambda connection: _run(connection, select_all))
+    other = await asyncpg.connect(postgres_url)
+    await other.execute("ALTER TABLE noted ADD COLUMN more integer")
+    await other.close()
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(lambda connection: _run(connection, select_all))
+    await database.write(lambda connection: _run(connection, select_all))
     await database.close()
 
 
