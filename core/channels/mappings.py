@@ -129,7 +129,7 @@ class Mappings:
 
         async def unit(connection: AsyncConnection) -> tuple[Mapping, ...]:
             suspended = await _set_suspended(connection, channel, datetime.now(UTC), actor=actor)
-            if suspended and hand_back:
+            if hand_back:  # with a mapping or without: the workspace's default is not for everybody either
                 await handed_back(connection, channel)
                 await self._database.announce(connection)
             return suspended

@@ -101,6 +101,25 @@ async def test_a_channel_that_became_shared_while_slack_was_asked_about_it(
     assert chat.requests == []
 
 
+async def test_what_the_default_answers_is_broken_off_where_a_channel_becomes_shared(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Nothing is mapped there that could be suspended, but a default set for everywhere is not meant for others."""
+    go_on = asyncio.Event()
+    await app.mappings.unmap(world.place, actor=world.alice.id)
+    await app.mappings.set_default(world.place.workspace, house.REPOSITORY, actor=world.alice.id)
+    chat.will(holding("The beginning.\n\n", "The end.", go_on))
+    await ask(world, world.alice)
+
+    def shown() -> list[str]:
+        return [post.body for post in world.slack.posts(world.general) if post.author is world.askrepo.bot]
+
+    await world.slack.until(lambda: any("The beginning." in body for body in shown()))
+    await shares(world)
+    go_on.set()
+    await refused(world, world.alice, "No repository is mapped here yet.")
+
+
 async def test_rename_and_being_made_private_change_nothing(world: World, app: App, chat: FakeChat) -> None:
     await answered(world, await ask(world, world.alice))
     await world.slack.renames(world.general, "headquarters")
