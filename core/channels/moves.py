@@ -25,6 +25,7 @@ from core.channels.suspensions import handed_back
 from core.cipher import Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database
+from core.locks import lock_claims
 from core.scope import in_channel, in_workspace
 from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
@@ -218,6 +219,7 @@ async def _threads(connection: AsyncConnection, old: ChannelRef, new: ChannelRef
 
 async def _turns(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> list[str]:
     """A question that was accepted under both ids stays where it is, and is answered at the new one alone."""
+    await lock_claims(connection)
     other = aliased(TurnRow)
     twin = and_(in_channel(other, new), other.message_id == TurnRow.message_id)
     of_old, free = in_channel(TurnRow, old), {"worker": None, "lease_until": None}

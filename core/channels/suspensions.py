@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channels.choosing import Mapping
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import now_ms
+from core.locks import lock_claims
 from core.scope import in_channel, in_workspace
 from core.tables import TurnRow
 
@@ -25,8 +26,9 @@ async def handed_back(connection: AsyncConnection, place: ChannelRef | Workspace
     """Within a unit: the place's running turns wait again, without blame, for whoever claims them anew.
 
     Not before their leases end, or their workers have let go of them (`Leases.hand_back`): a call that is under way
-    lands before anybody looks at what is shown.
+    lands before anybody looks at what is shown. A claim that is not committed yet would not be seen: it is waited for.
     """
+    await lock_claims(connection)
     here = in_channel(TurnRow, place) if isinstance(place, ChannelRef) else in_workspace(TurnRow, place)
     running = and_(here, TurnRow.status == "running", TurnRow.turn_id != but)
     waiting = {

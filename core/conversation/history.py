@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
 from core.conversation.values import Answer, Asker, Outcome, Question, ThreadRef, Turn, WorkspaceRef
-from core.database import Database
+from core.database import Database, Unit
 from core.scope import THREAD, in_thread, named, of_turn
 from core.tables import ThreadRow, TurnRow
 from core.workspaces import Workspaces
@@ -121,11 +121,18 @@ class History:
         """A text of a turn as it is stored."""
         return (await self._workspaces.data_key(workspace)).seal_text(text, text_cell(workspace, turn_id, column))
 
-    async def stay(self, thread: ThreadRef, repository: str) -> None:
-        """Remember that this thread is about `repository` from now on; the disk has it with what is shown of it."""
-        await self._database.write(
-            lambda connection: self._upsert(connection, thread, repository=repository), lasting=False
-        )
+    async def stay(self, thread: ThreadRef, repository: str, *, provided: Unit[None] | None = None) -> None:
+        """Remember that this thread is about `repository` from now on, unless `provided` fails: its error is raised.
+
+        The disk has it with what is shown of it.
+        """
+
+        async def unit(connection: AsyncConnection) -> None:
+            if provided is not None:
+                await provided(connection)
+            await self._upsert(connection, thread, repository=repository)
+
+        await self._database.write(unit, lasting=False)
 
     async def start_anew(self, thread: ThreadRef, position: int) -> None:
         """Forget the conversation for what is asked from `position` on; the repository stays."""

@@ -37,9 +37,10 @@ from core.errors import (
     TooManyAsked,
 )
 from core.metrics import Metrics
-from core.relay.claims import Claim, Ending
+from core.relay.claims import Claim, Ending, still_held
 from core.relay.delivery import Delivery, Footer
-from core.relay.leases import MOST_FAILURES, Hold, Leases
+from core.relay.hold import Hold
+from core.relay.leases import MOST_FAILURES, Leases
 from core.relay.limits import Allowances
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
@@ -196,7 +197,7 @@ class Answering:
         if question.unsaid:
             await writer.echo(lambda thread: self._move(hold, thread))
         if plan.choice.repository != plan.began_with:
-            await self._history.stay(hold.claim.thread, plan.choice.repository)
+            await self._history.stay(hold.claim.thread, plan.choice.repository, provided=still_held(hold.claim))
         try:
             await writer.begin()
             said = await self._ask(hold, plan, writer)

@@ -178,6 +178,11 @@ def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update
     )
 
 
+def still_held(claim: Claim) -> Unit[None]:
+    """A unit that changes nothing, but fails with LeaseLost unless this claim still holds its turn."""
+    return guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))
+
+
 def guarded(statement: Update) -> Unit[None]:
     """A unit that fails with LeaseLost, and so rolls back, unless it changed its one row."""
 

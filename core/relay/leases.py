@@ -1,24 +1,23 @@
 """Who answers which turn: a lease on the turn's own row, fenced by its attempt.
 
 Each change of state is one guarded UPDATE; the unique index `uq_turns_running_thread` keeps one answer per thread
-whatever this code does. Time is the database's; a worker compares only spans of its own monotonic clock.
+whatever this code does. Time is the database's.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import LargeBinary, Update, case, literal, select, text, tuple_, update
+from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms, padded
-from core.errors import AskrepoError, DeliveryUncertain, GaveUp, LeaseLost, TooManyAsked
+from core.errors import AskrepoError, GaveUp, LeaseLost, TooManyAsked
+from core.locks import lock_claims
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
     GIVEN_UP,
@@ -49,7 +48,6 @@ MOST_FAILURES = 3
 _BEHIND = 20  # questions that one answer covers at most
 _LOOKED_AT = 4  # turns for each that is to be claimed: some may belong to somebody who has their share
 _LANDING_MS = 2_000
-_CLAIM_LOCK = 0x636C6169
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +56,6 @@ class Renewed:
 
     stop_requested: bool
     revision: int
-
-
-class Hold:
-    """A claim while it is worked on: whether it may still act, and whether it was asked to stop."""
-
-    def __init__(self, claim: Claim, since: float, clock: Callable[[], float]) -> None:
-        self.claim = claim
-        self.stop = asyncio.Event()
-        self.lost = asyncio.Event()
-        self.ending = False  # the outcome is being recorded: the fence alone decides now
-        self._clock = clock
-        self._since = since
-
-    def moved(self, thread: ThreadRef) -> None:
-        """The claim's thread has its own id now."""
-        self.claim = replace(self.claim, thread=thread)
-
-    def renewed(self, since: float) -> None:
-        """The lease counts from `since`, taken before the statement was sent."""
-        self._since = since
-
-    def check(self) -> None:
-        """Raise LeaseLost unless more than a third of the lease is left: call it before every visible act."""
-        if self.lost.is_set() or self._clock() - self._since >= LEASE_SECONDS * 2 / 3:
-            raise LeaseLost("the lease is lost, or too short to act")
-
-    @contextlib.asynccontextmanager
-    async def acting(self) -> AsyncIterator[None]:
-        """`check`, then bound a visible act by what is left of the lease: it must not land in somebody else's time.
-
-        Raises LeaseLost, and DeliveryUncertain where the act took too long.
-        """
-        self.check()
-        try:
-            async with asyncio.timeout(LEASE_SECONDS - (self._clock() - self._since)):
-                yield
-        except TimeoutError:
-            raise DeliveryUncertain("it took longer than the lease allows") from None
 
 
 class Leases:
@@ -112,8 +72,7 @@ class Leases:
                 return []
 
         async def unit(connection: AsyncConnection) -> list[Claim]:
-            if not self._database.is_sqlite:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CLAIM_LOCK})
+            await lock_claims(connection)
             claims: list[Claim] = []
             window = _LOOKED_AT * most
             while len(claims) < most:
@@ -174,24 +133,40 @@ class Leases:
         values = _waiting_again(failures=TurnRow.failures + int(blame)) | {"due_at": now_ms() + int(pause * 1000)}
         await self._database.write(guarded(update(TurnRow).where(leased(claim)).values(values)))
 
-    async def hand_back(self, claims: Sequence[Claim]) -> None:
+    async def hand_back(self, claims: Sequence[Claim], *, broken_off: Collection[str] = ()) -> None:
         """Give up these leases at once, without blame: another worker takes over.
 
-        Those that were taken away had calls of ours under way, which are given time to land.
+        Calls that were under way are given time to land: of the turns whose ids are `broken_off`, and of those that
+        were taken away.
         """
-        due = {"due_at": case((TurnRow.status == WAITING, now_ms() + _LANDING_MS), else_=now_ms())}
+        landed = now_ms() + _LANDING_MS
 
         async def unit(connection: AsyncConnection) -> None:
             for claim in claims:
                 ours = update(TurnRow).where(unclaimed_since(claim))
-                await connection.execute(ours.values(_waiting_again() | due))
+                calm = case((TurnRow.status == WAITING, landed), else_=now_ms())
+                due = landed if claim.turn_id in broken_off else calm
+                await connection.execute(ours.values(_waiting_again() | {"due_at": due}))
             await self._database.announce(connection)
 
         await self._database.write(unit)
 
     async def move(self, claim: Claim, thread: ThreadRef) -> None:
-        """Put the turn into the thread that its own question began."""
-        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(thread_id=thread.thread_id)))
+        """Put the turn into the thread that its own question began.
+
+        Where another turn of that thread runs already, it waits there: raises LeaseLost.
+        """
+        there = and_(in_thread(TurnRow, thread), TurnRow.status == RUNNING, TurnRow.turn_id != claim.turn_id)
+
+        async def unit(connection: AsyncConnection) -> bool:
+            await lock_claims(connection)
+            taken = bool((await connection.execute(select(exists().where(there)))).scalar_one())
+            values = {"thread_id": thread.thread_id, **(_waiting_again() if taken else {})}
+            await guarded(update(TurnRow).where(held(claim)).values(values))(connection)
+            return taken
+
+        if await self._database.write(unit):
+            raise LeaseLost("another question is being answered in the thread that this one began")
 
     async def keep_context(self, claim: Claim, sealed: bytes) -> None:
         """Store what stood around the question: a redo, and every later question of the thread, is asked with it."""

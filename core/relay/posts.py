@@ -9,14 +9,14 @@ from functools import cache
 from types import SimpleNamespace
 from typing import cast
 
-from sqlalchemy import Select, delete, inspect, or_, select, update
+from sqlalchemy import Select, delete, inspect, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.values import WorkspaceRef
 from core.database import Database, padded
 from core.errors import LeaseLost
-from core.relay.claims import Claim, guarded, held
+from core.relay.claims import Claim, held, still_held
 from core.scope import WORKSPACE, given, named, of_turn
 from core.tables import PostRow, TurnRow
 
@@ -68,7 +68,7 @@ class Posts:
         )
 
         async def unit(connection: AsyncConnection) -> None:
-            await guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))(connection)
+            await still_held(claim)(connection)
             await connection.execute(statement)
 
         await self._database.write(unit)
@@ -77,7 +77,7 @@ class Posts:
         """Forget a post that was withdrawn."""
 
         async def unit(connection: AsyncConnection) -> None:
-            await guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))(connection)
+            await still_held(claim)(connection)
             await connection.execute(
                 delete(PostRow).where(of_turn(PostRow, claim.workspace, claim.turn_id), PostRow.number == number)
             )

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -25,7 +25,8 @@ from core.errors import (
 from core.metrics import Metrics
 from core.relay.answering import Answering
 from core.relay.claims import Claim, Scope
-from core.relay.leases import TICK_SECONDS, Hold, Leases
+from core.relay.hold import Hold
+from core.relay.leases import TICK_SECONDS, Leases
 from core.relay.places import Places
 
 log = logs.get(__name__)
@@ -182,12 +183,12 @@ class Worker:
             if self._running.get(claim.turn_id, (None,))[0] is hold:
                 del self._running[claim.turn_id]
             if hold.lost.is_set():
-                await self._give_back(hold.claim)
+                await self._give_back(hold)
             self.wake()
 
-    async def _give_back(self, claim: Claim) -> None:
+    async def _give_back(self, hold: Hold) -> None:
         """A turn that is still ours was edited: it is answered anew. One that is not stays as it is."""
-        await _said(lambda: self._leases.hand_back([claim]))
+        await _said(lambda: self._leases.hand_back([hold.claim], broken_off=_broken_off([hold])))
 
     async def _retry(self, claim: Claim, *, blame: bool = True) -> None:
         await _said(lambda: self._leases.retry(claim, blame=blame))
@@ -241,8 +242,13 @@ class Worker:
             task.cancel()
         if unfinished:
             await asyncio.wait([task for _, task in unfinished])
+            holds = [hold for hold, _ in unfinished]
             with contextlib.suppress(AskrepoError):
-                await self._leases.hand_back([hold.claim for hold, _ in unfinished])
+                await self._leases.hand_back([hold.claim for hold in holds], broken_off=_broken_off(holds))
+
+
+def _broken_off(holds: Iterable[Hold]) -> set[str]:
+    return {hold.claim.turn_id for hold in holds if hold.broken_off}
 
 
 async def _said(say: Callable[[], Awaitable[None]]) -> None:

@@ -23,7 +23,7 @@ from core.errors import (
 )
 from core.metrics import Metrics
 from core.relay.delivery import ECHO, Delivery, Footer, Post, patiently
-from core.relay.leases import Hold
+from core.relay.hold import Hold
 from core.relay.pages import Page, pages
 from core.relay.posts import Posts
 

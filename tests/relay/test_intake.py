@@ -128,7 +128,7 @@ async def test_the_last_time_counts_whatever_comes_meanwhile(database: Database,
     intake = Intake(database, workspaces, lambda: None, shares)
     assert (await intake.accept(question(at=0))).turn_id is not None
     turned_away = asyncio.create_task(intake.accept(question(at=1), last=True))
-    others = []
+    others: list[asyncio.Task[Accepted]] = []
     while not turned_away.done():
         others.append(asyncio.create_task(intake.accept(question(at=2 + len(others)))))
         await asyncio.sleep(0)

@@ -9,12 +9,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event, select, update
 
+from core.channels.mappings import Mappings
+from core.conversation.history import History
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, now_ms
 from core.errors import LeaseLost
-from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope
+from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope, still_held
+from core.relay.hold import Hold
 from core.relay.intake import Intake
-from core.relay.leases import Hold, Leases, Renewed
+from core.relay.leases import Leases, Renewed
 from core.relay.posts import Posts
 from core.relay.shares import Rate, Share
 from core.tables import TurnRow
@@ -42,6 +45,11 @@ async def ask(intake: Intake, *threads: ThreadRef, each: int = 1) -> None:
 async def let_leases_end(database: Database) -> None:
     """As if LEASE_SECONDS had passed for everybody."""
     past = update(TurnRow).where(TurnRow.status == "running").values(lease_until=now_ms() - 1)
+    await database.write(lambda connection: connection.execute(past))
+
+
+async def let_leases_end_of(database: Database, claim: Claim) -> None:
+    past = update(TurnRow).where(TurnRow.turn_id == claim.turn_id).values(lease_until=now_ms() - 1)
     await database.write(lambda connection: connection.execute(past))
 
 
@@ -120,6 +128,64 @@ async def test_handed_back_without_blame(intake: Intake, leases: Leases) -> None
     await leases.hand_back([claim])
     (again,) = await leases.claim("b", ALL, 10)
     assert (again.attempt, again.failures) == (2, 0)
+
+
+async def test_what_may_still_land_is_waited_for(intake: Intake, leases: Leases, database: Database) -> None:
+    await ask(intake, thread("1"), thread("2"))
+    calm, broken = await leases.claim("a", ALL, 10)
+    hold = Hold(broken, 0.0, lambda: 0.0)
+
+    async def act() -> None:
+        async with hold.acting():
+            await asyncio.Event().wait()
+
+    acting = asyncio.create_task(act())
+    await asyncio.sleep(0)
+    acting.cancel()
+    await asyncio.wait([acting])
+    assert hold.broken_off
+    await leases.hand_back([calm, broken], broken_off={broken.turn_id})
+    (again,) = await leases.claim("b", ALL, 10)
+    assert again.turn_id == calm.turn_id
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(due_at=now_ms())))
+    assert [claim.turn_id for claim in await leases.claim("b", ALL, 10)] == [broken.turn_id]
+
+
+async def test_a_question_that_began_a_thread_waits_for_what_runs_there(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    """Its worker died after it had shown the question, and somebody asked below it meanwhile."""
+    await ask(intake, thread("unsaid"))
+    (dead,) = await leases.claim("dead", ALL, 1)
+    await ask(intake, thread("begun"))
+    (below,) = await leases.claim("b", ALL, 1)
+    await let_leases_end_of(database, dead)
+    await leases.free_expired()
+    (again,) = await leases.claim("a", ALL, 1)
+    with pytest.raises(LeaseLost):
+        await leases.move(again, thread("begun"))
+    await leases.hand_back([again])
+    assert await statuses(database) == ["running", "waiting"]
+    await leases.finish(below, ANSWERED)
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(due_at=now_ms())))
+    (there,) = await leases.claim("a", ALL, 10)
+    assert (there.turn_id, there.thread, there.failures) == (again.turn_id, thread("begun"), again.failures)
+
+
+async def test_a_superseded_attempt_does_not_say_what_the_thread_is_about(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    history = History(database, workspaces)
+    mappings = Mappings(database, workspaces, process_repository=None)
+    await ask(intake, thread())
+    (dead,) = await leases.claim("dead", ALL, 1)
+    await let_leases_end(database)
+    await leases.free_expired()
+    (alive,) = await leases.claim("alive", ALL, 1)
+    await history.stay(thread(), "github.com/o/new", provided=still_held(alive))
+    with pytest.raises(LeaseLost):
+        await history.stay(thread(), "github.com/o/old", provided=still_held(dead))
+    assert (await mappings.facts(thread())).thread_repository == "github.com/o/new"
 
 
 async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Leases, database: Database) -> None:

@@ -8,12 +8,17 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
+from core import schema
 from core.chat.client import ChatClient, Progress, Service
 from core.cipher import Keyring
-from core.database import Database
+from core.database import Database, Result, Unit, now_ms
+from core.errors import LeaseLost
+from core.relay.leases import Leases
+from core.relay.posts import Posts
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
@@ -118,6 +123,36 @@ async def test_an_unmapped_repository_is_not_asked_about(process: Process, chat:
     assert chat.requests == []
 
 
+async def test_a_post_that_was_under_way_is_waited_for(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat, door: Door
+) -> None:
+    """It was broken off, and may still land: whoever looks at once would not see it, and post again."""
+    showing = asyncio.Event()
+
+    async def step(name: str) -> None:
+        if name == "before show" and not showing.is_set():
+            showing.set()
+            await asyncio.Event().wait()
+
+    client = HeldClient(Service(chat.url), door)
+    process = Process(database, keyring, platform, chat.url, client=client, step=step)
+    await process.map(HERE.channel)
+    due, now = select(TurnRow.status, TurnRow.due_at), select(now_ms())
+    async with process.running():
+        await process.intake.accept(question("Old?", within=HERE))
+        await showing.wait()
+        await door.reached.wait()
+        await process.revisions.revise(question("New?", within=HERE))
+        async with database.reading() as connection:
+            since = (await connection.execute(now)).scalar_one()
+        door.opened.set()
+        status, due_at = "running", 0
+        while status == "running":
+            async with database.reading() as connection:
+                status, due_at = (await connection.execute(due)).one()
+        assert due_at >= since + 2_000
+
+
 async def test_an_answer_under_way_begins_anew(process: Process, chat: FakeChat, door: Door) -> None:
     door.opened.set()
     go_on = asyncio.Event()
@@ -191,3 +226,50 @@ async def test_what_is_taken_away_is_not_begun_before_its_worker_lets_go_of_it(
 async def moment(database: Database, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]) -> int:
     async with database.reading() as connection:
         return int((await connection.execute(select(column))).scalar_one() or 0)
+
+
+class SlowToCommit(Database):
+    """A database of one process whose transactions are committed once they are let go."""
+
+    def __init__(self, url: Secret) -> None:
+        super().__init__(url)
+        self.done, self.commit = asyncio.Event(), asyncio.Event()
+
+    async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
+        async def held(connection: AsyncConnection) -> Result:
+            result = await unit(connection)
+            self.done.set()
+            await self.commit.wait()
+            return result
+
+        return await super().write(held, urgent=urgent, lasting=lasting)
+
+
+async def test_a_claim_that_is_not_committed_yet_is_taken_away_too(
+    postgres_url: str, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """PostgreSQL shows nothing of it to the change, nor anything of the change to what follows the claim."""
+    database, slow = Database(Secret(postgres_url)), SlowToCommit(Secret(postgres_url))
+    await schema.upgrade(database)
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    await process.intake.accept(question(within=HERE))
+    claiming = asyncio.create_task(Leases(slow).claim("elsewhere", process.scope, 1))
+    await slow.done.wait()
+    suspending = asyncio.create_task(process.mappings.suspend(HERE.channel, actor="U0", hand_back=True))
+    while not suspending.done() and not await _somebody_waits(database):
+        pass
+    slow.commit.set()
+    (claim,) = await claiming
+    await suspending
+    with pytest.raises(LeaseLost):
+        await Posts(database).check(claim)
+    await process.client.aclose()
+    await slow.close()
+    await database.close()
+
+
+async def _somebody_waits(database: Database) -> bool:
+    async with database.reading() as connection:
+        waiting = await connection.execute(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+        return bool(waiting.scalar_one())

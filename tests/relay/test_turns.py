@@ -14,7 +14,7 @@ from core.database import Database
 from core.errors import DatabaseUnavailable, DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
 from core.relay.claims import LEASE_SECONDS
 from core.relay.delivery import Surroundings
-from core.relay.leases import Hold
+from core.relay.hold import Hold
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
