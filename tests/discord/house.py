@@ -15,7 +15,6 @@ from core.settings import Settings
 from tests.fakes.chat import FakeChat
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord_values import Channel, Guild, Message, User
-from tests.platform_contract import FIRST_TOKEN_SECONDS
 
 REPOSITORY = "github.com/calcom/cal.com"
 
@@ -53,7 +52,6 @@ def environment(discord: FakeDiscord, chat: FakeChat, database_url: str, **more:
         "ASKREPO_SECRET_KEYS": "",
         "ASKREPO_CHAT_URL": chat.url,
         "ASKREPO_CHAT_TOKEN": "process-token-1234",
-        "ASKREPO_CHAT_FIRST_TOKEN_SECONDS": str(FIRST_TOKEN_SECONDS),
         "ASKREPO_DISCORD_API_URL": discord.api_url,
         "DISCORD_TOKEN": discord.token,
         "PORT": "0",

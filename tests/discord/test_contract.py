@@ -13,7 +13,7 @@ from tests.discord.house import World, environment
 from tests.discord.place import DiscordPlace, MortalDiscordPlace, prepared, running
 from tests.fakes.chat import FakeChat
 from tests.mortal import MortalProcess
-from tests.platform_contract import REPOSITORY, Capability, PlatformContract
+from tests.platform_contract import FIRST_TOKEN_SECONDS, REPOSITORY, Capability, PlatformContract
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,8 @@ class TestDiscord(PlatformContract):
 
     @pytest.fixture
     async def unmapped(self, world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[DiscordPlace]:
-        given = environment(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+        url, seconds = f"sqlite:///{tmp_path}/askrepo.db", str(FIRST_TOKEN_SECONDS)
+        given = environment(world.discord, chat, url, ASKREPO_CHAT_FIRST_TOKEN_SECONDS=seconds)
         async with running(world, given) as parts:
             yield DiscordPlace(world, chat, parts)
 
