@@ -35,6 +35,7 @@ def holds(seeds: Iterable[int], turns: int, workspaces: int) -> None:
     assert total.each() > LEAST_FAULTS
 
 
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("number", range(5))
 def test_a_sample_on_virtual_time(number: int) -> None:
     holds([random.randrange(2**32)], 1_000, workspaces=40)

@@ -35,6 +35,7 @@ async def chat() -> AsyncIterator[FakeChat]:
         yield fake
 
 
+@pytest.mark.timeout(1_200)
 async def test_a_question_survives_a_kill_at_any_step(
     database_url: str, database: Database, keyring: Keyring, chat: FakeChat
 ) -> None:
@@ -56,6 +57,7 @@ async def test_a_question_survives_a_kill_at_any_step(
     assert len(lives) > LEAST_STEPS, lives[-1].taken
 
 
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
 async def test_a_stop_survives_a_kill_at_any_step(
     database_url: str, database: Database, keyring: Keyring, chat: FakeChat, stride: int
