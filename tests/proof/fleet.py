@@ -84,6 +84,7 @@ class Fleet:
             self._members.append(new)
             self._members.remove(old)
             codes.append(await old.end(signal.SIGTERM, seconds))
+            await old.close()
         return codes
 
     async def end(self, by: signal.Signals, seconds: float = SECONDS) -> list[int]:
@@ -111,10 +112,10 @@ async def _ready(members: Sequence[Member]) -> None:
 
 @dataclass
 class Member:
-    """One of them. `ready`: it takes requests."""
+    """One of them. `ready`: it takes requests. `held` keeps its port for it, and listens to nobody."""
 
     process: MortalProcess
-    port: int
+    held: socket.socket
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _looking: asyncio.Task[None] | None = None
 
@@ -122,10 +123,14 @@ class Member:
     def made(cls, forks: Path, folder: Path, given: Mapping[str, str]) -> Member:
         """One that does not run yet."""
         folder.mkdir()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        return cls(MortalProcess(forks, folder, ROLES, {**given, "PORT": str(port)}), port)
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the process may bind it too, nobody is given it
+        held.bind(("127.0.0.1", 0))
+        return cls(MortalProcess(forks, folder, ROLES, {**given, "PORT": str(held.getsockname()[1])}), held)
+
+    @property
+    def port(self) -> int:
+        return int(self.held.getsockname()[1])
 
     async def start(self) -> None:
         """Start it; `ready` is set as soon as it is."""
@@ -141,6 +146,7 @@ class Member:
         """Nothing is left of it."""
         await self._look_away()
         self.process.kill()
+        self.held.close()
 
     async def _look_away(self) -> None:
         self.ready.clear()

@@ -52,6 +52,7 @@ async def _too_old(stage: Stage, forks: Path) -> None:
     assert await late.process.ended() == 1
     (said,) = late.process.log.splitlines()
     assert said.startswith(wording.sentence(DatabaseTooNew("", "")))
+    await late.close()
 
 
 async def test_processes_that_start_together_bring_an_old_database_up_to_date_once(database_url: str) -> None:
