@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.bootstrap import App
+from tests.fakes.chat_replies import Exchange, chunked, head, stream
 from tests.turns import ended
 
 LOST: dict[str, dict[str, Any]] = {
@@ -36,6 +37,14 @@ class Case:
     name: str
     fault: Fault
     judge: Callable[[], None]
+
+
+async def say_in_two(exchange: Exchange, parts: Sequence[str], seen: Callable[[], Awaitable[None]]) -> None:
+    """Say the first part of an answer, and the other when `seen` returns."""
+    first, begun, *rest = map(chunked, stream(parts))
+    await exchange.send(head(200, "Transfer-Encoding: chunked") + first + begun)
+    await seen()
+    await exchange.send(b"".join([*rest, chunked(b"")]))
 
 
 async def judged(app: App, cases: Sequence[Case], before: int) -> None:

@@ -21,14 +21,15 @@ import pytest
 from bots.discord.reference import Reference
 from core import logs
 from core.bootstrap import App
-from tests.discord.answering import REPOSITORY, answering, commanded, question, settings
+from tests.discord.answering import answering, commanded, question, settings
 from tests.discord.house import World
 from tests.discord.outcomes import Seen, answers, outcome, told
 from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, says
+from tests.fakes.discord_faults import Fault
 from tests.fakes.discord_values import Message
-from tests.lost import AT_ONCE, LOST, QUICK, Case, judged
+from tests.lost import AT_ONCE, LOST, PATIENCE, QUICK, Case, judged, say_in_two
 
 SAID, MORE = lines(6), lines(120)  # in one post, and in two
 NUMBERS = count()
@@ -76,16 +77,17 @@ def judge(write: Write, world: World, root: Message | None) -> None:
     assert len(world.discord.threads(world.general)) == 1
 
 
-async def begun(world: World, app: App, write: Write, lost: str) -> Case:
-    """Somebody asks in a channel of their own."""
+async def begun(world: World, speaker: Speaker, app: App, write: Write, lost: str) -> Case:
+    """Somebody asks in a channel of their own, about a repository of its own."""
     discord, number = world.discord, next(NUMBERS)
     world = replace(
         world,
         general=discord.channel(world.guild, f"channel-{number}"),
         alice=discord.user(world.guild, f"person-{number}"),
     )
+    repository = f"github.com/acme/{number}"
     if not write.unmapped:
-        await app.mappings.map(world.place, REPOSITORY, actor="test")
+        await app.mappings.map(world.place, repository, actor="test")
     root = None
     if write.by_command:
         asked = commanded(world, world.alice, write.text, Reference(outsider=False))
@@ -96,43 +98,61 @@ async def begun(world: World, app: App, write: Write, lost: str) -> Case:
     if write.edits_refused:
         discord.fail("PATCH", _MESSAGE, code=10008, at=at)
     fault = discord.fail(write.method, write.route, after=write.after, at=at, **LOST[lost])
+    if write.long and root is not None:
+        speaker.at_length[repository] = world, root, fault
     await app.intake.accept(asked)
     return Case(f"{write}: {lost}", fault, partial(judge, write, world, root))
 
 
+class Speaker:
+    """What /chat says. A long answer goes on once its beginning stands, or the call was made whose reply is lost."""
+
+    def __init__(self) -> None:
+        self.at_length: dict[str, tuple[World, Message, Fault]] = {}  # by the repository
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if exchange.request.repository not in self.at_length:
+            await says(*SAID.splitlines(keepends=True), delay=0.01)(exchange)
+            return
+        world, root, fault = self.at_length[exchange.request.repository]
+        at = MORE.index("Line 12 ")
+        seen = partial(world.discord.until, lambda: fault.struck or _stands(world, root), PATIENCE)
+        await say_in_two(exchange, (MORE[:at], MORE[at:]), seen)
+
+
+def _stands(world: World, root: Message) -> bool:
+    return any("Line" in post.content for post in answers(world, root))
+
+
 @pytest.fixture
-def talkative(chat: FakeChat) -> FakeChat:
-    async def answer(exchange: Exchange) -> None:
-        at_length = "length" in exchange.request.question
-        parts = (MORE if at_length else SAID).splitlines(keepends=True)
-        pieces = ["".join(parts[at : at + 12]) for at in range(0, len(parts), 12)] if at_length else parts
-        await says(*pieces, delay=0.01)(exchange)
-
-    chat._default = answer
-    return chat
+def speaker(chat: FakeChat) -> Speaker:
+    chat._default = speaking = Speaker()
+    return speaking
 
 
-async def lose(world: World, chat: FakeChat, folder: Path, wanted: Sequence[tuple[Write, str]]) -> None:
+async def lose(
+    world: World, chat: FakeChat, speaker: Speaker, folder: Path, wanted: Sequence[tuple[Write, str]]
+) -> None:
     """Ask one question for each of these replies, and see that all end as they should."""
     async with answering(world, settings(chat, folder)) as app:
         for start in range(0, len(wanted), AT_ONCE):
             some = wanted[start : start + AT_ONCE]
-            await judged(app, await asyncio.gather(*(begun(world, app, *each) for each in some)), start)
+            await judged(app, await asyncio.gather(*(begun(world, speaker, app, *each) for each in some)), start)
             world.discord.faults.clear()
             for thread in world.discord.threads(world.guild):
                 if thread.thread and not thread.thread.archived:  # a guild has room for a thousand that are active
                     await world.discord.archives(thread)
 
 
-async def test_a_reply_of_every_write_is_lost(world: World, talkative: FakeChat, tmp_path: Path) -> None:
+async def test_a_reply_of_every_write_is_lost(world: World, chat: FakeChat, speaker: Speaker, tmp_path: Path) -> None:
     """DO-07, a sample: each write in one of three ways."""
-    await lose(world, talkative, tmp_path, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
+    await lose(world, chat, speaker, tmp_path, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("number", range(100))
-async def test_all_of_them(world: World, talkative: FakeChat, tmp_path: Path, number: int) -> None:
+async def test_all_of_them(world: World, chat: FakeChat, speaker: Speaker, tmp_path: Path, number: int) -> None:
     """DO-07: each write, in each way, a hundred times; the number is only that of the run."""
     logs.configure("critical", "console")
-    await lose(world, talkative, tmp_path, [each for each in product(WRITES, LOST) for _ in range(100)])
+    await lose(world, chat, speaker, tmp_path, [each for each in product(WRITES, LOST) for _ in range(100)])

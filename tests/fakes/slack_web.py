@@ -48,8 +48,10 @@ class Web:
             self._world.violated("invalid_json", method)
             return web.json_response({"ok": False, "error": "invalid_json"})
         fault = self._faults.take(method, arguments)
-        if fault and fault.hold:
-            await fault.hold.wait()
+        if fault:
+            self._world.change()
+            if fault.hold:
+                await fault.hold.wait()
         if "token" in request.query:
             self._world.violated("token_in_address", method)
         if fault and fault.drop == "before":

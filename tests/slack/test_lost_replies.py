@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -25,10 +24,11 @@ from core import logs
 from core.bootstrap import App
 from tests.essays import lines
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import Exchange, chunked, head, says, stream
+from tests.fakes.chat_replies import Exchange, says
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_faults import Fault
 from tests.fakes.slack_values import Message
-from tests.lost import AT_ONCE, LOST, PATIENCE, QUICK, Case, judged
+from tests.lost import AT_ONCE, LOST, PATIENCE, QUICK, Case, judged, say_in_two
 from tests.slack import house
 from tests.slack.askers import by_oauth, keep
 from tests.slack.house import World
@@ -58,7 +58,7 @@ async def mentioned_at_length(world: World) -> Message:
 
 
 async def mentioned_where_edits_are_refused(world: World) -> Message:
-    world.slack.fail("chat.update", error="edit_window_closed", at=world.general.id)
+    world.slack.fail("chat.update", error="edit_window_closed", times=-1, at=world.general.id)
     return await mentioned(world)
 
 
@@ -102,38 +102,41 @@ async def begun(slack: FakeSlack, speaker: Speaker, app: App, write: Write, lost
     world = house.world(slack)
     await keep(app, slack, world.askrepo)
     repository = f"github.com/acme/{world.team.id}"
-    speaker.worlds[repository] = world
     if not write.private:
         await app.mappings.map(world.place, repository, actor=world.alice.id)
     if not write.streams:
         slack.fail("chat.startStream", error="channel_type_not_supported", times=-1, at=world.general.id)
     fault = slack.fail(write.method, after=write.after, at=world.general.id, **LOST[lost])
+    speaker.asked[repository] = world, write, fault
     root = await write.asked(world)
     name = f"{write.method} after {write.after} others, {write.asked.__name__}: {lost}"
     return Case(name, fault, partial(judge, write, lost, world, root))
 
 
 class Speaker:
-    """What /chat says. The end of a long answer follows once its second post is there, or does not come for seconds."""
+    """What /chat says.
+
+    Of a long answer the end follows once its second post is there, of a streamed one once its text is; or once the call
+    was made whose reply is lost.
+    """
 
     def __init__(self) -> None:
-        self.worlds: dict[str, World] = {}  # by the repository
+        self.asked: dict[str, tuple[World, Write, Fault]] = {}  # by the repository
 
     async def __call__(self, exchange: Exchange) -> None:
-        if "length" not in exchange.request.question:
+        world, write, fault = self.asked[exchange.request.repository]
+        if not (write.long or write.streams):
             await says(*SAID.splitlines(keepends=True), delay=0.01)(exchange)
             return
-        end = MORE.rfind("Line")
-        await exchange.send(head(200, "Transfer-Encoding: chunked"))
-        first, *rest = stream([MORE[:end], MORE[end:]])
-        for octets in (first, rest[0]):
-            await exchange.send(chunked(octets))
-        world = self.worlds[exchange.request.repository]
-        with suppress(TimeoutError):
-            await world.slack.until(lambda: sum(bool(post.bot_id) for post in world.general.messages.values()) == 2)
-        for octets in rest[1:]:
-            await exchange.send(chunked(octets))
-        await exchange.send(chunked(b""))
+        said = MORE if write.long else SAID
+        end = said.rfind("Line")
+        seen = partial(world.slack.until, lambda: fault.struck or _stands(world, write), PATIENCE)
+        await say_in_two(exchange, (said[:end], said[end:]), seen)
+
+
+def _stands(world: World, write: Write) -> bool:
+    posts = [post for post in world.general.messages.values() if post.bot_id]
+    return len(posts) == 2 if write.long else any("Line" in post.body for post in posts)
 
 
 @pytest.fixture
