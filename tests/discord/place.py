@@ -82,7 +82,7 @@ class DiscordPlace:
         return [Told(each.content, tuple(each.buttons)) for each in found]
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        await self.discord.until(seen, seconds=20)
+        await self.discord.until(seen)
 
     async def map(self, repository: str, alias: str | None = None) -> None:
         await self.app.mappings.map(self.world.place, repository, alias=alias, actor=self.world.alice.id)
@@ -150,7 +150,7 @@ class MortalDiscordPlace(DiscordPlace):
 
     async def start(self) -> None:
         await self.process.start()
-        await self.discord.until(lambda: self.discord.gateway.ready, seconds=20)
+        await self.discord.until(lambda: self.discord.gateway.ready)
 
     async def stop(self) -> None:
         """Kill it, if it runs."""

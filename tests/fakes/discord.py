@@ -99,7 +99,7 @@ class FakeDiscord(Interactions):
             )
         )
 
-    async def met(self, fault: Fault, seconds: float = 10.0) -> None:
+    async def met(self, fault: Fault, seconds: float = 60.0) -> None:
         """Wait until the fault has struck."""
         await self.until(lambda: fault.struck, seconds)
 

@@ -60,7 +60,7 @@ class Clock:
         """Wake everybody in `until`."""
         self.changed.set()
 
-    async def until(self, seen: Callable[[], Any], seconds: float = 10.0) -> None:
+    async def until(self, seen: Callable[[], Any], seconds: float = 60.0) -> None:
         """Wait for `seen`; it is looked at after every change."""
         async with asyncio.timeout(seconds):
             while not seen():

@@ -128,7 +128,7 @@ class Interactions(House):
                 self.violated("not_answered", f"interaction of type {kind}", str(data.get("name") or data["custom_id"]))
         return interaction
 
-    async def answered(self, interaction: Interaction, seconds: float = 10.0) -> str:
+    async def answered(self, interaction: Interaction, seconds: float = 60.0) -> str:
         """What the original answer says once it is there, after a defer too."""
 
         def there() -> bool:

@@ -120,7 +120,7 @@ class World:
             return "in_progress" if self.streaming(message) else "errored"
         return "completed"
 
-    async def until(self, seen: Callable[[], Any], seconds: float = 10.0) -> None:
+    async def until(self, seen: Callable[[], Any], seconds: float = 60.0) -> None:
         """Wait for `seen`; it is looked at after every change."""
         async with asyncio.timeout(seconds):
             while not seen():

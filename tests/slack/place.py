@@ -80,7 +80,7 @@ class SlackPlace:
         ]
 
     async def until(self, seen: Callable[[], bool]) -> None:
-        await self.slack.until(seen, seconds=20)
+        await self.slack.until(seen)
 
     async def map(self, repository: str, alias: str | None = None) -> None:
         await self.app.mappings.map(self.world.place, repository, alias=alias, actor=self.world.alice.id)
