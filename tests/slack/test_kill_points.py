@@ -6,7 +6,7 @@ The ordinary run takes a sample; all of it: `pytest -m long -n 0 tests/slack/tes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import product
 from typing import Any
@@ -77,11 +77,18 @@ async def questions(
 @pytest.mark.parametrize(("way", "database_url", "whole"), cases(WAYS, *SAMPLE), indirect=["way", "database_url"])
 async def test_one_outcome_after_a_kill_at_any_step(questions: Questions, whole: bool) -> None:
     """A process that is not killed shows which steps there are; then one dies at each of them."""
-    steps = (await outlived(questions, "")).taken
+
+    async def lives() -> list[str]:
+        return (await outlived(questions, "")).taken
+
+    async def dies(at: str) -> bool:
+        return (await outlived(questions, at)).dead.is_set()
+
+    steps = await lives()
     assert questions.way.calls <= {step.split()[1] for step in steps}, steps
     points = steps if whole else [step for step in steps if step.startswith("after chat.")]
-    missed = [at for at in points if not (await outlived(questions, at)).dead.is_set()]
-    print(f"{questions.way}: killed at {len(points) - len(missed)} of {len(steps)} steps")
+    killed, missed = await gone_through(points, lives, dies)
+    print(f"{questions.way}: killed at {killed} of {len(steps)} steps")
     assert {each.partition(" by ")[2].split()[0] for each in missed} <= BESIDE, missed
 
 
@@ -102,11 +109,18 @@ async def outlived(questions: Questions, at: str) -> NamedLife:
 @pytest.mark.parametrize(("way", "database_url", "whole"), cases(LOSING, *SAMPLE[:1]), indirect=["way", "database_url"])
 async def test_one_outcome_where_a_call_or_its_reply_is_lost(questions: Questions, whole: bool) -> None:
     """A process that loses nothing shows what it calls; then one loses each call, another each reply."""
-    calls = (await got_over(questions, "")).taken
+
+    async def loses_nothing() -> list[str]:
+        return (await got_over(questions, "")).taken
+
+    async def loses(at: str) -> bool:
+        return (await got_over(questions, at)).struck.is_set()
+
+    calls = await loses_nothing()
     lost = calls if whole else [call for call in calls if call.startswith("after chat.")]
-    for at in lost:
-        assert (await got_over(questions, at)).struck.is_set(), at
-    print(f"{questions.way}: {len(lost)} of {len(calls)} calls and replies were lost")
+    number, missed = await gone_through(lost, loses_nothing, loses)
+    print(f"{questions.way}: {number} of {len(calls)} calls and replies were lost")
+    assert missed == []
 
 
 async def got_over(questions: Questions, at: str) -> Loss:
@@ -117,6 +131,20 @@ async def got_over(questions: Questions, at: str) -> Loss:
         await questions.lose(loss)
         questions.check(loss)
     return loss
+
+
+async def gone_through(
+    points: Sequence[str], steps: Callable[[], Awaitable[list[str]]], reaches: Callable[[str], Awaitable[bool]]
+) -> tuple[int, list[str]]:
+    """How many of the points were reached, and which were not, although the steps have them the second time too.
+
+    A process that stood still may show more often than any other, or less often than at first; so they are tried again.
+    """
+    once = [at for at in points if not await reaches(at)]
+    known = await steps() if once else []
+    again = [at for at in once if at in known]
+    missed = [at for at in again if not await reaches(at)]
+    return len(points) - len(once) + len(again) - len(missed), missed
 
 
 @asynccontextmanager
