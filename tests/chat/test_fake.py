@@ -106,7 +106,7 @@ async def test_a_violation_fails_the_test_that_made_it() -> None:
 
 
 async def test_a_request_left_running_fails_the_test_too() -> None:
-    fake = FakeChat(sends(b"", "stall"))
+    fake = FakeChat(sends(b"", "stall"), orphan_seconds=0.1)
     await fake.start()
     body = json.dumps(BODY)
     lines = [f"POST {TARGET} HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS.items())]

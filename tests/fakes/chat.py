@@ -4,7 +4,7 @@ In a test:
 
     async with FakeChat(says("It ", "lives ", "here.")) as fake:
         ...  # replies are taken in order, then `default` answers
-    # leaving raises AssertionError if a request broke the contract or was still running a second later
+    # leaving raises AssertionError if a request broke the contract, or its reply does not end
 
 As a process: `python -m tests.fakes.chat --port 8080 --token tok --delay 0.05`.
 """
@@ -24,14 +24,13 @@ from tests.fakes.chat_replies import Exchange, Reply, echo, response, says
 from tests.fakes.chat_request import Request, violations
 
 _HEAD_LIMIT = 1 << 20
-_ORPHAN_SECONDS = 1.0
 
 
 class FakeChat:
     """A server of the contract that records every request.
 
     `token`: the only one taken, others get 401. `anonymous`: requests without a token are taken. With a `path` ending
-    in /chat/completions it is an OpenAI-compatible service.
+    in /chat/completions it is an OpenAI-compatible service. Replies may take `orphan_seconds` to end once they should.
     """
 
     def __init__(
@@ -41,6 +40,7 @@ class FakeChat:
         path: str = "/chat",
         token: str | None = None,
         anonymous: bool = False,
+        orphan_seconds: float = 20.0,
     ) -> None:
         self.path = path
         self.requests: list[Request] = []
@@ -50,6 +50,7 @@ class FakeChat:
         self._default = default
         self._token = token
         self._anonymous = anonymous
+        self._orphan_seconds = orphan_seconds
         self._arrivals: asyncio.Queue[Request] = asyncio.Queue()
         self._busy: set[asyncio.Task[None]] = set()
         self._handlers: set[asyncio.Task[None]] = set()
@@ -89,7 +90,7 @@ class FakeChat:
         if self._server is not None:
             self._server.close()
         if self._busy:
-            _, orphans = await asyncio.wait(self._busy, timeout=_ORPHAN_SECONDS)
+            _, orphans = await asyncio.wait(self._busy, timeout=self._orphan_seconds)
             self.violations += ["a request was still running"] * len(orphans)
         self.hang_up()
         await asyncio.gather(*self._handlers, return_exceptions=True)
@@ -134,7 +135,7 @@ class FakeChat:
             await asyncio.wait({replying, listening}, return_when=asyncio.FIRST_COMPLETED)
             begun = listening.result() if listening.done() else b""
             if begun:  # the client may have read the reply's end before the reply knows that it has ended
-                await asyncio.wait({replying}, timeout=_ORPHAN_SECONDS)
+                await asyncio.wait({replying}, timeout=self._orphan_seconds)
             if not replying.done():
                 request.disconnected.set()
                 self.violations += ["octets before the reply had ended"] if begun else []
