@@ -92,8 +92,9 @@ class Crowd:
 
         One of them takes about a dozen answers a minute.
         """
-        # a dead process's stream is still open when another takes over, and what it did not acknowledge comes again
-        self.slack.allows("streaming_state_conflict", "not_acknowledged")
+        # a dead process's stream is still open when another takes over, and what it did not acknowledge comes again;
+        # one that stands still calls before it has read that it is to wait
+        self.slack.allows("streaming_state_conflict", "not_acknowledged", "called_inside_retry_after")
         for number in range(workspaces):
             team = self.slack.team(f"team{number}")
             installation = self.slack.install(team)
