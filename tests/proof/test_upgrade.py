@@ -57,7 +57,7 @@ async def _too_old(stage: Stage, forks: Path) -> None:
 
 async def test_processes_that_start_together_bring_an_old_database_up_to_date_once(database_url: str) -> None:
     await one_revision_behind(database_url)
-    databases = [Database(Secret(database_url)) for _ in range(TOGETHER)]
+    databases = [Database(Secret(database_url), busy_seconds=60) for _ in range(TOGETHER)]
     did = await asyncio.gather(*(schema.upgrade(each) for each in databases))
     assert sorted(did) == [False] * (TOGETHER - 1) + [True]
     for each in databases:

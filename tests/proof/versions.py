@@ -55,6 +55,6 @@ def later_versions(folder: Path, many: int) -> Iterator[Path]:
 def _copy(what: Path, where: Path) -> None:
     where.parent.mkdir(parents=True, exist_ok=True)
     if what.is_dir():
-        shutil.copytree(what, where)
+        shutil.copytree(what, where, ignore=shutil.ignore_patterns("__pycache__"))  # which others write to
     else:
         shutil.copy2(what, where)
