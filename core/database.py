@@ -11,6 +11,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -37,6 +38,7 @@ Result = TypeVar("Result")
 Unit = Callable[[AsyncConnection], Awaitable[Result]]
 
 _BUSY_SECONDS = 5
+_REVISION_SECONDS = 120  # at most between two statements of revisions, where Alembic loads the next one
 _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
@@ -103,7 +105,7 @@ class Database:
 
     def engine_for_schema(self) -> AsyncEngine:
         """An engine for revisions alone: SQLite's writes exclude all others, foreign keys are off (batch mode)."""
-        return self._engine(pool_size=1, immediate=True, foreign_keys=False)
+        return self._engine(pool_size=1, immediate=True, foreign_keys=False, idle_seconds=_REVISION_SECONDS)
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -210,7 +212,9 @@ class Database:
         cause = error.__cause__ or error
         return (DatabaseUnavailable if _passes(cause) else DatabaseUnreadable)(self.where, _reason(cause))
 
-    def _engine(self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True) -> AsyncEngine:
+    def _engine(
+        self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True, idle_seconds: float | None = None
+    ) -> AsyncEngine:
         try:
             if self.is_sqlite:
                 self._prepare_file()
@@ -226,13 +230,13 @@ class Database:
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
         if not self.is_sqlite:
-            event.listen(engine.sync_engine, "connect", self._connected)
+            event.listen(engine.sync_engine, "connect", partial(self._connected, idle_seconds or self._busy_seconds))
         return engine
 
-    def _connected(self, connection: Any, record: Any) -> None:
+    def _connected(self, seconds: float, connection: Any, record: Any) -> None:
         """A machine that vanishes within a transaction keeps its locks no longer than that: else nobody could claim."""
         cursor = connection.cursor()
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(self._busy_seconds * 1000)}")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
         cursor.close()
         connection.commit()  # a rollback would take it back
 

@@ -223,6 +223,19 @@ async def test_how_far_a_schema_is(database_url: str) -> None:
     await database.close()
 
 
+async def test_a_revision_may_take_its_time_between_two_statements(postgres_url: str) -> None:
+    """Who vanishes within a transaction keeps its locks for seconds; but on a slow machine so does loading scripts."""
+    database = Database(Secret(postgres_url))
+    engine = database.engine_for_schema()
+    limit = "SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+    async with engine.connect() as patient, database.reading() as usual:
+        longer, shorter = [(await each.exec_driver_sql(limit)).scalar_one() for each in (patient, usual)]
+    assert 0 < shorter < 10_000
+    assert longer > 60_000
+    await engine.dispose()
+    await database.close()
+
+
 async def test_a_newer_database_is_refused_unchanged(database: Database) -> None:
     await database.write(lambda connection: _run(connection, "UPDATE alembic_version SET version_num = 'ffff'"))
     with pytest.raises(DatabaseTooNew):
