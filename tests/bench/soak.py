@@ -4,7 +4,9 @@
 
 One askrepo process on SQLite; Slack, /chat and those who ask in a process of their own, which forgets what is over. So
 many workspaces that nobody meets a limit, Slack's rate tiers included. A fifth of the questions are asked in the thread
-of an earlier one. What counts comes after the warm-up, the first fifth of the run: the slope of the resident memory by
+of an earlier one. Halfway through the warm-up, the first fifth of the run, many are asked at once, so that whatever is
+bounded by what runs at the same time (connections, buffers, the heap) has had its peak: a machine that stalls for a
+moment makes no step later. What counts comes after the warm-up: the slope of the resident memory by
 least squares, the other figures' medians in the first and the last tenth of it, and what is there with nothing to do,
 before the first question and after the last answer.
 """
@@ -51,6 +53,7 @@ _THINKING_SECONDS = 10.0  # before the question in a thread
 _EVERY_SECONDS = 10.0
 _QUIET_SECONDS = 90.0  # after the last answer; connections that are kept alive have ended by then
 _WARM_UP = 0.2
+_AT_ONCE = 300  # in the peak; as many as a worker answers
 _PLOT_WIDTH = 72
 _PLOT_HEIGHT = 12
 
@@ -74,11 +77,11 @@ class Sample:
 class Asking:
     """Those who ask, and what became of their questions. What is over is forgotten."""
 
-    def __init__(self, slack: FakeSlack, chat: FakeChat, rate: float) -> None:
+    def __init__(self, slack: FakeSlack, chat: FakeChat, rate: float, peak_after: float) -> None:
         self.asked = self.answered = self.unanswered = 0
         self.installations: list[Installation] = []
         self.channels: list[Channel] = []
-        self._slack, self._chat, self._rate = slack, chat, rate
+        self._slack, self._chat, self._rate, self._peak_after = slack, chat, rate, peak_after
         self._open: deque[tuple[float, Channel, Message, int]] = deque()
         for number in range(_WORKSPACES):
             team = slack.team(f"team{number}")
@@ -90,11 +93,17 @@ class Asking:
         """Ask until cancelled."""
         began, turn = time.monotonic(), 0
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._peak(group))
             while True:
                 turn += 1
                 await asyncio.sleep(max(0.0, began + turn / self._rate - time.monotonic()))
                 group.create_task(self._ask(random.randrange(_WORKSPACES)))
                 self._forget(time.monotonic() - _FORGOTTEN_SECONDS)
+
+    async def _peak(self, group: asyncio.TaskGroup) -> None:
+        await asyncio.sleep(self._peak_after)
+        for number in range(_AT_ONCE):
+            group.create_task(self._ask(number % _WORKSPACES))
 
     async def _ask(self, number: int) -> None:
         channel, askrepo = self.channels[number], self.installations[number].bot
@@ -124,11 +133,11 @@ class Asking:
                 grown.clear()
 
 
-async def _outside(pipe: Connection, rate: float) -> None:
+async def _outside(pipe: Connection, rate: float, peak_after: float) -> None:
     pieces = ["It lives ", "in `core/relay`.\n"] + ["A further sentence stands here. "] * 18
     async with FakeSlack() as slack, FakeChat(default=says(*pieces, delay=0.1), token="process-token-1234") as chat:
         slack.tiers.on = False
-        asking = Asking(slack, chat, rate)
+        asking = Asking(slack, chat, rate, peak_after)
         given = {
             "ASKREPO_CHAT_URL": chat.url,
             "ASKREPO_CHAT_TOKEN": "process-token-1234",
@@ -155,9 +164,9 @@ async def _outside(pipe: Connection, rate: float) -> None:
         slack.allows(*{each.code for each in slack.violations})
 
 
-def _other_process(pipe: Connection, rate: float) -> None:
+def _other_process(pipe: Connection, rate: float, peak_after: float) -> None:
     logs.configure("error", "console")
-    asyncio.run(_outside(pipe, rate))
+    asyncio.run(_outside(pipe, rate, peak_after))
 
 
 async def _measure(
@@ -259,7 +268,8 @@ def main() -> None:
     logs.configure("error", "console")
     ours, theirs = multiprocessing.Pipe()
     rate = arguments.rate / (1 + _IN_A_THREAD)
-    process = multiprocessing.get_context("spawn").Process(target=_other_process, args=(theirs, rate))
+    given = (theirs, rate, arguments.minutes * 60 * _WARM_UP / 2)
+    process = multiprocessing.get_context("spawn").Process(target=_other_process, args=given)
     process.start()
     with tempfile.TemporaryDirectory() as folder:
         taken, idle = asyncio.run(_measure(ours, Path(folder) / "askrepo.db", arguments.minutes, arguments.samples))
