@@ -62,6 +62,9 @@ class Sessions(Protocol):
     def settled(self, shard: int) -> None:
         """A session was begun, and its guilds are known."""
 
+    def arrived(self, guild_id: int) -> None:
+        """A guild that was out, or late, is there after its session has settled."""
+
 
 def points_to(api_url: str) -> None:
     """Where discord.py looks for Discord's API, in this process; there is no argument for it."""
@@ -97,6 +100,7 @@ class Client(discord.AutoShardedClient):
         self._hearing = hearing
         self._sessions = sessions
         self._before_identify = before_identify
+        self._settled: set[int] = set()  # shards
         self._before: dict[int, discord.Guild] = {}  # as the session before had them, until this one tells of them
         parsers = self._connection.parsers
         for event, parse in parsers.items():
@@ -112,6 +116,7 @@ class Client(discord.AutoShardedClient):
     def _anew(self, parse: Callable[[Any], None], ready: Any) -> None:
         """A session tells of the guilds we are in; discord.py would keep those of the session before beside them."""
         shard = ready["shard"][0]
+        self._settled.discard(shard)
         for guild in [each for each in self.guilds if each.shard_id == shard]:
             self._connection._remove_guild(guild)  # noqa: SLF001 - it forgets a guild only when told of its removal
             if not guild.unavailable:
@@ -131,7 +136,8 @@ class Client(discord.AutoShardedClient):
         self._sessions.connected(shard_id)
 
     async def on_shard_ready(self, shard_id: int) -> None:
-        """The guilds of a new session have arrived."""
+        """The guilds of a new session have arrived, but for those that are more than two seconds late."""
+        self._settled.add(shard_id)
         self._sessions.settled(shard_id)
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
@@ -184,6 +190,8 @@ class Client(discord.AutoShardedClient):
                 if each.id in earlier and widened(reading.doors(earlier[each.id]), reading.doors(each))
             ],
         )
+        if guild.shard_id in self._settled:  # else it is looked through with the others of its shard
+            self._sessions.arrived(guild.id)
 
     async def on_guild_role_create(self, role: discord.Role) -> None:
         """Somebody may be given it any moment."""

@@ -86,7 +86,8 @@ class Gateway:
         self._connected: set[int] = set()
         self._begun = 0
         self._holds: Shards | None = None
-        self._settled: asyncio.Queue[int] = asyncio.Queue()
+        self._due: set[int] = set()  # guilds that are to be looked through
+        self._news = asyncio.Event()
 
     def joined(self, guild_id: str) -> bool:
         """Whether the bot is in a guild of this id, as far as this process is told."""
@@ -179,7 +180,17 @@ class Gateway:
         """A session was begun, and its guilds are known: what was missed before it is to be looked for."""
         if self._client is not None:
             log.info("listening to Discord", shard=shard, servers=len(_of(self._client, shard)))
-        self._settled.put_nowait(shard)
+        self._to_look(shard)
+
+    def arrived(self, guild_id: int) -> None:
+        """A guild is there that was not when its session settled: nobody delivers what was said in it meanwhile."""
+        self._due.add(guild_id)
+        self._news.set()
+
+    def _to_look(self, shard: int) -> None:
+        if self._client is not None:
+            self._due.update(_of(self._client, shard))
+        self._news.set()
 
     def _without_content(self) -> None:
         """The developer portal does not allow to read everything: go on with what mentions us."""
@@ -191,15 +202,16 @@ class Gateway:
     async def _look(self) -> None:
         """Look for what was missed at every new session, and now and then for guilds that are gone."""
         while True:
-            shard = None
             with contextlib.suppress(TimeoutError):
-                shard = await asyncio.wait_for(self._settled.get(), _LOOK_SECONDS)
+                await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
+            self._news.clear()
+            due, self._due = self._due, set()
             client, shards = self._client, self._holds
             if client is None or shards is None:
                 continue
             try:
-                await self._catching.look(_of(client, shard))
-                if self._settled.empty():
+                await self._catching.look([each for each in client.guilds if each.id in due])
+                if not self._news.is_set():
                     await self._guilds.look({str(each.id) for each in client.guilds}, shards.hold)
             except AskrepoError as error:
                 log.warning("not looked through", reason=str(error))
@@ -213,11 +225,11 @@ class Gateway:
             await self._inbox.empty()
             self._inbox.missed.clear()
             for shard in list(self._connected):
-                self._settled.put_nowait(shard)
+                self._to_look(shard)
 
 
-def _of(client: Client, shard: int | None) -> list[discord.Guild]:
-    return [each for each in client.guilds if each.shard_id == shard]
+def _of(client: Client, shard: int) -> set[int]:
+    return {each.id for each in client.guilds if each.shard_id == shard}
 
 
 async def _closed(client: Client, running: asyncio.Task[None] | None) -> None:

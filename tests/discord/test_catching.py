@@ -84,6 +84,27 @@ async def test_what_was_asked_in_a_gap_is_found_once(world: World, given: Settin
         assert (turn.channel_id, turn.thread_id) == (world.general.id, thread.id)
 
 
+async def test_what_was_asked_in_a_guild_that_arrives_late_is_found(world: World, given: Settings) -> None:
+    """discord.py waits two seconds for the guilds of a session; what is there by then is looked through once."""
+    discord, late = world.discord, world.discord.guild("late")
+    halls = discord.channel(late, "halls")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        await made.parts.mappings.map(ChannelRef("discord", late.id, halls.id), house.REPOSITORY, actor="x")
+        missed = await discord.says(world.alice, world.general, f"{discord.bot} here?")
+        missed_late = await discord.says(discord.user(late), halls, f"{discord.bot} and here?")
+        late.available = False
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+            await discord.comes_back(late)
+            assert await made.heard(2) == [missed.id, missed_late.id]
+            await discord.goes_out(late)
+            meanwhile = await discord.says(discord.user(late), halls, f"{discord.bot} while it was out?")
+            await discord.comes_back(late)
+            assert await made.heard(3) == [missed.id, missed_late.id, meanwhile.id]
+    assert [call.ids["channel_id"] for call in discord.called(*READ)] == [world.general.id, halls.id, halls.id]
+
+
 async def test_a_mapping_of_no_guild_keeps_nobody_from_looking(world: World, given: Settings) -> None:
     """An operator may have mistyped it."""
     async with ear(world.discord, given) as made:

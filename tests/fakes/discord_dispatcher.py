@@ -94,7 +94,7 @@ class Dispatcher:
         self, name: str, data: Json | Callable[[Session], Json], guild: Guild | None = None, *, intent: int = GUILDS
     ) -> None:
         """Send an event to the sessions it is for; `data` may differ by session."""
-        if guild is not None and guild.id not in self._world.guilds:
+        if guild is not None and (guild.id not in self._world.guilds or not guild.available):
             return
         for session in self.sessions.values():
             if session.serves(guild) and (session.intents & intent or not intent):

@@ -133,9 +133,9 @@ class House(Talk):
         self.guild_arrived(guild)
 
     async def goes_out(self, guild: Guild) -> None:
-        """An outage of Discord's: GUILD_DELETE with `unavailable`."""
-        guild.available = False
+        """An outage of Discord's: GUILD_DELETE with `unavailable`, and no event of this server any more."""
         self.guild_gone(guild, outage=True)
+        guild.available = False
 
     async def comes_back(self, guild: Guild) -> None:
         """The outage is over: GUILD_CREATE."""
