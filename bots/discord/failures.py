@@ -20,8 +20,10 @@ MISSING_ACCESS, NOT_OURS, DIRECT_REFUSED, MISSING_PERMISSION = 50001, 50005, 500
 NO_SERVER_IN_COMMON = 50278  # with somebody who is to get a direct message
 ARCHIVED, NO_REPLY, HAS_THREAD, LOCKED = 50083, 160002, 160004, 160005
 THREADS_FULL, ANNOUNCEMENTS_FULL = 160006, 160007
-INVALID_BODY = 50035
+EMPTY, INVALID_BODY = 50006, 50035
 BLOCKED, TITLE_BLOCKED = 200000, 200001  # by AutoMod
+
+MISSHAPEN = frozenset({TOO_LARGE, EMPTY, INVALID_BODY})  # what is refused so in one place is refused in any
 
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 86_400.0  # nobody is believed who asks for more than a day
 _UNKNOWN_SECONDS = 5.0  # after a refusal for pace that does not say how long
@@ -35,6 +37,7 @@ _GONE = {
     NO_SERVER_IN_COMMON: Gone.LEFT,
     MISSING_PERMISSION: Gone.PERMISSION,
     LOCKED: Gone.LOCKED,
+    ARCHIVED: Gone.LOCKED,  # where a new message does not wake it; of older ones, archiving says nothing of the place
     THREADS_FULL: Gone.FULL,
     ANNOUNCEMENTS_FULL: Gone.FULL,
 }
@@ -115,7 +118,9 @@ def failure(method: str, route: str, reply: Reply) -> DeliveryError | None:
         return None
     if reply.status != 413 and (not reply.json or reply.status < 400):
         return away  # from something in front of Discord, which did not let it through
-    return Barred(named, reply.code) if reply.code in _GONE else DiscordRefused(named, reply.status, reply.code)
+    if reply.code not in _GONE or (reply.code == ARCHIVED and method != "POST"):
+        return DiscordRefused(named, reply.status, reply.code)
+    return Barred(named, reply.code)
 
 
 def _seconds(given: object) -> float | None:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from bots.discord import components
 from bots.discord.components import Button, Message
-from bots.discord.failures import NO_REPLY, DiscordRefused
+from bots.discord.failures import MISSHAPEN, NO_REPLY, DiscordRefused
 from bots.discord.fields import snowflake
 from bots.discord.harmless import EPHEMERAL
 from bots.discord.posting import Posting
@@ -70,7 +70,9 @@ class Privately:
         subject = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         try:
             await self._answered(somebody, message, subject, caller)
-        except PlaceGone as error:
+        except (PlaceGone, DiscordRefused) as error:
+            if isinstance(error, DiscordRefused) and error.code in MISSHAPEN:
+                raise
             log.info("told in a direct message", reason=str(error))
             await self._written(somebody, message, subject, caller)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.bootstrap import App
+from tests.discord import house
 from tests.discord.answering import answering, ask, question, settings
 from tests.discord.house import World
 from tests.discord.outcomes import Seen, answers, outcome, said, told
@@ -199,6 +200,34 @@ async def test_an_archived_thread_is_woken_by_a_new_post(world: World, app: App,
     assert outcome(world, root, SAID) is Seen.WHOLE
     assert thread.thread is not None
     assert not thread.thread.archived
+
+
+async def test_an_archived_thread_that_no_post_wakes_is_as_good_as_locked(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    root, gate = await begun(world, app, chat)
+    thread = world.thread(root)
+    assert thread is not None
+    await world.discord.archives(thread)
+    refused = world.discord.fail(*POST, code=50083, times=-1, at=thread.id)
+    gate.set()
+    assert await ended(app) == ["failed"]
+    assert struck(refused)
+    assert outcome(world, root, SAID, reachable=False) is Seen.NOTICE
+    assert "locked" in told(world, root)[0].content
+
+
+@pytest.mark.parametrize("code", [50083, 200000])  # archived; blocked by AutoMod
+async def test_who_cannot_be_told_there_is_told_in_a_direct_message(
+    world: World, app: App, chat: FakeChat, code: int
+) -> None:
+    await app.mappings.unmap(world.place, house.REPOSITORY, actor="x")
+    refused = world.discord.fail(*POST, code=code, times=-1, at=world.general.id)
+    root = await ask(world, app)
+    assert await ended(app) == ["refused"]
+    assert struck(refused)
+    assert outcome(world, root, SAID) is Seen.NOTICE
+    assert [each.channel for each in told(world, root)] == [world.discord.dm(world.alice)]
 
 
 async def test_our_post_is_deleted_in_mid_answer(world: World, app: App, chat: FakeChat) -> None:
