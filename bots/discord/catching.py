@@ -1,31 +1,36 @@
 """Looks for questions that were asked while nobody listened: what a new session missed is not delivered again.
 
-Only posts that call us by name are looked for, in channels that have a repository, and only of the last hour: an
-answer that comes later helps nobody. What is found twice is one question.
+They are looked for in channels that have a repository, their threads, and direct messages, and only of the last hour:
+an answer that comes later helps nobody. What is found twice is one question. What we heard and took for none is not to
+become one: so what does not call us by name counts only behind the last that is known of its conversation.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import discord
 
 from bots.discord import reading
+from bots.discord.direct import Direct
 from bots.discord.hearing import Hearing
 from bots.discord.incoming import PLATFORM, channel_of
+from bots.discord.places import Places
 from bots.discord.posts import Spot
 from bots.discord.rest import Rest
 from bots.fields import items
 from bots.parts import Parts
 from core import logs
-from core.conversation.values import ChannelRef, WorkspaceRef
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import DatabaseError, DeliveryError
 
 WINDOW_SECONDS = 3_600.0
-MOST_CALLS = 100  # for one guild
+MOST_CALLS = 100  # for one guild, or for all direct messages
+MOST_DIRECT = 50  # people whose direct messages are looked through
+_DIRECT_SECONDS = 86_400.0
 _PAGE = 100  # messages, the most that Discord returns
 _CALLER = "looking for missed questions"  # it has one place in the line of calls, behind those that answer
 
@@ -46,38 +51,88 @@ def due(candidates: Sequence[Candidate], mapped: Callable[[ChannelRef], bool], a
     return tuple(each.spot for each in sorted(found, key=lambda each: -each.newest))
 
 
-class Catching:
-    """Reads channels back and hands on what it finds. `clock` gives Unix seconds."""
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is to be read of one place: all after `after`. `heard` is as `unheard` has it."""
 
-    def __init__(self, parts: Parts, rest: Rest, hearing: Hearing, clock: Callable[[], float] = time.time) -> None:
+    spot: Spot
+    after: int
+    heard: int | None
+
+
+class Catching:
+    """Reads places back and hands on what it finds. What cannot be read is named in the log. `clock`: Unix seconds."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        rest: Rest,
+        hearing: Hearing,
+        places: Places,
+        direct: Direct,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._parts = parts
         self._rest = rest
         self._hearing = hearing
+        self._places = places
+        self._direct = direct
         self._clock = clock
 
-    async def look(self, guilds: Sequence[discord.Guild]) -> None:
-        """Look through these guilds, one after another. What cannot be read is named in the log."""
-        for guild in guilds:
-            try:
-                await self._look(guild)
-            except DatabaseError as error:
-                log.warning("questions may have been missed", guild=str(guild.id), reason=str(error))
+    def now(self) -> int:
+        """An id as something has that is posted now."""
+        return _snowflake(self._clock())
 
-    async def _look(self, guild: discord.Guild) -> None:
-        after = _snowflake(self._clock() - WINDOW_SECONDS)
-        workspace = WorkspaceRef(PLATFORM, str(guild.id))
-        spots = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
-        pages = deque((spot, after) for spot in spots)
+    async def look(self, guild: discord.Guild, until: int) -> None:
+        """Look through a guild of which everything is heard from the id `until` on."""
+        after, workspace = self._ago(WINDOW_SECONDS), WorkspaceRef(PLATFORM, str(guild.id))
+        try:
+            spots = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
+            stretches = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots]
+            await self._through(stretches, guild)
+        except DatabaseError as error:
+            log.warning("questions may have been missed", guild=str(guild.id), reason=str(error))
+
+    async def look_directly(self, until: int) -> None:
+        """Look through what people wrote directly who did so before, within a day; from `until` on all is heard."""
+        try:
+            await self._through([each async for each in self._direct_stretches(until)])
+        except DatabaseError as error:
+            log.warning("direct messages may have been missed", reason=str(error))
+
+    async def _direct_stretches(self, until: int) -> AsyncIterator[Stretch]:
+        heard: dict[str, int] = {}
+        for guild in await self._direct.possible():
+            after = self._ago(_DIRECT_SECONDS)
+            for thread in await self._parts.threads.whole_channels(guild, after=after, most=MOST_DIRECT + 1):
+                reached = await self._parts.threads.reached(thread, before=until)
+                if reached is not None:
+                    heard[thread.thread_id] = max(reached, heard.get(thread.thread_id, 0))
+        newest = sorted(heard, key=lambda each: -heard[each])
+        if len(newest) > MOST_DIRECT:
+            log.warning("direct messages may have been missed: too many people write them")
+        for channel_id in newest[:MOST_DIRECT]:
+            try:
+                spot = await self._places.settled(Spot("", channel_id, None))
+            except DeliveryError as error:
+                log.warning("questions may have been missed", channel=channel_id, reason=str(error))
+                continue
+            if spot is not None and spot.direct:  # else it is what is written beside a voice channel
+                yield Stretch(spot, max(self._ago(WINDOW_SECONDS), heard[channel_id]), heard[channel_id])
+
+    async def _through(self, stretches: Sequence[Stretch], guild: discord.Guild | None = None) -> None:
+        pages = deque(stretches)
         for _ in range(MOST_CALLS):
             if not pages:
                 return
-            spot, since = pages.popleft()
-            newest = await self._read(guild, spot, since)
+            stretch = pages.popleft()
+            newest = await self._read(guild, stretch)
             if newest:
-                pages.append((spot, newest))
+                pages.append(replace(stretch, after=newest))
         if pages:
-            left = sorted({spot.channel_id for spot, _ in pages})
-            log.warning("questions may have been missed: too much was posted", guild=str(guild.id), channels=left)
+            left = sorted({each.spot.channel_id for each in pages})
+            named = str(guild.id) if guild else ""
+            log.warning("questions may have been missed: too much was posted", guild=named, channels=left)
 
     async def _mapped(self, workspace: WorkspaceRef) -> Callable[[ChannelRef], bool]:
         """Which channels have a repository, by a mapping or a default."""
@@ -86,15 +141,21 @@ class Catching:
             return lambda channel: True
         return frozenset(await self._parts.mappings.channels(workspace)).__contains__
 
-    async def _read(self, guild: discord.Guild, spot: Spot, after: int) -> int:
+    async def _reached(self, spot: Spot, until: int) -> int | None:
+        if not spot.within:
+            return None
+        return await self._parts.threads.reached(ThreadRef(channel_of(spot), spot.channel_id), before=until)
+
+    async def _read(self, guild: discord.Guild | None, stretch: Stretch) -> int:
         """Read one page; the id of its newest post where there may be more."""
+        spot = stretch.spot
         try:
             told = items(
                 await self._rest.patiently(
                     "GET",
                     "/channels/{channel_id}/messages",
                     caller=_CALLER,
-                    query={"after": str(after), "limit": str(_PAGE)},
+                    query={"after": str(stretch.after), "limit": str(_PAGE)},
                     channel_id=spot.channel_id,
                 )
             )
@@ -102,9 +163,12 @@ class Catching:
             log.warning("questions may have been missed", channel=spot.channel_id, reason=str(error))
             return 0
         posts = [post for each in told if (post := reading.of_raw(each, spot, guild))]
-        for post in sorted(posts, key=lambda each: int(each.message_id)):
-            await self._hearing.missed(post)
-        return max((int(each.message_id) for each in posts), default=0) if len(told) >= _PAGE else 0
+        posts.sort(key=lambda each: int(each.message_id))
+        await self._hearing.missed(posts, stretch.heard)
+        return int(posts[-1].message_id) if posts and len(told) >= _PAGE else 0
+
+    def _ago(self, seconds: float) -> int:
+        return _snowflake(self._clock() - seconds)
 
 
 def _candidates(guild: discord.Guild) -> Iterator[Candidate]:

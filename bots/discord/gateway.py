@@ -38,6 +38,7 @@ _LIFE_SECONDS = 60.0  # a client that lived longer had no trouble in beginning
 _LONGEST_PAUSE_SECONDS = 60.0
 _SILENT_SECONDS = 600.0  # without any connection before it is begun anew: discord.py tries ever more seldom
 _LOOK_SECONDS = 6 * 3_600.0  # between two looks at the guilds we may have been removed from
+_DIRECT, _DIRECT_SHARD = 0, 0  # stands for direct messages among guilds; all of them come by the first shard
 _NEVER = {
     4004: (SETTING, "Discord refuses it; copy it anew from the developer portal, page Bot"),
     4010: ("--shards", "Discord refuses a shard of this number"),
@@ -86,7 +87,8 @@ class Gateway:
         self._connected: set[int] = set()
         self._begun = 0
         self._holds: Shards | None = None
-        self._due: set[int] = set()  # guilds that are to be looked through
+        self._begins: dict[int, int] = {}  # by shard: an id of the moment its connection was made
+        self._due: dict[int, int] = {}  # guilds that are to be looked through, with an id from when they were heard
         self._news = asyncio.Event()
 
     def joined(self, guild_id: str) -> bool:
@@ -167,6 +169,7 @@ class Gateway:
     def connected(self, shard: int) -> None:
         """A session was begun or taken up again."""
         self._begun += 1
+        self._begins[shard] = self._catching.now()
         self._connected.add(shard)
         if self._holds is not None and self._connected.issuperset(self._holds.ids):
             self.ready.set()
@@ -180,16 +183,18 @@ class Gateway:
         """A session was begun, and its guilds are known: what was missed before it is to be looked for."""
         if self._client is not None:
             log.info("listening to Discord", shard=shard, servers=len(_of(self._client, shard)))
-        self._to_look(shard)
+        self._to_look(shard, self._begins[shard])
 
     def arrived(self, guild_id: int) -> None:
         """A guild is there that was not when its session settled: nobody delivers what was said in it meanwhile."""
-        self._due.add(guild_id)
+        self._due.setdefault(guild_id, self._catching.now())
         self._news.set()
 
-    def _to_look(self, shard: int) -> None:
-        if self._client is not None:
-            self._due.update(_of(self._client, shard))
+    def _to_look(self, shard: int, until: int) -> None:
+        """Where all that this shard hears is heard from the id `until` on."""
+        guilds = _of(self._client, shard) if self._client is not None else set()
+        for each in guilds if shard != _DIRECT_SHARD else {*guilds, _DIRECT}:
+            self._due.setdefault(each, until)
         self._news.set()
 
     def _without_content(self) -> None:
@@ -205,12 +210,15 @@ class Gateway:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
             self._news.clear()
-            due, self._due = self._due, set()
+            due, self._due = self._due, {}
             client, shards = self._client, self._holds
             if client is None or shards is None:
                 continue
             try:
-                await self._catching.look([each for each in client.guilds if each.id in due])
+                if _DIRECT in due:
+                    await self._catching.look_directly(due[_DIRECT])
+                for guild in [each for each in client.guilds if each.id in due]:
+                    await self._catching.look(guild, due[guild.id])
                 if not self._news.is_set():
                     await self._guilds.look({str(each.id) for each in client.guilds}, shards.hold)
             except AskrepoError as error:
@@ -225,7 +233,7 @@ class Gateway:
             await self._inbox.empty()
             self._inbox.missed.clear()
             for shard in list(self._connected):
-                self._to_look(shard)
+                self._to_look(shard, self._catching.now())
 
 
 def _of(client: Client, shard: int) -> set[int]:

@@ -15,6 +15,7 @@ from bots.discord.inbox import Inbox
 from bots.discord.incoming import Asked, Bare, Edited, Incoming, Worded, channel_of, of_edit, of_post
 from bots.discord.places import Places
 from bots.discord.posts import Post, Spot
+from bots.discord.unheard import unheard
 from core import logs
 
 log = logs.get(__name__)
@@ -52,12 +53,14 @@ class Hearing:
         """A post is not what it was."""
         self._heard(post, of_edit)
 
-    async def missed(self, post: Post) -> None:
-        """A post from before we listened: it counts where it asks us by name. Waits while there is no room."""
-        found = of_post(post, self._bot_id)
-        if isinstance(found, Asked) and found.mentioned:
+    async def missed(self, posts: Sequence[Post], heard: int | None) -> None:
+        """Posts of one place from before we listened, and `heard`: as `unheard` has them. Waits while there is no room.
+
+        Only questions are carried out, and nothing is said about what is none: it may have been said already.
+        """
+        for post in unheard(posts, self._bot_id, heard):
             await self._inbox.vacant()
-            self._heard(post, of_post)
+            self._inbox.put(post.spot.channel_id, partial(self._carried_out, post, of_post, late=True))
 
     def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:
         """Posts are gone."""
@@ -79,12 +82,15 @@ class Hearing:
             return
         self._inbox.put(post.spot.channel_id, partial(self._carried_out, post, read))
 
-    async def _carried_out(self, post: Post, read: Reading) -> None:
+    async def _carried_out(self, post: Post, read: Reading, *, late: bool = False) -> None:
         spot = await self._places.settled(post.spot)
         if spot is None:
             return
         if spot.direct and not spot.guild_id:
             guild = await self._direct.guild(post.author_id)
+            if isinstance(guild, NoGuild) and late:
+                log.warning("questions may have been missed", channel=spot.channel_id, reason="for no one server")
+                return
             if isinstance(guild, NoGuild):
                 self._unplaced(read(post, self._bot_id), guild)
                 return

@@ -105,16 +105,17 @@ class Listening:
     def _gateway(self, bot: Bot) -> Gateway:
         service, parts, steering, tasks = self._service, self._parts, self._steering, self._service.tasks
         direct, inbox, guilds = Direct(service.rest, parts.mappings), Inbox(), Guilds(parts, service.rest)
+        places = Places(service.rest)
         asking = Asking(parts, steering, service.tell, tasks, reads_all=bot.reads_all)
         interacting = Interacting(parts, service.rest, bot, direct, asking, steering, tasks, self._joined)
         changes = Changes(parts, guilds, service.people.forget_channel, service.privately, tasks)
-        hearing = Hearing(bot.user_id, inbox, Places(service.rest), direct, asking, changes, interacting.happened)
+        hearing = Hearing(bot.user_id, inbox, places, direct, asking, changes, interacting.happened)
         return Gateway(
             service.token,
             hearing,
             Identifying(service.rest, parts.allowances),
             inbox,
-            Catching(parts, service.rest, hearing),
+            Catching(parts, service.rest, hearing, places, direct),
             guilds,
             self._shards,
             content=bot.reads_all,

@@ -57,6 +57,31 @@ class Threads:
         async with self._database.reading() as connection:
             return [ThreadRef(channel, thread_id) for thread_id in (await connection.execute(found)).scalars()]
 
+    async def whole_channels(self, workspace: WorkspaceRef, *, after: int, most: int) -> list[ThreadRef]:
+        """The conversations that have a channel to themselves and a question ordered `after` that, newest first."""
+        found = (
+            select(TurnRow.channel_id)
+            .where(in_workspace(TurnRow, workspace), TurnRow.channel_id == TurnRow.thread_id, TurnRow.position > after)
+            .group_by(TurnRow.channel_id)
+            .order_by(func.max(TurnRow.position).desc())
+            .limit(most)
+        )
+        async with self._database.reading() as connection:
+            ids = (await connection.execute(found)).scalars().all()
+        return [ThreadRef(ChannelRef(workspace.platform, workspace.workspace_id, each), each) for each in ids]
+
+    async def reached(self, thread: ThreadRef, *, before: int) -> int | None:
+        """The order of the last that is known of a conversation: its newest question `before` that, or a fresh start.
+
+        None where nothing had been asked.
+        """
+        asked = select(func.max(TurnRow.position)).where(in_thread(TurnRow, thread), TurnRow.position < before)
+        anew = select(ThreadRow.history_from).where(in_thread(ThreadRow, thread))
+        async with self._database.reading() as connection:
+            newest = (await connection.execute(asked)).scalar_one()
+            began = (await connection.execute(anew)).scalar_one_or_none()
+        return None if newest is None else max(newest, began or 0)
+
     async def standing(self, thread: ThreadRef, user_id: str) -> ThreadFacts | None:
         """What decides whether this person's unmentioned reply is for us; None where nothing was ever asked.
 

@@ -99,6 +99,31 @@ async def test_the_channels_mode_is_told(
         assert await threads.standing(THREAD, "U1") == replace(FRESH, mode=mode)
 
 
+async def test_how_far_a_conversation_is_known(
+    database: Database, workspaces: Workspaces, threads: Threads, questions: Questions
+) -> None:
+    await questions.ask(ThreadRef(CHANNEL, "another"), at=7)
+    await threads.mute(THREAD)
+    assert await threads.reached(THREAD, before=9) is None
+    for at in (3, 5, 8):
+        await questions.ask(at=at)
+    assert [await threads.reached(THREAD, before=before) for before in (3, 4, 8, 9)] == [None, 3, 5, 8]
+    await History(database, workspaces).start_anew(THREAD, 6)
+    assert [await threads.reached(THREAD, before=before) for before in (3, 4, 8, 9)] == [None, 6, 6, 8]
+
+
+async def test_conversations_that_have_a_channel_to_themselves(threads: Threads, questions: Questions) -> None:
+    alone = [ThreadRef(replace(CHANNEL, channel_id=each), each) for each in ("D1", "D2", "D3")]
+    for at, thread in enumerate((THREAD, *alone, alone[0], replace(alone[0], thread_id="in it")), start=1):
+        await questions.ask(thread, at=at)
+    elsewhere = ThreadRef(replace(alone[0].channel, workspace_id="T2"), "D1")
+    await questions.ask(elsewhere, at=9)
+    workspace = CHANNEL.workspace
+    assert await threads.whole_channels(workspace, after=0, most=9) == [alone[0], alone[2], alone[1]]
+    assert await threads.whole_channels(workspace, after=3, most=9) == [alone[0], alone[2]]
+    assert await threads.whole_channels(workspace, after=0, most=1) == [alone[0]]
+
+
 async def test_many_at_once_are_one(threads: Threads, questions: Questions) -> None:
     await questions.ask()
     await asyncio.gather(*(change(THREAD) for _ in range(10) for change in (threads.mute, threads.crowd)))

@@ -111,7 +111,7 @@ async def ear(
         tasks, pauses, forgotten = Tasks(), list[float](), list[ChannelRef]()
         inbox = Inbox(room=room)
         bot = await Ourselves(rest).bot()
-        direct = Direct(rest, parts.mappings)
+        direct, places = Direct(rest, parts.mappings), Places(rest)
 
         async def tell(question: Question, turn_id: str, notice: Notice) -> None:
             made.told.append((question, turn_id, notice))
@@ -134,13 +134,13 @@ async def ear(
         asking = Asking(parts, steering, tell, tasks, reads_all=bot.reads_all, now=now)
         guilds = Guilds(parts, rest, now)
         changes = Changes(parts, guilds, forgotten.append, Privately(rest, Posting(rest)), tasks)
-        hearing = Hearing(bot.user_id, inbox, Places(rest), direct, asking, changes, interacting)
+        hearing = Hearing(bot.user_id, inbox, places, direct, asking, changes, interacting)
         gateway = Gateway(
             settings.discord_token,
             hearing,
             Identifying(rest, parts.allowances, pause=until_it_may),
             inbox,
-            Catching(parts, rest, hearing, lambda: now().timestamp()),
+            Catching(parts, rest, hearing, places, direct, lambda: now().timestamp()),
             guilds,
             shards,
             content=bot.reads_all if content is None else content,

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord.catching import MOST_CALLS, Candidate, due
+from bots.discord.catching import MOST_CALLS, MOST_DIRECT, Candidate, due
+from bots.discord.fields import moment
 from bots.discord.posts import Spot
-from core.conversation.values import ChannelRef
+from core.conversation.values import Asker, ChannelRef, Question, ThreadRef, WorkspaceRef
 from core.settings import Settings
 from tests.discord import house
 from tests.discord.house import World
 from tests.discord.listening import Ear, ear, listening
 from tests.fakes.chat import FakeChat
+from tests.fakes.discord_values import VOICE, Channel, Message
 
 READ = ("GET", "/channels/{channel_id}/messages")
 
@@ -82,6 +84,150 @@ async def test_what_was_asked_in_a_gap_is_found_once(world: World, given: Settin
         assert not made.told
         (turn,) = [each for each in await made.turns() if each.message_id == reply.id]
         assert (turn.channel_id, turn.thread_id) == (world.general.id, thread.id)
+
+
+async def direct(world: World, made: Ear) -> None:
+    """Direct messages are answered, and everything is looked through."""
+    await made.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="x")
+
+
+async def talking(world: World, made: Ear, *, alone: bool = False) -> tuple[Message, Channel]:
+    """Alice's question, which was heard, and the thread in which it is answered, or with us alone."""
+    discord = world.discord
+    if alone:
+        asked = await discord.says(world.alice, discord.dm(world.alice), "before?")
+    else:
+        asked = await discord.says(world.alice, world.general, f"{discord.bot} before?")
+    await made.heard()
+    return asked, asked.channel if alone else await discord.opens_thread(discord.bot, asked)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_follow_up_in_a_gap_is_found_though_the_talk_has_gone_on(
+    world: World, given: Settings, *, alone: bool
+) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await direct(world, made)
+        async with listening(made):
+            before, place = await talking(world, made, alone=alone)
+            await gap(world)
+            discord.advance(1)
+            missed = await discord.says(world.alice, place, "and without a mention?")
+            discord.advance(1)
+            await made.until(lambda: not made.gateway.ready.is_set())
+            await over(world)
+            await made.gateway.ready.wait()  # and two seconds later it is looked
+            later = await discord.says(world.alice, place, "are you there?")
+            assert await made.heard(3) == [before.id, missed.id, later.id]
+
+
+async def test_a_follow_up_is_found_after_a_restart_where_it_would_have_been_answered(
+    world: World, given: Settings
+) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            before, thread = await talking(world, made)
+            foreign = await discord.opens_thread(world.alice, world.general)
+    missed = await discord.says(world.alice, thread, "and without a mention?")
+    await discord.says(world.alice, foreign, "nothing to us")
+    await discord.says(world.bob, thread, "I think so")
+    await discord.says(world.alice, thread, "really, Bob?")
+    async with ear(discord, given) as made, listening(made):
+        assert await made.heard(2) == [before.id, missed.id]
+        last = await discord.says(world.alice, thread, f"{discord.bot} last?")
+        assert await made.heard(3) == [before.id, missed.id, last.id]
+
+
+async def test_what_was_heard_and_was_none_does_not_become_a_question(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            before, thread = await talking(world, made)
+            await discord.says(world.bob, thread, "I know that one")
+            await discord.says(world.alice, thread, "do you, Bob?")
+            await discord.says(world.alice, thread, f"{discord.bot} unmute")
+            await made.until_told()
+            await gap(world)
+            missed = await discord.says(world.alice, thread, "and this?")
+            await over(world)
+            assert await made.heard(2) == [before.id, missed.id]
+
+
+async def test_a_direct_message_in_a_gap_is_found(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await direct(world, made)
+        async with listening(made):
+            before, mine = await talking(world, made, alone=True)
+    discord.advance(4 * 3_600)
+    await discord.says(world.alice, mine, "too long ago?")
+    discord.advance(3_601)
+    missed = await discord.says(world.alice, mine, "meanwhile?")
+    async with ear(discord, given) as made, listening(made):
+        assert await made.heard(2) == [before.id, missed.id]
+        (turn,) = [each for each in await made.turns() if each.message_id == missed.id]
+        assert (turn.workspace_id, turn.channel_id, turn.thread_id) == (world.guild.id, mine.id, mine.id)
+        assert not made.told
+
+
+async def test_a_direct_message_is_not_for_a_server_by_what_was_so_before(
+    world: World, given: Settings, log: Log
+) -> None:
+    discord = world.discord
+    other = discord.guild("other")
+    discord.join(other, world.alice)
+    async with ear(discord, given) as made:
+        await direct(world, made)
+        async with listening(made):
+            before, mine = await talking(world, made, alone=True)
+    async with ear(discord, given) as made:
+        await made.parts.mappings.set_default(WorkspaceRef("discord", other.id), "acme/web", actor="x")
+        await discord.says(world.alice, mine, "for whom?")
+        async with listening(made):
+            await made.until(lambda: "for no one server" in log.text)
+            assert await made.accepted() == [before.id]
+            assert not made.told
+    assert mine.id in log.text
+
+
+async def test_where_very_many_write_directly_the_last_of_them_are_looked_for(
+    world: World, given: Settings, log: Log
+) -> None:
+    """Places that are gone since are none."""
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await direct(world, made)
+        for _ in range(MOST_DIRECT):
+            place = discord.snowflake()
+            thread = ThreadRef(ChannelRef("discord", world.guild.id, place), place)
+            order = int(discord.snowflake())
+            await made.parts.intake.accept(Question(thread, str(order), order, Asker("1"), "?", moment(str(order))))
+        async with listening(made):
+            last, mine = await talking(world, made, alone=True)
+        missed = await discord.says(world.alice, mine, "and now?")
+    async with ear(discord, given) as made, listening(made):
+        assert (await made.heard(MOST_DIRECT + 2))[-2:] == [last.id, missed.id]
+    assert "too many people" in log.text
+    assert [call.ids["channel_id"] for call in discord.called(*READ)] == [mine.id]
+
+
+async def test_what_is_written_beside_a_voice_channel_is_no_direct_message(world: World, given: Settings) -> None:
+    discord = world.discord
+    voice = discord.channel(world.guild, "talk", type=VOICE)
+    async with ear(discord, given) as made:
+        await direct(world, made)
+        async with listening(made):
+            before = await discord.says(world.alice, voice, f"{discord.bot} before?")
+            await made.heard()
+    await discord.says(world.bob, voice, "hello")
+    missed = await discord.says(world.alice, voice, f"{discord.bot} meanwhile?")
+    async with ear(discord, given) as made, listening(made):
+        assert await made.heard(2) == [before.id, missed.id]
+    assert [call.ids["channel_id"] for call in discord.called(*READ)] == [voice.id]
 
 
 async def test_what_was_asked_in_a_guild_that_arrives_late_is_found(world: World, given: Settings) -> None:
