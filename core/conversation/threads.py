@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, exists, func, inspect, literal, literal_column, select
+from sqlalchemy import CTE, Select, and_, exists, func, inspect, literal, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import followup
@@ -59,11 +59,14 @@ class Threads:
 
     async def whole_channels(self, workspace: WorkspaceRef, *, after: int, most: int) -> list[ThreadRef]:
         """The conversations that have a channel to themselves and a question ordered `after` that, newest first."""
+        channels = _channels(workspace)
+        whole = and_(in_workspace(TurnRow, workspace), TurnRow.channel_id == channels.c.channel_id)
+        newest = select(func.max(TurnRow.position)).where(whole, TurnRow.thread_id == channels.c.channel_id)
+        known = select(channels.c.channel_id, newest.scalar_subquery().label("newest")).subquery()
         found = (
-            select(TurnRow.channel_id)
-            .where(in_workspace(TurnRow, workspace), TurnRow.channel_id == TurnRow.thread_id, TurnRow.position > after)
-            .group_by(TurnRow.channel_id)
-            .order_by(func.max(TurnRow.position).desc())
+            select(known.c.channel_id)
+            .where(known.c.newest > after)
+            .order_by(known.c.newest.desc(), known.c.channel_id)
             .limit(most)
         )
         async with self._database.reading() as connection:
@@ -172,6 +175,14 @@ class Threads:
             )
 
         await self._database.write(unit)
+
+
+def _channels(workspace: WorkspaceRef) -> CTE:
+    """The channels in which something was asked, each found behind the one before it: no turn more is read."""
+    channels = select(literal("").label("channel_id")).cte("channels", recursive=True)
+    behind = and_(in_workspace(TurnRow, workspace), TurnRow.channel_id > channels.c.channel_id)
+    following = select(func.min(TurnRow.channel_id)).where(behind).scalar_subquery()
+    return channels.union_all(select(following).where(channels.c.channel_id.is_not(None)))
 
 
 def _unfinished(channel: ChannelRef, most: int) -> Select[str]:

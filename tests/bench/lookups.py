@@ -103,6 +103,8 @@ class Looking:
             "deletions of no questions": lambda: app.revisions.known(CHANNEL, ["no", "question"], MINE.thread_id),
             "button": lambda: app.threads.of_turn(workspace, self._ended[0][0]),
             "somebody's newest": lambda: app.threads.recent(workspace, "U1"),
+            "whole channels": lambda: app.threads.whole_channels(workspace, after=0, most=50),
+            "how far a thread is known": lambda: app.threads.reached(MINE, before=next(self._numbers)),
             "the channel's newest": lambda: app.threads.newest(CHANNEL),
             "suspend": lambda: app.mappings.suspend(CHANNEL, actor="U1"),
         }
