@@ -7,9 +7,10 @@ become one: so what does not call us by name counts only behind the last that is
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import discord
@@ -25,13 +26,15 @@ from bots.fields import items
 from bots.parts import Parts
 from core import logs
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.errors import DatabaseError, DeliveryError
+from core.errors import DatabaseError, DeliveryError, DeliveryUncertain, PlatformAway
 
 WINDOW_SECONDS = 3_600.0
 MOST_CALLS = 100  # for one guild, or for all direct messages
 MOST_DIRECT = 50  # people whose direct messages are looked through
 _DIRECT_SECONDS = 86_400.0
 _PAGE = 100  # messages, the most that Discord returns
+_AGAIN_SECONDS = (1.0, 5.0, 20.0)  # a page is asked for again, where Discord does not answer
+_DATABASE_SECONDS = 5.0
 _CALLER = "looking for missed questions"  # it has one place in the line of calls, behind those that answer
 
 log = logs.get(__name__)
@@ -61,7 +64,10 @@ class Stretch:
 
 
 class Catching:
-    """Reads places back and hands on what it finds. What cannot be read is named in the log. `clock`: Unix seconds."""
+    """Reads places back and hands on what it finds. What cannot be read is named in the log.
+
+    While the database is away it waits. `clock` gives Unix seconds, `pause` waits for some.
+    """
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class Catching:
         places: Places,
         direct: Direct,
         clock: Callable[[], float] = time.time,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._parts = parts
         self._rest = rest
@@ -78,6 +85,7 @@ class Catching:
         self._places = places
         self._direct = direct
         self._clock = clock
+        self._pause = pause
 
     def now(self) -> int:
         """An id as something has that is posted now."""
@@ -86,19 +94,32 @@ class Catching:
     async def look(self, guild: discord.Guild, until: int) -> None:
         """Look through a guild of which everything is heard from the id `until` on."""
         after, workspace = self._ago(WINDOW_SECONDS), WorkspaceRef(PLATFORM, str(guild.id))
-        try:
+
+        async def stretches() -> list[Stretch]:
             spots = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
-            stretches = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots]
-            await self._through(stretches, guild)
-        except DatabaseError as error:
-            log.warning("questions may have been missed", guild=str(guild.id), reason=str(error))
+            return [Stretch(spot, after, await self._reached(spot, until)) for spot in spots]
+
+        await self._through(await self._from_database(stretches), guild)
 
     async def look_directly(self, until: int) -> None:
         """Look through what people wrote directly who did so before, within a day; from `until` on all is heard."""
-        try:
-            await self._through([each async for each in self._direct_stretches(until)])
-        except DatabaseError as error:
-            log.warning("direct messages may have been missed", reason=str(error))
+
+        async def stretches() -> list[Stretch]:
+            return [each async for each in self._direct_stretches(until)]
+
+        await self._through(await self._from_database(stretches))
+
+    async def _from_database(self, stretches: Callable[[], Awaitable[list[Stretch]]]) -> list[Stretch]:
+        """What is to be read, once the database can tell: nobody tells of these posts again."""
+        waited = False
+        while True:
+            try:
+                return await stretches()
+            except DatabaseError as error:
+                if not waited:
+                    log.warning("looking for missed questions waits for the database", reason=str(error))
+                waited = True
+                await self._pause(_DATABASE_SECONDS)
 
     async def _direct_stretches(self, until: int) -> AsyncIterator[Stretch]:
         heard: dict[str, int] = {}
@@ -150,15 +171,7 @@ class Catching:
         """Read one page; the id of its newest post where there may be more."""
         spot = stretch.spot
         try:
-            told = items(
-                await self._rest.patiently(
-                    "GET",
-                    "/channels/{channel_id}/messages",
-                    caller=_CALLER,
-                    query={"after": str(stretch.after), "limit": str(_PAGE)},
-                    channel_id=spot.channel_id,
-                )
-            )
+            told = await self._page(spot.channel_id, stretch.after)
         except DeliveryError as error:
             log.warning("questions may have been missed", channel=spot.channel_id, reason=str(error))
             return 0
@@ -166,6 +179,23 @@ class Catching:
         posts.sort(key=lambda each: int(each.message_id))
         await self._hearing.missed(posts, stretch.heard)
         return int(posts[-1].message_id) if posts and len(told) >= _PAGE else 0
+
+    async def _page(self, channel_id: str, after: int) -> Sequence[object]:
+        for pause in (*_AGAIN_SECONDS, None):
+            try:
+                page = await self._rest.patiently(
+                    "GET",
+                    "/channels/{channel_id}/messages",
+                    caller=_CALLER,
+                    query={"after": str(after), "limit": str(_PAGE)},
+                    channel_id=channel_id,
+                )
+                return items(page)
+            except (DeliveryUncertain, PlatformAway):
+                if pause is None:
+                    raise
+                await self._pause(pause)
+        return []
 
     def _ago(self, seconds: float) -> int:
         return _snowflake(self._clock() - seconds)

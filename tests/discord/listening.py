@@ -140,7 +140,7 @@ async def ear(
             hearing,
             Identifying(rest, parts.allowances, pause=until_it_may),
             inbox,
-            Catching(parts, rest, hearing, places, direct, lambda: now().timestamp()),
+            Catching(parts, rest, hearing, places, direct, lambda: now().timestamp(), pause),
             guilds,
             shards,
             content=bot.reads_all if content is None else content,

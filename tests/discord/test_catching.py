@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -318,13 +320,37 @@ async def test_a_channel_that_cannot_be_read_is_declared(world: World, given: Se
     await discord.says(world.alice, secret, f"{discord.bot} here?")
     missed = await discord.says(world.alice, world.general, f"{discord.bot} or here?")
     await discord.denies(secret, "READ_MESSAGE_HISTORY")
-    discord.fail(*READ, status=503, at=secret.id)
+    discord.fail(*READ, status=503, times=-1, at=secret.id)
     async with ear(discord, given) as made:
         await made.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="x")
         async with listening(made):
             assert await made.heard() == [missed.id]
             await made.until(lambda: "may have been missed" in log.text)
     assert secret.id in log.text
+
+
+async def test_what_cannot_be_read_just_now_is_read_later(world: World, given: Settings) -> None:
+    discord = world.discord
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} here?")
+    discord.fail(*READ, status=503, times=2, at=world.general.id)
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+
+
+async def test_while_the_database_is_away_it_waits(world: World, given: Settings, log: Log) -> None:
+    discord = world.discord
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} here?")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        assert made.parts.database.file is not None
+        with closing(sqlite3.connect(made.parts.database.file)) as other:
+            other.execute("ALTER TABLE mappings RENAME TO mappings_away")
+            async with listening(made):
+                await made.until(lambda: "waits for the database" in log.text)
+                other.execute("ALTER TABLE mappings_away RENAME TO mappings")
+                assert await made.heard() == [missed.id]
 
 
 @pytest.mark.long

@@ -29,30 +29,30 @@ class Recorder:
     gone: list[tuple[Spot, Sequence[str]]] = field(default_factory=list)
     changes: list[Happened] = field(default_factory=list)
     payloads: list[Mapping[str, object]] = field(default_factory=list)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     known: asyncio.Event = field(default_factory=asyncio.Event)
     client: Client | None = None
 
     def message(self, post: Post) -> None:
         self.posts.append(post)
-        self.arrived.set()
+        self.told.set()
 
     def edited(self, post: Post) -> None:
         self.edits.append(post)
-        self.arrived.set()
+        self.told.set()
 
     def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:
         self.gone.append((spot, message_ids))
-        self.arrived.set()
+        self.told.set()
 
     def happened(self, happened: Happened) -> None:
         self.changes.append(happened)
-        self.arrived.set()
+        self.told.set()
 
     def interaction(self, payload: Mapping[str, object]) -> None:
         self.payloads.append(payload)
-        self.arrived.set()
+        self.told.set()
 
     def connected(self, shard: int) -> None:
         self.begun.set()
@@ -63,10 +63,13 @@ class Recorder:
     def settled(self, shard: int) -> None:
         self.known.set()
 
+    def arrived(self, guild_id: int) -> None:
+        assert str(guild_id).isdigit()
+
     async def next(self) -> None:
         """Wait for one more thing."""
-        await asyncio.wait_for(self.arrived.wait(), 10)
-        self.arrived.clear()
+        await asyncio.wait_for(self.told.wait(), 10)
+        self.told.clear()
 
 
 @pytest.fixture
