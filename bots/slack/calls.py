@@ -14,8 +14,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.memory import Memory
 from bots.slack.methods import IN_CHANNEL, METHODS
-from bots.slack.web_client import retry_after
+from bots.slack.web_client import TOKEN_REFUSED, retry_after
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import (
@@ -39,7 +40,6 @@ _UNKNOWN_RETRY_SECONDS = 5.0  # after a refusal for pace that does not say how l
 _GONE = frozenset(
     {
         "access_denied",
-        "account_inactive",
         "app_missing_action_url",
         "cannot_dm_bot",
         "cannot_reply_to_message",
@@ -47,27 +47,21 @@ _GONE = frozenset(
         "channel_not_found",
         "ekm_access_denied",
         "enterprise_is_restricted",
-        "invalid_auth",
         "invalid_thread_ts",
         "is_archived",
         "is_bot",
         "messages_tab_disabled",
         "missing_scope",
         "no_permission",
-        "not_allowed_token_type",
-        "not_authed",
         "not_in_channel",
-        "org_login_required",
-        "team_access_not_granted",
         "team_not_found",
         "thread_not_found",
-        "token_expired",
-        "token_revoked",
-        "two_factor_setup_required",
         "user_not_found",
         "user_not_in_channel",
     }
 )
+# what is about us and no place: somebody may mend it, and until then every place and every question meets the same
+_SHUT = TOKEN_REFUSED | {"accesslimited", "org_login_required", "two_factor_setup_required"}
 _RATE = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # Slack says of these that the call may have had its effect
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
@@ -81,12 +75,24 @@ class SlackRefused(DeliveryFailed):
         self.code = code
 
 
+class ShutOut(PlatformAway):
+    """Slack takes no call of ours in this workspace. `code` is its word for why."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: Slack refuses our token ({code})")
+        self.code = code
+
+
 class Calls:
-    """Calls of this process. Raises NotYet, PlaceGone, SlackRefused, DeliveryUncertain and DeliveryFailed."""
+    """Calls of this process.
+
+    Raises NotYet, PlaceGone, SlackRefused, PlatformAway, DeliveryUncertain and DeliveryFailed.
+    """
 
     def __init__(self, allowances: Allowances, clock: Callable[[], float] = time.monotonic) -> None:
         self._allowances = allowances
         self._lines = Lines(allowances, clock)
+        self._warned = Memory[tuple[WorkspaceRef, str], None](clock)
 
     async def call(
         self,
@@ -114,6 +120,8 @@ class Calls:
             failure = _failure(method, error)
             if isinstance(failure, NotYet):
                 await self._allowances.hold_back(workspace, method, failure.seconds)
+            if isinstance(failure, ShutOut):
+                await self._warn(workspace, failure.code)
             raise failure from None
         finally:
             for line in lines:
@@ -129,6 +137,18 @@ class Calls:
                 return await self.call(client, workspace, method, caller=caller, **arguments)
             except NotYet as error:
                 await asyncio.sleep(error.seconds)
+
+    async def _warn(self, workspace: WorkspaceRef, code: str) -> None:
+        """Say once a minute, not for every question, what somebody has to mend."""
+
+        async def say() -> None:
+            log.warning(
+                "Slack refuses our token: questions wait until it is replaced, or the app installed again",
+                workspace=workspace.workspace_id,
+                reason=code,
+            )
+
+        await self._warned.get((workspace, code), say)
 
 
 def _failure(method: str, error: Exception) -> DeliveryError:
@@ -150,5 +170,7 @@ def _answered(method: str, error: SlackApiError) -> DeliveryError:
         return NotYet(retry_after(getattr(response, "headers", {}), unknown=_UNKNOWN_RETRY_SECONDS))
     if status >= 500 or code in _UNCERTAIN or not code:
         return DeliveryUncertain(f"{method}: {code or status}")
+    if code in _SHUT:
+        return ShutOut(method, code)
     gone = code in _GONE or code.startswith("restricted_action")
     return PlaceGone(f"{method}: {code}") if gone else SlackRefused(method, code)

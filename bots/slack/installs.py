@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.installation import SlackInstallation, of_stored, own_installation, rotated
 from bots.slack.installed import PLATFORM
-from bots.slack.web_client import Credentials, Slack, body, refusal, slack_now
+from bots.slack.web_client import TOKEN_REFUSED, Credentials, Slack, body, refusal, slack_now
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import AskrepoError, DeliveryFailed, PlaceGone, PlatformAway, SettingsError
@@ -22,10 +22,6 @@ from core.installations import Installation, Installations, Renewed
 from core.secret import Secret
 
 RENEWED_WITH_LEFT = timedelta(hours=2)
-_REFUSED = frozenset(
-    {"account_inactive", "invalid_auth", "not_allowed_token_type", "not_authed", "team_access_not_granted"}
-    | {"token_expired", "token_revoked"}
-)
 _CACHE_SECONDS = 5.0
 _CACHED = 1_000
 
@@ -62,10 +58,16 @@ class Installs:
         self._changes = 0
 
     async def client(self, workspace: WorkspaceRef, enterprise_id: str | None = None) -> AsyncWebClient:
-        """A client that acts in this workspace. Raises PlaceGone where nothing is installed, and what `of` raises."""
+        """A client that acts in this workspace.
+
+        Raises what `of` raises, PlatformAway where nothing is installed any more, for it may be again in a minute, and
+        PlaceGone where SLACK_BOT_TOKEN belongs to another workspace.
+        """
         found = await self.of(workspace, enterprise_id)
+        if found is None and self._bot_token is not None and not self._own_ended:
+            raise PlaceGone("SLACK_BOT_TOKEN is of another workspace")
         if found is None:
-            raise PlaceGone("the app is not installed there")
+            raise PlatformAway("the app is not installed there")
         organisation_wide = found.team_id is None and workspace != found.workspace
         return self._slack.client(found.bot_token, team_id=workspace.workspace_id if organisation_wide else None)
 
@@ -91,7 +93,7 @@ class Installs:
                     reply = await self._slack.call(self._slack.client(token).auth_test())
                 except SlackApiError as error:
                     code = refusal(error)
-                    if code not in _REFUSED:
+                    if code not in TOKEN_REFUSED:
                         raise PlatformAway(f"auth.test: {code}") from None
                     raise SettingsError("SLACK_BOT_TOKEN", f"Slack refuses it ({code})") from None
                 self._own = own_installation(token, reply)

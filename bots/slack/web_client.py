@@ -17,6 +17,11 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from core.errors import PlatformAway
 from core.secret import Secret
 
+# Slack's codes for a token that is good for nothing any more, or, of an organisation, for nothing in this workspace
+TOKEN_REFUSED = frozenset(
+    {"account_inactive", "invalid_auth", "not_allowed_token_type", "not_authed", "team_access_not_granted"}
+    | {"token_expired", "token_revoked"}
+)
 _LONGEST_WAIT_SECONDS = 600.0
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 

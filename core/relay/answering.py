@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from core import logs, wording
 from core.channels.tokens import Tokens
@@ -42,6 +41,7 @@ from core.relay.delivery import Delivery, Footer
 from core.relay.hold import Hold
 from core.relay.leases import MOST_FAILURES, Leases
 from core.relay.limits import Allowances
+from core.relay.patience import age, in_vain, word_expected
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
 from core.relay.said import Said
@@ -52,7 +52,6 @@ from core.relay.writer import Writer
 log = logs.get(__name__)
 
 _RECORD_AGAIN_SECONDS = 0.5, 2.0  # at first, and at last
-_TELL_SECONDS = 3_600.0  # after this nobody expects a word any more
 _TELL_AGAIN_SECONDS = 0.5
 _TOKEN_SECONDS = 60.0  # a token that had its share can be used again by then
 
@@ -97,8 +96,13 @@ class Answering:
             if isinstance(error, PostUnknown):
                 self._metrics.unknowable(claim.workspace.platform)
             ending = await self._last_word(hold, error)
-        except (LeaseLost, DatabaseError, PlatformAway, SettingsError):
+        except (LeaseLost, DatabaseError):
             raise
+        except (PlatformAway, SettingsError) as error:
+            if not in_vain(claim):
+                raise
+            log.warning("nobody could be told", turn=claim.turn_id, reason=str(error))
+            ending = Ending(Outcome.FAILED, told=True)
         except Exception:
             if claim.failures < MOST_FAILURES:
                 raise
@@ -127,11 +131,9 @@ class Answering:
                 await writer.tell(told)
         except (LeaseLost, DatabaseError, SettingsError):
             raise
-        except DeliveryFailed as failure:
-            if _age(question) < _TELL_SECONDS:
-                raise PlatformAway(f"nobody could be told yet: {failure}") from None
-            log.warning("nobody could be told", turn=hold.claim.turn_id, reason=str(failure))
         except DeliveryError as failure:
+            if isinstance(failure, DeliveryFailed) and word_expected(question):
+                raise PlatformAway(f"nobody could be told yet: {failure}") from None
             log.warning("nobody could be told", turn=hold.claim.turn_id, reason=str(failure))
         except Exception:
             log.exception("nobody could be told", turn=hold.claim.turn_id)
@@ -185,7 +187,7 @@ class Answering:
         writer = self._writer(hold, question)
         try:
             await writer.begin()
-            await writer.finish(wording.sentence(GaveUp()), Footer(Outcome.FAILED, None, None, _age(question)))
+            await writer.finish(wording.sentence(GaveUp()), Footer(Outcome.FAILED, None, None, age(question)))
         finally:
             await writer.abandon()
         return Ending(Outcome.FAILED)
@@ -201,7 +203,7 @@ class Answering:
         try:
             await writer.begin()
             said = await self._ask(hold, plan, writer)
-            footer = Footer(said.outcome, plan.choice.repository, said.model, _age(question), plan.alias)
+            footer = Footer(said.outcome, plan.choice.repository, said.model, age(question), plan.alias)
             await writer.finish(said.shown(), footer)
         finally:
             await writer.abandon()
@@ -294,8 +296,3 @@ class Answering:
     def _writer(self, hold: Hold, question: Question) -> Writer:
         delivery = self._deliveries[question.thread.channel.platform]
         return Writer(delivery, self._posts, hold, question, self._metrics)
-
-
-def _age(question: Question) -> float:
-    """Seconds since it was asked."""
-    return max(0.0, (datetime.now(UTC) - question.asked_at).total_seconds())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,13 +15,13 @@ from sqlalchemy import select, update
 from core.cipher import Keyring
 from core.conversation.values import Offer
 from core.database import Database, now_ms
-from core.errors import PlatformAway
-from core.relay.claims import LATE_SECONDS
+from core.errors import PlatformAway, SettingsError
+from core.relay.claims import LATE_SECONDS, REFUSED
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.platform import FakePlatform
-from tests.relay.house import Process
+from tests.relay.house import Process, Step
 from tests.relay.places import HERE, question, thread
 
 TOO_LATE = "I was away for too long"
@@ -219,6 +220,67 @@ async def test_a_question_of_the_version_before_is_never_late(
     assert accepted.turn_id is not None
     async with process.running():
         assert await process.worker.outcome(accepted.turn_id) == "answered"
+
+
+@pytest.mark.parametrize(
+    "error", [PlatformAway("token_revoked"), SettingsError("SLACK_BOT_TOKEN", "no")], ids=["away", "set wrong"]
+)
+@pytest.mark.parametrize("declined", [None, REFUSED])
+async def test_where_nothing_is_taken_any_more_a_notice_is_tried_for_a_day_and_no_longer(
+    declined: str | None,
+    error: Exception,
+    database: Database,
+    keyring: Keyring,
+    platform: FakePlatform,
+    chat: FakeChat,
+) -> None:
+    process = Process(database, keyring, platform, chat.url, step=away(sys.maxsize, error))
+    await process.map(HERE.channel)
+    asked_at = datetime.fromtimestamp(time.time() - 86_400 - 60, UTC)
+    accepted = await process.intake.accept(replace(question(within=HERE), asked_at=asked_at))
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(declined=declined)))
+    async with process.running():
+        assert await ending(process, accepted.turn_id or "") == "failed"
+    assert await record(database) == {"status": "failed", "attempt": 10, "failures": 0}
+    assert platform.notices[HERE] == []
+    assert platform.visible(HERE) == []
+
+
+@pytest.mark.parametrize(("hours", "attempts"), [(1, 30), (30, 8)])
+async def test_what_is_late_is_told_once_the_platform_is_back(
+    hours: int, attempts: int, database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """Within the day, however often it was tried; after it too where nobody tried before: the host was off."""
+    process = Process(database, keyring, platform, chat.url, step=away(attempts, PlatformAway("token_revoked")))
+    await process.map(HERE.channel)
+    asked_at = datetime.fromtimestamp(time.time() - hours * 3_600, UTC)
+    accepted = await process.intake.accept(replace(question(within=HERE), asked_at=asked_at))
+    async with process.running():
+        assert await ending(process, accepted.turn_id or "") == "refused"
+    assert [told.startswith(TOO_LATE) for told in platform.notices[HERE]] == [True]
+
+
+def away(attempts: int, error: Exception) -> Step:
+    """A platform takes nothing, for so many attempts: each of them ends with its first call."""
+    left = attempts
+
+    async def step(name: str) -> None:
+        nonlocal left
+        if left > 0 and name.startswith("before"):
+            left -= 1
+            raise error
+
+    return step
+
+
+async def ending(process: Process, turn_id: str) -> str:
+    """How a turn ends that is due again as soon as it has been put back."""
+    ended = asyncio.create_task(process.worker.outcome(turn_id))
+    while not ended.done():
+        await pass_time(process.database, LATE_SECONDS + 1)
+        process.worker.wake()
+        await asyncio.wait([ended], timeout=0.05)
+    return ended.result().value
 
 
 async def record(database: Database) -> Mapping[str, object]:

@@ -1,0 +1,31 @@
+"""Pure: how long it is tried to tell an asker something, where the platform takes nothing of ours just now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from core.conversation.values import Question
+from core.relay.claims import Claim
+
+_WORD_SECONDS = 3_600.0  # in a direct message: after this nobody expects a word any more
+# on the platform as a whole: who has to mend what keeps us out may do so on the next morning only
+_NOTICE_SECONDS = 86_400.0
+_NOTICE_ATTEMPTS = 10  # some minutes, for one that nobody came to before the day was over
+
+
+def age(asked: Question | Claim) -> float:
+    """Seconds since it was asked."""
+    return max(0.0, (datetime.now(UTC) - asked.asked_at).total_seconds())
+
+
+def word_expected(question: Question) -> bool:
+    """Whether a word is still expected where the thread itself is closed to us."""
+    return age(question) < _WORD_SECONDS
+
+
+def in_vain(claim: Claim) -> bool:
+    """Whether a turn that ends with a notice has been put back often and long enough for nobody having taken it.
+
+    One that has no notice yet gets one by being late, so that every turn comes to its end.
+    """
+    return claim.declined is not None and claim.attempt >= _NOTICE_ATTEMPTS and age(claim) >= _NOTICE_SECONDS

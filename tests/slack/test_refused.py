@@ -1,0 +1,114 @@
+"""Slack refuses our token while events still arrive: questions wait for another, and are answered with it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from bots.slack.calls import Calls
+from bots.slack.people import UNKNOWN, People
+from bots.slack.web_client import Slack
+from core.bootstrap import App
+from core.database import Database
+from core.errors import PlatformAway
+from core.relay.limits import Allowances
+from core.secret import Secret
+from core.tables import TurnRow
+from core.workspaces import Workspaces
+from tests.essays import lines
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.slack import house
+from tests.slack.house import World
+from tests.slack.outcomes import Seen, outcome
+from tests.slack.place import environment, running
+from tests.turns import ended
+
+SAID = lines(3)
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite: what differs between the databases is tested beside limits."""
+    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+
+
+_REFUSALS = [
+    "accesslimited",
+    "account_inactive",
+    "invalid_auth",
+    "not_allowed_token_type",
+    "not_authed",
+    "org_login_required",
+    "team_access_not_granted",
+    "token_expired",
+    "token_revoked",
+    "two_factor_setup_required",
+]
+
+
+async def test_a_question_that_a_revoked_token_met_is_answered_with_the_next(
+    world: World, chat: FakeChat, tmp_path: Path, transport: Literal["http", "socket"]
+) -> None:
+    chat.will(says(SAID))
+    async with running(world, environment(world, chat, tmp_path, transport), transport) as parts:
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        world.askrepo.tokens[-1].revoked = True
+        root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+        assert await tried(parts) == "waiting"
+    world.slack.issue(world.askrepo)
+    async with running(world, environment(world, chat, tmp_path, transport), transport) as parts:
+        assert await ended(parts) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+    assert len(chat.requests) == 1
+
+
+async def test_a_question_that_came_after_an_uninstall_is_answered_once_the_app_is_back(
+    world: World, chat: FakeChat, tmp_path: Path
+) -> None:
+    """Installed again, Slack delivers as before; the process knows the former token alone."""
+    chat.will(says(SAID))
+    async with running(world, environment(world, chat, tmp_path, "socket"), "socket") as parts:
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await world.slack.uninstalls(world.askrepo)
+        world.askrepo.alive, world.askrepo.tokens[-1].revoked = True, True
+        root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+        assert await tried(parts) == "waiting"
+    world.slack.issue(world.askrepo)
+    async with running(world, environment(world, chat, tmp_path, "socket"), "socket") as parts:
+        assert await ended(parts) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+
+
+async def tried(app: App) -> str:
+    """Wait until the only turn has been tried: what became of it."""
+    async with asyncio.timeout(10):
+        while True:
+            async with app.database.reading() as connection:
+                row = (await connection.execute(select(TurnRow.status, TurnRow.attempt))).one()
+            if row.attempt and row.status != "running":
+                return str(row.status)
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("code", _REFUSALS)
+async def test_what_is_about_our_token_says_nothing_about_a_place_or_a_person(
+    world: World, database: Database, workspaces: Workspaces, code: str
+) -> None:
+    slack, calls = Slack(world.slack.api_url), Calls(Allowances(database, workspaces))
+    people, client = People(calls), slack.client(Secret(world.askrepo.token))
+    for method in ("conversations.info", "users.info"):
+        world.slack.fail(method, error=code)
+    with capture_logs() as logged:
+        with pytest.raises(PlatformAway, match=code):
+            await people.audience(client, world.place)
+        with pytest.raises(PlatformAway, match=code):
+            await people.person(client, world.place.workspace, world.alice.id)
+    assert [(line["log_level"], line["reason"]) for line in logged] == [("warning", code)]  # once for both
+    assert await people.person(client, world.place.workspace, world.alice.id) is not UNKNOWN
+    await slack.close()
