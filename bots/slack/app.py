@@ -17,11 +17,13 @@ from slack_bolt.authorization import AuthorizeResult
 from bots.slack.asking import Asking
 from bots.slack.changes import Changes
 from bots.slack.commands import Commanding
-from bots.slack.ignored import Ignored
+from bots.slack.ignored import Ignored, Reason
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded, of_event
+from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Commanded, Shortcut, Submitted, of_command, of_interaction
 from bots.slack.lifecycle import HomeOpened, SessionStopped
 from bots.slack.pressing import Pressing
+from bots.slack.whose import readdressed
 from core import logs
 from core.channels import grammar
 from core.errors import DatabaseError
@@ -35,15 +37,20 @@ log = logs.get(__name__)
 class Handling:
     """What is done with each delivery. Raises DatabaseError: then Slack is to send it again."""
 
-    def __init__(self, asking: Asking, commanding: Commanding, pressing: Pressing, changes: Changes) -> None:
+    def __init__(
+        self, asking: Asking, commanding: Commanding, pressing: Pressing, changes: Changes, installs: Installs
+    ) -> None:
         self._asking = asking
         self._commanding = commanding
         self._pressing = pressing
         self._changes = changes
+        self._installs = installs
 
     async def event(self, body: Mapping[str, object], *, last: bool = False) -> None:
         """An event of the Events API; `last`: Slack sends it no more."""
         match of_event(body):
+            case Ignored(Reason.ANOTHER_BOT):
+                await self._of_another(body, last=last)
             case Ignored(reason):
                 log.debug("ignored", reason=reason.value)
             case Asked() as asked:
@@ -62,6 +69,14 @@ class Handling:
                 await self._pressing.home_opened(opened)
             case happened:
                 await self._changes.happened(happened, body)
+
+    async def _of_another(self, body: Mapping[str, object], *, last: bool) -> None:
+        """A mention of the app's bot in another workspace than it was delivered for; never taken as this one's."""
+        theirs = await readdressed(body, self._installs)
+        if theirs is None:
+            log.info("ignored", reason=Reason.ANOTHER_BOT.value)
+        else:
+            await self.event(theirs, last=last)
 
     async def command(self, body: Mapping[str, object]) -> None:
         """A slash command: a question, or something to be carried out."""

@@ -115,6 +115,14 @@ class _Delivery:
         """Whether the text mentions the bot. Of an `app_mention` Slack has said so."""
         return self.event.get("type") == "app_mention" or self.bot(raw) in mentioned(raw)
 
+    def calls_another(self, raw: str) -> bool:
+        """Whether Slack speaks of a mention of the app that is not one of this bot.
+
+        In a channel of several workspaces that installed the app, it delivers for any of them.
+        """
+        called, bot = mentioned(raw), self.installed.bot_user_id
+        return self.event.get("type") == "app_mention" and bool(called and bot) and bot not in called
+
     def read(self, raw: str) -> str:
         """The text as a question."""
         bot = self.bot(raw)
@@ -155,6 +163,8 @@ def _message(delivery: _Delivery) -> Incoming:
 
 def _posted(delivery: _Delivery, question: Question) -> Incoming:
     raw, direct, installed = text(delivery.event.get("text")) or "", delivery.direct, delivery.installed
+    if delivery.calls_another(raw):
+        return Ignored(Reason.ANOTHER_BOT)
     called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
     if not (called or direct or in_thread):
         return Ignored(Reason.NOT_FOR_US)

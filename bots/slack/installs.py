@@ -100,6 +100,13 @@ class Installs:
                 self._own_since = slack_now(reply)
             return self._own
 
+    async def known(self, workspace: WorkspaceRef) -> SlackInstallation | None:
+        """What is kept of this workspace's installation, its token not renewed; of one token's, whichever it is."""
+        if self._bot_token is not None:
+            return self._own
+        stored = await self._installations.of(workspace)
+        return None if stored is None else of_stored(stored)
+
     async def uninstalled(self, workspace: WorkspaceRef, at: datetime) -> None:
         """The app was removed there, by Slack's clock at `at`. An installation made later stays."""
         if self._bot_token is not None:
@@ -113,11 +120,7 @@ class Installs:
 
     async def revoked(self, workspace: WorkspaceRef, bot_user_ids: tuple[str, ...], at: datetime) -> None:
         """The tokens of these bot users were revoked, by Slack's clock at `at`; of all where none is named."""
-        if self._bot_token is not None:
-            known = self._own
-        else:
-            stored = await self._installations.of(workspace)
-            known = None if stored is None else of_stored(stored)
+        known = await self.known(workspace)
         if not bot_user_ids or known is None or known.bot_user_id in bot_user_ids:
             await self.uninstalled(workspace, at)
 

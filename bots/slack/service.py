@@ -120,6 +120,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
             Commanding(parts, managing, tasks),
             Pressing(parts, installs, calls, people, managing, tasks, asking, steering),
             Changes(parts, installs, people, privately, tasks),
+            installs,
         )
     )
     routes: list[BaseRoute] = []

@@ -261,6 +261,7 @@ PASSED_OVER: list[tuple[Json, Reason]] = [
     (payload("message_plain"), Reason.NOT_FOR_US),
     (event("message_plain", channel_type="mpim"), Reason.NOT_FOR_US),
     (event("message_plain", text=f"<@{BERT}> look"), Reason.NOT_FOR_US),
+    (event("app_mention", text=f"<@{BERT}> look"), Reason.ANOTHER_BOT),
     (event("member_left_channel", user=ANNA), Reason.SOMEBODY_ELSE),
     (payload("message", team_id=None, context_team_id=None, authorizations=None), Reason.NO_WORKSPACE),
     (payload("channel_shared", team_id=None, context_team_id=None, authorizations=[]), Reason.NO_WORKSPACE),
