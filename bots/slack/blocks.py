@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bots.slack.outgoing import escaped, rendered
 from core.conversation.values import Notice, Offer, Outcome
@@ -101,13 +101,3 @@ def _feedback(turn_id: str) -> Block:
 def _rating(label: str, value: str, description: str) -> Block:
     text = {"type": "plain_text", "text": label}
     return {"text": text, "value": value, "accessibility_label": description}
-
-
-def plain(blocks: Sequence[Block]) -> str:
-    """The text of a message's blocks, for reading a thread."""
-    found = []
-    for block in blocks:
-        if block.get("type") in {"markdown", "section", "header"}:
-            content = block.get("text")
-            found.append(str(content.get("text", "")) if isinstance(content, Mapping) else str(content or ""))
-    return "\n".join(filter(None, found))

@@ -17,6 +17,7 @@ from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed
 from bots.slack.reference import Invocation, Reference, files_of
 from bots.slack.text import readable
+from bots.slack.words import words
 from core.conversation.values import Asker, ChannelRef, ThreadRef
 
 _CHOICES = ("selected_user", "selected_channel", "selected_conversation", "selected_date", "selected_time")
@@ -52,6 +53,12 @@ class Shortcut:
     trigger_id: str = field(repr=False)
     reference: Reference
     installed: Installed
+
+    @property
+    def empty(self) -> bool:
+        """Whether the message holds nothing to ask about."""
+        command = self.reference.command
+        return not self.reference.files and (command is None or not command.about_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,7 @@ def _shortcut(payload: _Fields, installed: Installed, asker: Asker) -> Interacti
             in_thread=root != ts,
             files=files,
             left_out=left_out,
-            command=Invocation(response_url, readable(text(message.get("text")) or "")),
+            command=Invocation(response_url, words(message)),
         ),
         installed,
     )

@@ -13,11 +13,12 @@ from bots import attached
 from bots.attached import File
 from bots.fields import items, mapping
 from bots.fields import text as string
-from bots.slack import blocks, text
+from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.fields import order, stamp
 from bots.slack.people import People
 from bots.slack.reference import Reference
+from bots.slack.words import words
 from core import logs, wording
 from core.conversation.around import (
     LARGEST_FILE,
@@ -89,7 +90,7 @@ class Around:
                 caller=question.message_id,
                 channel=channel.channel_id,
                 ts=question.thread.thread_id,
-                latest=question.message_id,
+                latest=None if question.unsaid else question.message_id,
                 limit=200,
                 cursor=cursor or None,
             )
@@ -107,9 +108,8 @@ class Around:
         if user and user not in names and len(names) < _NAMES:
             person = await patiently(partial(self._people.person, client, question.thread.channel.workspace, user))
             names[user] = person.name
-        words = blocks.plain([mapping(each) for each in items(post.get("blocks"))])
-        words = words or text.readable(string(post.get("text")) or "")
-        return f"{names.get(user) or 'Somebody'}:\n{quoted(words)}" if words.strip() else ""
+        said = words(post)
+        return f"{names.get(user) or 'Somebody'}:\n{quoted(said)}" if said else ""
 
     async def _content(self, client: AsyncWebClient, file: File) -> str | None:
         """The text of a file, if it is one. Our token goes to Slack's own hosts alone."""

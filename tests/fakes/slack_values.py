@@ -187,6 +187,7 @@ class Message:
     text: str = ""
     markdown: str = ""
     blocks: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
     thread_ts: str | None = None
     metadata: Json | None = None
     subtype: str | None = None

@@ -326,6 +326,7 @@ class World:
             "app_id": message.app_id,
             "client_msg_id": message.client_msg_id,
             "blocks": message.blocks,
+            "attachments": message.attachments,
             "files": [file.public() for file in message.files],
             "thread_ts": message.thread_ts,
             "streaming_state": message.stream and self._streaming_state(message),
