@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.slack import house
+from tests.slack.askers import by_oauth, installed, keep
 from tests.slack.house import World
 from tests.slack.outcomes import Seen, outcome
 from tests.slack.place import environment, running
@@ -81,6 +83,24 @@ async def test_a_question_that_came_after_an_uninstall_is_answered_once_the_app_
         assert await tried(parts) == "waiting"
     world.slack.issue(world.askrepo)
     async with running(world, environment(world, chat, tmp_path, "socket"), "socket") as parts:
+        assert await ended(parts) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+
+
+async def test_a_workspace_that_installs_the_app_again_gets_its_answer_by_the_running_process(
+    world: World, chat: FakeChat, tmp_path: Path
+) -> None:
+    chat.will(says(SAID))
+    async with house.askrepo(world.slack, by_oauth(world.slack, chat, tmp_path)) as parts:
+        kept, yesterday = installed(world.slack, world.askrepo), datetime.now(UTC) - timedelta(days=1)
+        await parts.installations.save(kept.workspace, kept.payload(), installed_at=yesterday)
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await world.slack.uninstalls(world.askrepo)
+        world.askrepo.alive, world.askrepo.tokens[-1].revoked = True, True
+        root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+        assert await tried(parts) == "waiting"
+        world.slack.issue(world.askrepo)
+        await keep(parts, world.slack, world.askrepo)
         assert await ended(parts) == ["answered"]
     assert outcome(world, root, SAID) is Seen.WHOLE
 
