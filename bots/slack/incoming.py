@@ -118,10 +118,11 @@ class _Delivery:
     def calls_another(self, raw: str) -> bool:
         """Whether Slack speaks of a mention of the app that is not one of this bot.
 
-        In a channel of several workspaces that installed the app, it delivers for any of them.
+        In a channel of several organisations that installed the app, it delivers for any of them.
         """
         called, bot = mentioned(raw), self.installed.bot_user_id
-        return self.event.get("type") == "app_mention" and bool(called and bot) and bot not in called
+        told = self.event.get("type") == "app_mention" and self.envelope.get("is_ext_shared_channel") is True
+        return told and bool(called and bot) and bot not in called
 
     def read(self, raw: str) -> str:
         """The text as a question."""

@@ -96,7 +96,7 @@ async def begun(world: World, speaker: Speaker, app: App, write: Write, lost: st
         asked = question(world, root)
     at = world.general.id if root is None or write.unmapped else root.id  # which is its thread's as well
     if write.edits_refused:
-        discord.fail("PATCH", _MESSAGE, code=10008, at=at)
+        discord.fail("PATCH", _MESSAGE, code=10008, times=-1, at=at)
     fault = discord.fail(write.method, write.route, after=write.after, at=at, **LOST[lost])
     if write.long and root is not None:
         speaker.at_length[repository] = world, root, fault

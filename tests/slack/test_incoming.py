@@ -56,6 +56,10 @@ def test_a_mention_is_known_without_an_authorization() -> None:
     assert (found.question.text, found.mentioned, found.mentions_others) == ("where are the routes?", True, False)
 
 
+def test_that_a_mention_is_one_is_believed_in_a_channel_of_our_own() -> None:
+    assert asked(event("app_mention", text=f"<@{BERT}> look")).mentioned
+
+
 def test_a_direct_message_needs_no_mention() -> None:
     found = asked(payload("message_im"))
     assert (found.direct, found.mentioned, found.question.text) == (True, False, "where are the routes?")
@@ -261,7 +265,7 @@ PASSED_OVER: list[tuple[Json, Reason]] = [
     (payload("message_plain"), Reason.NOT_FOR_US),
     (event("message_plain", channel_type="mpim"), Reason.NOT_FOR_US),
     (event("message_plain", text=f"<@{BERT}> look"), Reason.NOT_FOR_US),
-    (event("app_mention", text=f"<@{BERT}> look"), Reason.ANOTHER_BOT),
+    ({**event("app_mention", text=f"<@{BERT}> look"), "is_ext_shared_channel": True}, Reason.ANOTHER_BOT),
     (event("member_left_channel", user=ANNA), Reason.SOMEBODY_ELSE),
     (payload("message", team_id=None, context_team_id=None, authorizations=None), Reason.NO_WORKSPACE),
     (payload("channel_shared", team_id=None, context_team_id=None, authorizations=[]), Reason.NO_WORKSPACE),
