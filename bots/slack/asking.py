@@ -6,6 +6,7 @@ Everything here is done before Slack is acknowledged; what is only said in reply
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 from bots.heard import Heard
@@ -20,6 +21,8 @@ from core.conversation.values import UNSAID, Asker, Notice, Question, ThreadRef
 from core.errors import AccessUnknown
 from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
+
+_LATE = timedelta(hours=1)  # what was no question for so long, or is forgotten since, is not asked by an edit
 
 log = logs.get(__name__)
 
@@ -86,16 +89,20 @@ class Asking:
         return "" if refusal is None else wording.sentence(refusal.error or AccessUnknown())
 
     async def edited(self, edited: Edited) -> None:
-        """A question was edited: it is answered as it is now, or can be asked again. A mention that was added asks."""
+        """A question was edited: it is answered as it is now, or can be asked again. A mention that was added asks.
+
+        So does a call that was no question until now, or whose event is still to be sent again.
+        """
         question = edited.question
         if not question.text:
             return
         revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
             self._replying.soon(edited.installed, question.thread, question.asker, ANSWERED_BEFORE, turn_id=turn_id)
-        elif revised is Revised.UNKNOWN and edited.mentioned and edited.was_mentioned is False:
-            asked_at = self._replying.now()  # not when it said something else
-            await self._parts.intake.accept(replace(question, asked_at=asked_at))
+        elif revised is Revised.UNKNOWN and edited.mentioned:
+            now = self._replying.now()  # it is asked now, not when it said something else
+            if edited.was_mentioned is False or now - question.asked_at < _LATE:
+                await self._parts.intake.accept(replace(question, asked_at=now))
 
     async def deleted(self, deleted: Deleted) -> None:
         """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten."""

@@ -8,6 +8,8 @@ from core.bootstrap import App
 from core.conversation.values import ThreadRef
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
+from tests.fakes.slack_values import Message
+from tests.slack.askers import quiet
 from tests.slack.house import World, answered
 from tests.turns import ended
 
@@ -162,6 +164,36 @@ async def test_a_mention_added_by_an_edit_asks(world: World, app: App, chat: Fak
     await answered(world, root)
     await world.slack.unfurls(root)
     assert len(chat.requests) == 1
+
+
+async def test_a_call_that_gets_its_question_by_an_edit_asks_unless_it_is_long_ago(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    slack.advance(-3_700)
+    old = await slack.says(world.alice, general, f"{bot}")
+    slack.advance(3_700)
+    root = await slack.says(world.alice, general, f"{bot}")
+    await slack.until(lambda: len(slack.ephemerals(general, world.alice)) == 2)
+    await slack.edits(old, f"{bot} where is logout?")
+    await slack.edits(root, f"{bot} where is login?")
+    await answered(world, root)
+    assert [request.question for request in chat.requests] == ["where is login?"]
+
+
+async def test_a_question_that_is_edited_before_it_could_be_accepted_is_asked_once(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Its event comes again minutes later, with the words that it had."""
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    root = Message(slack.now_ts(), general, world.alice, f"{bot} old?")
+    general.add(root)
+    first = slack._message_event(root, type="app_mention")
+    await slack.edits(root, f"{bot} new?")
+    await answered(world, root)
+    assert (await slack.deliver(first, world.askrepo, general)).acknowledged
+    await quiet(world, app, chat)
+    assert [request.question for request in chat.requests] == ["new?", "is all done?"]
 
 
 async def test_a_deleted_question_stops_and_is_forgotten(world: World, app: App, chat: FakeChat) -> None:
