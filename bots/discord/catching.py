@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import discord
 
@@ -20,7 +22,7 @@ from bots.discord.direct import Direct
 from bots.discord.hearing import Hearing
 from bots.discord.incoming import PLATFORM, channel_of
 from bots.discord.places import Places
-from bots.discord.posts import Spot
+from bots.discord.posts import Post, Spot
 from bots.discord.rest import Rest
 from bots.fields import items
 from bots.parts import Parts
@@ -33,9 +35,11 @@ MOST_CALLS = 100  # for one guild, or for all direct messages
 MOST_DIRECT = 50  # people whose direct messages are looked through
 _DIRECT_SECONDS = 86_400.0
 _PAGE = 100  # messages, the most that Discord returns
-_AGAIN_SECONDS = (1.0, 5.0, 20.0)  # a page is asked for again, where Discord does not answer
+_AGAIN_SECONDS = (1.0, 5.0, 20.0)  # before Discord is asked again, where it does not answer
 _DATABASE_SECONDS = 5.0
 _CALLER = "looking for missed questions"  # it has one place in the line of calls, behind those that answer
+
+Result = TypeVar("Result")
 
 log = logs.get(__name__)
 
@@ -97,9 +101,10 @@ class Catching:
 
         async def stretches() -> list[Stretch]:
             spots = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
-            return [Stretch(spot, after, await self._reached(spot, until)) for spot in spots]
+            first = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots[:MOST_CALLS]]
+            return first + [Stretch(spot, after, None) for spot in spots[MOST_CALLS:]]  # these are not come to
 
-        await self._through(await self._from_database(stretches), guild)
+        await self._through(await self._patiently(stretches), guild)
 
     async def look_directly(self, until: int) -> None:
         """Look through what people wrote directly who did so before, within a day; from `until` on all is heard."""
@@ -107,19 +112,22 @@ class Catching:
         async def stretches() -> list[Stretch]:
             return [each async for each in self._direct_stretches(until)]
 
-        await self._through(await self._from_database(stretches))
+        await self._through(await self._patiently(stretches))
 
-    async def _from_database(self, stretches: Callable[[], Awaitable[list[Stretch]]]) -> list[Stretch]:
-        """What is to be read, once the database can tell: nobody tells of these posts again."""
-        waited = False
+    async def _patiently(self, act: Callable[[], Awaitable[Result]]) -> Result:
+        """What it comes to, once the database is there: nobody tells of these posts again. Discord has some tries."""
+        pauses, waited = iter(_AGAIN_SECONDS), False
         while True:
             try:
-                return await stretches()
+                return await act()
             except DatabaseError as error:
                 if not waited:
                     log.warning("looking for missed questions waits for the database", reason=str(error))
-                waited = True
-                await self._pause(_DATABASE_SECONDS)
+                waited, pause = True, _DATABASE_SECONDS
+            except (DeliveryUncertain, PlatformAway):
+                if (pause := next(pauses, 0.0)) == 0.0:
+                    raise
+            await self._pause(pause)
 
     async def _direct_stretches(self, until: int) -> AsyncIterator[Stretch]:
         heard: dict[str, int] = {}
@@ -134,7 +142,7 @@ class Catching:
             log.warning("direct messages may have been missed: too many people write them")
         for channel_id in newest[:MOST_DIRECT]:
             try:
-                spot = await self._places.settled(Spot("", channel_id, None))
+                spot = await self._patiently(partial(self._places.settled, Spot("", channel_id, None)))
             except DeliveryError as error:
                 log.warning("questions may have been missed", channel=channel_id, reason=str(error))
                 continue
@@ -142,14 +150,20 @@ class Catching:
                 yield Stretch(spot, max(self._ago(WINDOW_SECONDS), heard[channel_id]), heard[channel_id])
 
     async def _through(self, stretches: Sequence[Stretch], guild: discord.Guild | None = None) -> None:
-        pages = deque(stretches)
+        pages, read = deque(stretches), defaultdict[str, list[Post]](list)
         for _ in range(MOST_CALLS):
             if not pages:
                 return
             stretch = pages.popleft()
-            newest = await self._read(guild, stretch)
-            if newest:
-                pages.append(replace(stretch, after=newest))
+            posts, more = await self._read(guild, stretch)
+            found = read[stretch.spot.channel_id]
+            found += posts
+            if posts and more:
+                pages.append(replace(stretch, after=int(posts[-1].message_id)))
+            else:
+                await self._hearing.missed(found, stretch.heard)
+        for stretch in pages:
+            await self._hearing.missed(read[stretch.spot.channel_id], stretch.heard)
         if pages:
             left = sorted({each.spot.channel_id for each in pages})
             named = str(guild.id) if guild else ""
@@ -167,35 +181,26 @@ class Catching:
             return None
         return await self._parts.threads.reached(ThreadRef(channel_of(spot), spot.channel_id), before=until)
 
-    async def _read(self, guild: discord.Guild | None, stretch: Stretch) -> int:
-        """Read one page; the id of its newest post where there may be more."""
+    async def _read(self, guild: discord.Guild | None, stretch: Stretch) -> tuple[list[Post], bool]:
+        """One page, oldest first, and whether there may be more."""
         spot = stretch.spot
         try:
-            told = await self._page(spot.channel_id, stretch.after)
+            told = items(
+                await self._patiently(
+                    lambda: self._rest.patiently(
+                        "GET",
+                        "/channels/{channel_id}/messages",
+                        caller=_CALLER,
+                        query={"after": str(stretch.after), "limit": str(_PAGE)},
+                        channel_id=spot.channel_id,
+                    )
+                )
+            )
         except DeliveryError as error:
             log.warning("questions may have been missed", channel=spot.channel_id, reason=str(error))
-            return 0
+            return [], False
         posts = [post for each in told if (post := reading.of_raw(each, spot, guild))]
-        posts.sort(key=lambda each: int(each.message_id))
-        await self._hearing.missed(posts, stretch.heard)
-        return int(posts[-1].message_id) if posts and len(told) >= _PAGE else 0
-
-    async def _page(self, channel_id: str, after: int) -> Sequence[object]:
-        for pause in (*_AGAIN_SECONDS, None):
-            try:
-                page = await self._rest.patiently(
-                    "GET",
-                    "/channels/{channel_id}/messages",
-                    caller=_CALLER,
-                    query={"after": str(after), "limit": str(_PAGE)},
-                    channel_id=channel_id,
-                )
-                return items(page)
-            except (DeliveryUncertain, PlatformAway):
-                if pause is None:
-                    raise
-                await self._pause(pause)
-        return []
+        return sorted(posts, key=lambda each: int(each.message_id)), len(told) >= _PAGE
 
     def _ago(self, seconds: float) -> int:
         return _snowflake(self._clock() - seconds)

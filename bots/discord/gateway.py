@@ -90,6 +90,7 @@ class Gateway:
         self._begins: dict[int, int] = {}  # by shard: an id of the moment its connection was made
         self._due: dict[int, int] = {}  # guilds that are to be looked through, with an id from when they were heard
         self._news = asyncio.Event()
+        self._of_guilds = False  # whether it is to be looked which of them we are in
 
     def joined(self, guild_id: str) -> bool:
         """Whether the bot is in a guild of this id, as far as this process is told."""
@@ -183,6 +184,7 @@ class Gateway:
         """A session was begun, and its guilds are known: what was missed before it is to be looked for."""
         if self._client is not None:
             log.info("listening to Discord", shard=shard, servers=len(_of(self._client, shard)))
+        self._of_guilds = True
         self._to_look(shard, self._begins[shard])
 
     def arrived(self, guild_id: int) -> None:
@@ -209,22 +211,19 @@ class Gateway:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
+            self._of_guilds = self._of_guilds or not self._news.is_set()
             self._news.clear()
             due, self._due = self._due, {}
             client, shards = self._client, self._holds
             if client is None or shards is None:
                 continue
-            try:
-                if _DIRECT in due:
-                    await self._catching.look_directly(due[_DIRECT])
-                for guild in [each for each in client.guilds if each.id in due]:
-                    await self._catching.look(guild, due[guild.id])
-                if not self._news.is_set():
-                    await self._guilds.look({str(each.id) for each in client.guilds}, shards.hold)
-            except AskrepoError as error:
-                log.warning("not looked through", reason=str(error))
-            except Exception as error:  # who stopped looking unnoticed would find nothing any more
-                log.warning("not looked through", kind=type(error).__name__)
+            if _DIRECT in due:
+                await _tried(self._catching.look_directly(due[_DIRECT]))
+            for guild in [each for each in client.guilds if each.id in due]:
+                await _tried(self._catching.look(guild, due[guild.id]))
+            if self._of_guilds and not self._news.is_set():
+                self._of_guilds = False
+                await _tried(self._guilds.look({str(each.id) for each in client.guilds}, shards.hold))
 
     async def _look_again(self) -> None:
         """Once what was kept is done, look for what found no room."""
@@ -234,6 +233,16 @@ class Gateway:
             self._inbox.missed.clear()
             for shard in list(self._connected):
                 self._to_look(shard, self._catching.now())
+
+
+async def _tried(looking: Awaitable[None]) -> None:
+    """Who stopped looking unnoticed would find nothing any more."""
+    try:
+        await looking
+    except AskrepoError as error:
+        log.warning("not looked through", reason=str(error))
+    except Exception as error:
+        log.warning("not looked through", kind=type(error).__name__)
 
 
 def _of(client: Client, shard: int) -> set[int]:

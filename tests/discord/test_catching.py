@@ -143,6 +143,20 @@ async def test_a_follow_up_is_found_after_a_restart_where_it_would_have_been_ans
         assert await made.heard(3) == [before.id, missed.id, last.id]
 
 
+async def test_what_was_said_a_page_ago_still_counts(world: World, given: Settings) -> None:
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            before, thread = await talking(world, made)
+    await discord.says(world.alice, thread, f"{discord.bot} mute")
+    for number in range(105):
+        await discord.says(world.alice, thread, f"talk {number}")
+    last = await discord.says(world.alice, thread, f"{discord.bot} last?")
+    async with ear(discord, given) as made, listening(made):
+        assert await made.heard(2) == [before.id, last.id]
+
+
 async def test_what_was_heard_and_was_none_does_not_become_a_question(world: World, given: Settings) -> None:
     discord = world.discord
     async with ear(discord, given) as made:
