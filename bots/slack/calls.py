@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.memory import Memory
 from bots.slack.methods import IN_CHANNEL, METHODS
 from bots.slack.web_client import TOKEN_REFUSED, retry_after
 from core import logs
@@ -34,11 +34,14 @@ log = logs.get(__name__)
 
 Answer = Mapping[str, object]
 
+_SHUT_SECONDS = 60.0  # until a token that was refused is tried again
 _UNKNOWN_RETRY_SECONDS = 5.0  # after a refusal for pace that does not say how long
 
 # what ends all hope for a place, as the methods' pages list it; so does every `restricted_action…`
+_ANOTHER_KIND = "not_allowed_token_type"  # of a method that takes no token like ours
 _GONE = frozenset(
     {
+        _ANOTHER_KIND,
         "access_denied",
         "app_missing_action_url",
         "cannot_dm_bot",
@@ -61,7 +64,7 @@ _GONE = frozenset(
     }
 )
 # what is about us and no place: somebody may mend it, and until then every place and every question meets the same
-_SHUT = TOKEN_REFUSED | {"accesslimited", "org_login_required", "two_factor_setup_required"}
+_SHUT = TOKEN_REFUSED - {_ANOTHER_KIND} | {"accesslimited", "org_login_required", "two_factor_setup_required"}
 _RATE = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # Slack says of these that the call may have had its effect
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
@@ -83,8 +86,17 @@ class ShutOut(PlatformAway):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class _Shut:
+    """A token that was refused, why, and until when it is not tried again."""
+
+    token: str | None
+    code: str
+    until: float
+
+
 class Calls:
-    """Calls of this process.
+    """Calls of this process. With a token that was refused none is made for a minute: nobody waits in line for that.
 
     Raises NotYet, PlaceGone, SlackRefused, PlatformAway, DeliveryUncertain and DeliveryFailed.
     """
@@ -92,7 +104,8 @@ class Calls:
     def __init__(self, allowances: Allowances, clock: Callable[[], float] = time.monotonic) -> None:
         self._allowances = allowances
         self._lines = Lines(allowances, clock)
-        self._warned = Memory[tuple[WorkspaceRef, str], None](clock)
+        self._clock = clock
+        self._shut: dict[WorkspaceRef, _Shut] = {}
 
     async def call(
         self,
@@ -109,6 +122,7 @@ class Calls:
         lines = {} if known.pace is None else {method: known.pace}
         if method == "chat.postMessage":
             lines[f"{method} {given.get('channel')}"] = IN_CHANNEL
+        self._refuse_shut(client, workspace, method)
         for line, pace in lines.items():
             await self._lines.stand(workspace, line, pace, caller)
         try:
@@ -121,7 +135,7 @@ class Calls:
             if isinstance(failure, NotYet):
                 await self._allowances.hold_back(workspace, method, failure.seconds)
             if isinstance(failure, ShutOut):
-                await self._warn(workspace, failure.code)
+                self._shut_out(client, workspace, failure.code)
             raise failure from None
         finally:
             for line in lines:
@@ -138,17 +152,21 @@ class Calls:
             except NotYet as error:
                 await asyncio.sleep(error.seconds)
 
-    async def _warn(self, workspace: WorkspaceRef, code: str) -> None:
-        """Say once a minute, not for every question, what somebody has to mend."""
+    def _refuse_shut(self, client: AsyncWebClient, workspace: WorkspaceRef, method: str) -> None:
+        shut = self._shut.get(workspace)
+        if shut is not None and shut.token == client.token and self._clock() < shut.until:
+            raise ShutOut(method, shut.code)
 
-        async def say() -> None:
+    def _shut_out(self, client: AsyncWebClient, workspace: WorkspaceRef, code: str) -> None:
+        """Remember it, and say what somebody has to mend: once a minute, not for every call that was under way."""
+        known, until = self._shut.get(workspace), self._clock() + _SHUT_SECONDS
+        if known is None or known.token != client.token or known.until <= self._clock():
+            self._shut[workspace] = _Shut(client.token, code, until)
             log.warning(
                 "Slack refuses our token: questions wait until it is replaced, or the app installed again",
                 workspace=workspace.workspace_id,
                 reason=code,
             )
-
-        await self._warned.get((workspace, code), say)
 
 
 def _failure(method: str, error: Exception) -> DeliveryError:

@@ -69,8 +69,8 @@ class Worded:
 class Edited:
     """A post has other words now, or mentions the bot now or no longer.
 
-    `question` is the post as it reads now; its text is empty where only the mention is left. `was_mentioned` is None
-    where Slack did not say how the post read before.
+    `mentioned`: it does, and not with a word that steers. `question` is the post as it reads now; its text is empty
+    where only the mention is left. `was_mentioned` is None where Slack did not say how the post read before.
     """
 
     question: Question
@@ -197,7 +197,7 @@ def _changed(delivery: _Delivery) -> Incoming:
     in_thread = question.thread.thread_id != question.message_id
     if not (now or was is not False or delivery.direct or in_thread):
         return Ignored(Reason.NOT_FOR_US)
-    return Edited(question, now, was, delivery.installed)
+    return Edited(question, now and thread_word(question.text) is None, was, delivery.installed)
 
 
 def _is_edit(delivery: _Delivery, post: _Fields) -> bool:

@@ -32,7 +32,7 @@ class Installs:
     """The installations of this app, ready to use.
 
     With `bot_token` there is one, never stored: that token's own workspace. Else they are looked up in the store, by
-    workspace, then by its organisation. What was read is used again for half a minute: an uninstall ends all use in
+    workspace, then by its organisation. What was read is used again for five seconds: an uninstall ends all use in
     this process at once, and elsewhere within that time. A token with less than two hours left is renewed.
     """
 

@@ -21,14 +21,18 @@ async def readdressed(envelope: Mapping[str, object], installs: Installs) -> Map
     None for any other: nothing leads from a bot to the workspace it is installed in. Raises DatabaseError, CipherError.
     """
     event = mapping(envelope.get("event"))
-    team = identifier(event.get("user_team")) or identifier(event.get("team"))
-    known = None if team is None else await installs.known(WorkspaceRef(PLATFORM, team))
-    if known is None or known.team_id != team or known.bot_user_id not in mentioned(text(event.get("text")) or ""):
-        return None
-    authorization = {
-        "team_id": known.team_id,
-        "enterprise_id": known.enterprise_id,
-        "user_id": known.bot_user_id,
-        "is_bot": True,
-    }
-    return {**envelope, "context_team_id": known.team_id, "authorizations": [authorization]}
+    called = mentioned(text(event.get("text")) or "")
+    # of an organisation's people the one may be the workspace, and the other the organisation
+    theirs = [each for name in ("user_team", "team") if (each := identifier(event.get(name))) is not None]
+    for team in dict.fromkeys(theirs):
+        known = await installs.known(WorkspaceRef(PLATFORM, team))
+        workspace = known and (known.team_id or next((each for each in theirs if each.startswith("T")), None))
+        if known and workspace and known.bot_user_id in called:
+            authorization = {
+                "team_id": workspace,
+                "enterprise_id": known.enterprise_id,
+                "user_id": known.bot_user_id,
+                "is_bot": True,
+            }
+            return {**envelope, "context_team_id": workspace, "authorizations": [authorization]}
+    return None

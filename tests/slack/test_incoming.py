@@ -237,6 +237,13 @@ def test_a_deletion() -> None:
     assert of_event(event("message_deleted", previous_message=...)) == expected
 
 
+@pytest.mark.parametrize("word", ["stop", "Unmute."])
+def test_an_edit_into_a_word_that_steers_asks_nothing(word: str) -> None:
+    found = of_event(edited(message={"text": f"<@{BOT}> {word}"}, before={"text": f"<@{BOT}> mute"}))
+    assert isinstance(found, Edited)
+    assert not found.mentioned
+
+
 def test_a_deletion_of_a_post_of_ours_is_told_that_of_another_bot_is_not() -> None:
     before = part(payload("message_deleted"), "event", "previous_message")
     ours = event("message_deleted", previous_message={**before, "user": BOT, "thread_ts": ROOT})

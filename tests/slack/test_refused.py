@@ -44,7 +44,6 @@ _REFUSALS = [
     "accesslimited",
     "account_inactive",
     "invalid_auth",
-    "not_allowed_token_type",
     "not_authed",
     "org_login_required",
     "team_access_not_granted",
@@ -120,15 +119,31 @@ async def tried(app: App) -> str:
 async def test_what_is_about_our_token_says_nothing_about_a_place_or_a_person(
     world: World, database: Database, workspaces: Workspaces, code: str
 ) -> None:
-    slack, calls = Slack(world.slack.api_url), Calls(Allowances(database, workspaces))
+    """Nor is it asked for each of them: with that token, nothing is for a minute."""
+    now, workspace = 0.0, world.place.workspace
+    slack, calls = Slack(world.slack.api_url), Calls(Allowances(database, workspaces), lambda: now)
     people, client = People(calls), slack.client(Secret(world.askrepo.token))
-    for method in ("conversations.info", "users.info"):
-        world.slack.fail(method, error=code)
+    world.slack.fail("conversations.info", error=code)
     with capture_logs() as logged:
         with pytest.raises(PlatformAway, match=code):
             await people.audience(client, world.place)
+        now = 59.0
         with pytest.raises(PlatformAway, match=code):
-            await people.person(client, world.place.workspace, world.alice.id)
+            await people.person(client, workspace, world.alice.id)
     assert [(line["log_level"], line["reason"]) for line in logged] == [("warning", code)]  # once for both
-    assert await people.person(client, world.place.workspace, world.alice.id) is not UNKNOWN
+    assert world.slack.called("users.info") == []
+    now = 61.0
+    assert await people.person(client, workspace, world.alice.id) is not UNKNOWN
+    await slack.close()
+
+
+async def test_another_token_is_tried_at_once(world: World, database: Database, workspaces: Workspaces) -> None:
+    slack, calls = Slack(world.slack.api_url), Calls(Allowances(database, workspaces), lambda: 0.0)
+    people, workspace = People(calls), world.place.workspace
+    world.askrepo.tokens[-1].revoked = True
+    with pytest.raises(PlatformAway):
+        await people.person(slack.client(Secret(world.askrepo.token)), workspace, world.alice.id)
+    world.slack.issue(world.askrepo)
+    client = slack.client(Secret(world.askrepo.token))
+    assert await people.person(client, workspace, world.alice.id) is not UNKNOWN
     await slack.close()

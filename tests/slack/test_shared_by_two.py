@@ -34,11 +34,11 @@ class Shared:
     alice: User
     ulla: User
 
-    async def says(self, user: User, text: str, *, delivered_for: Installation) -> Message:
+    async def says(self, user: User, text: str, *, delivered_for: Installation, **told: str) -> Message:
         """A mention, as Slack tells of it: once, for any of the two."""
         message = Message(self.slack.now_ts(), self.channel, user, text)
         self.channel.add(message)
-        event = self.slack._message_event(message, type="app_mention")
+        event = self.slack._message_event(message, type="app_mention") | told
         delivery = await self.slack.deliver(event, delivered_for, self.channel)
         assert delivery.acknowledged
         return message
@@ -70,12 +70,15 @@ async def shared(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> AsyncItera
         yield Shared(slack, parts, channel, *bots, alice, ulla)
 
 
+@pytest.mark.parametrize("told", [{}, {"user_team": "E0ACME0001"}])
 @pytest.mark.parametrize("delivered_for", ["acme", "umbrella"])
 async def test_whoever_calls_their_own_bot_is_answered_by_it(
-    shared: Shared, chat: FakeChat, delivered_for: str
+    shared: Shared, chat: FakeChat, delivered_for: str, told: dict[str, str]
 ) -> None:
+    """Of somebody of an organisation Slack may name that, beside the workspace."""
+    shared.slack.allows("invalid_arguments")  # a stream wants the workspace
     installation = shared.acme if delivered_for == "acme" else shared.umbrella
-    root = await shared.says(shared.alice, f"<@{shared.acme.bot.id}> why?", delivered_for=installation)
+    root = await shared.says(shared.alice, f"<@{shared.acme.bot.id}> why?", delivered_for=installation, **told)
     (answer,) = await answered(shared.of_acme, root)
     assert answer.author is shared.acme.bot
     assert [(each.repository, each.token) for each in chat.requests] == [("github.com/acme/code", "token-of-acme-1234")]
