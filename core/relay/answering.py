@@ -114,7 +114,8 @@ class Answering:
     async def _last_word(self, hold: Hold, error: PlaceGone | GaveUp) -> Ending:
         """Where the thread is closed to us, the platform may still reach the asker.
 
-        Where it takes nothing just now the turn is put back, for an hour: raises PlatformAway.
+        Where it takes nothing just now the turn is put back, for an hour, and while it is away as a whole, for a day:
+        raises PlatformAway.
         """
         question = bare_question(hold.claim)
         told = Notice(wording.sentence(error))
@@ -129,10 +130,10 @@ class Answering:
             except DeliveryFailed:
                 await asyncio.sleep(_TELL_AGAIN_SECONDS)
                 await writer.tell(told)
-        except (LeaseLost, DatabaseError, SettingsError):
+        except (LeaseLost, DatabaseError, PlatformAway, SettingsError):
             raise
         except DeliveryError as failure:
-            if isinstance(failure, DeliveryFailed) and word_expected(question):
+            if isinstance(failure, DeliveryFailed) and word_expected(hold.claim):
                 raise PlatformAway(f"nobody could be told yet: {failure}") from None
             log.warning("nobody could be told", turn=hold.claim.turn_id, reason=str(failure))
         except Exception:

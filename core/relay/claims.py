@@ -57,6 +57,7 @@ class Claim(Open):
 
     failures: int
     stop_requested: bool
+    waited: float  # seconds since it was put in line, for the first time or to be asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def open_turn(row: Row[Any]) -> Open:
 
 def claim_of(row: Row[Any]) -> Claim:
     """A claimed row as a value."""
-    return Claim(**_fields(row), failures=row.failures, stop_requested=row.stop_requested)
+    waited = max(0.0, (row.now - row.line_at) / 1000)
+    return Claim(**_fields(row), failures=row.failures, stop_requested=row.stop_requested, waited=waited)
 
 
 def _fields(row: Row[Any]) -> dict[str, Any]:

@@ -13,14 +13,14 @@ _NOTICE_SECONDS = 86_400.0
 _NOTICE_ATTEMPTS = 10  # some minutes, for one that nobody came to before the day was over
 
 
-def age(asked: Question | Claim) -> float:
+def age(question: Question) -> float:
     """Seconds since it was asked."""
-    return max(0.0, (datetime.now(UTC) - asked.asked_at).total_seconds())
+    return max(0.0, (datetime.now(UTC) - question.asked_at).total_seconds())
 
 
-def word_expected(question: Question) -> bool:
+def word_expected(claim: Claim) -> bool:
     """Whether a word is still expected where the thread itself is closed to us."""
-    return age(question) < _WORD_SECONDS
+    return claim.waited < _WORD_SECONDS
 
 
 def in_vain(claim: Claim) -> bool:
@@ -28,4 +28,4 @@ def in_vain(claim: Claim) -> bool:
 
     One that has no notice yet gets one by being late, so that every turn comes to its end.
     """
-    return claim.declined is not None and claim.attempt >= _NOTICE_ATTEMPTS and age(claim) >= _NOTICE_SECONDS
+    return claim.declined is not None and claim.attempt >= _NOTICE_ATTEMPTS and claim.waited >= _NOTICE_SECONDS

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import select, update
 
 from core.cipher import Keyring
-from core.conversation.values import Offer
+from core.conversation.values import Offer, Outcome
 from core.database import Database, now_ms
 from core.errors import PlatformAway, SettingsError
-from core.relay.claims import LATE_SECONDS, REFUSED
+from core.relay.claims import LATE_SECONDS, REFUSED, Ending
+from core.relay.patience import in_vain, word_expected
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
@@ -236,8 +237,8 @@ async def test_where_nothing_is_taken_any_more_a_notice_is_tried_for_a_day_and_n
 ) -> None:
     process = Process(database, keyring, platform, chat.url, step=away(sys.maxsize, error))
     await process.map(HERE.channel)
-    asked_at = datetime.fromtimestamp(time.time() - 86_400 - 60, UTC)
-    accepted = await process.intake.accept(replace(question(within=HERE), asked_at=asked_at))
+    accepted = await process.intake.accept(question(within=HERE))
+    await pass_time(database, 86_400)
     await database.write(lambda connection: connection.execute(update(TurnRow).values(declined=declined)))
     async with process.running():
         assert await ending(process, accepted.turn_id or "") == "failed"
@@ -253,11 +254,33 @@ async def test_what_is_late_is_told_once_the_platform_is_back(
     """Within the day, however often it was tried; after it too where nobody tried before: the host was off."""
     process = Process(database, keyring, platform, chat.url, step=away(attempts, PlatformAway("token_revoked")))
     await process.map(HERE.channel)
-    asked_at = datetime.fromtimestamp(time.time() - hours * 3_600, UTC)
-    accepted = await process.intake.accept(replace(question(within=HERE), asked_at=asked_at))
+    accepted = await process.intake.accept(question(within=HERE))
+    await pass_time(database, hours * 3_600)
     async with process.running():
         assert await ending(process, accepted.turn_id or "") == "refused"
     assert [told.startswith(TOO_LATE) for told in platform.notices[HERE]] == [True]
+
+
+async def test_patience_counts_from_when_it_was_asked_again(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    turn_id = (await process.intake.accept(question(within=HERE))).turn_id or ""
+    (claim,) = await process.leases.claim("w", process.scope, 1)
+    await process.leases.finish(claim, Ending(Outcome.FAILED))
+    await pass_time(database, 2 * 86_400)
+    await process.revisions.again(HERE.channel.workspace, turn_id)
+    ten = update(TurnRow).values(attempt=10, declined=REFUSED)
+    await database.write(lambda connection: connection.execute(ten))
+    (again,) = await process.leases.claim("w", process.scope, 1)
+    assert word_expected(again)
+    assert not in_vain(again)
+    await process.leases.hand_back([again])
+    await pass_time(database, 86_400)
+    (late,) = await process.leases.claim("w", process.scope, 1)
+    assert not word_expected(late)
+    assert in_vain(late)
 
 
 def away(attempts: int, error: Exception) -> Step:
@@ -277,7 +300,7 @@ async def ending(process: Process, turn_id: str) -> str:
     """How a turn ends that is due again as soon as it has been put back."""
     ended = asyncio.create_task(process.worker.outcome(turn_id))
     while not ended.done():
-        await pass_time(process.database, LATE_SECONDS + 1)
+        await process.database.write(lambda connection: connection.execute(update(TurnRow).values(due_at=0)))
         process.worker.wake()
         await asyncio.wait([ended], timeout=0.05)
     return ended.result().value
