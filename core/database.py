@@ -38,6 +38,7 @@ Result = TypeVar("Result")
 Unit = Callable[[AsyncConnection], Awaitable[Result]]
 
 _BUSY_SECONDS = 5
+_STATEMENT_SECONDS = 30
 _REVISION_SECONDS = 120  # at most between two statements of revisions, where Alembic loads the next one
 _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
 _READERS = 4  # connections that read a SQLite file beside its one writer
@@ -104,8 +105,8 @@ class Database:
         return Path(str(self._url.database)) if self.is_sqlite else None
 
     def engine_for_schema(self) -> AsyncEngine:
-        """An engine for revisions alone: SQLite's writes exclude all others, foreign keys are off (batch mode)."""
-        return self._engine(pool_size=1, immediate=True, foreign_keys=False, idle_seconds=_REVISION_SECONDS)
+        """An engine for revisions alone, in no hurry: SQLite's writes exclude all others, foreign keys are off."""
+        return self._engine(pool_size=1, immediate=True, revises=True)
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -212,25 +213,24 @@ class Database:
         cause = error.__cause__ or error
         return (DatabaseUnavailable if _passes(cause) else DatabaseUnreadable)(self.where, _reason(cause))
 
-    def _engine(
-        self, *, pool_size: int, immediate: bool = False, foreign_keys: bool = True, idle_seconds: float | None = None
-    ) -> AsyncEngine:
+    def _engine(self, *, pool_size: int, immediate: bool = False, revises: bool = False) -> AsyncEngine:
         try:
             if self.is_sqlite:
                 self._prepare_file()
                 pragmas = [f"busy_timeout = {int(self._busy_seconds * 1000)}"]
                 pragmas += ["query_only = ON"] if self._read_only else _DURABLE
-                pragmas += [f"foreign_keys = {'ON' if foreign_keys else 'OFF'}"]
+                pragmas += [f"foreign_keys = {'OFF' if revises else 'ON'}"]
                 given: dict[str, Any] = {"pragmas": pragmas}
                 given |= {"writes_within": self._busy_seconds} if immediate else {}
             else:
-                waits = {"timeout": self._busy_seconds, "command_timeout": 30}
+                waits = {"timeout": self._busy_seconds, "command_timeout": None if revises else _STATEMENT_SECONDS}
                 given = {"pool_pre_ping": True, "connect_args": waits}
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
         if not self.is_sqlite:
-            event.listen(engine.sync_engine, "connect", partial(self._connected, idle_seconds or self._busy_seconds))
+            idle = _REVISION_SECONDS if revises else self._busy_seconds
+            event.listen(engine.sync_engine, "connect", partial(self._connected, idle))
         return engine
 
     def _connected(self, seconds: float, connection: Any, record: Any) -> None:

@@ -266,6 +266,18 @@ async def test_processes_that_start_together_upgrade_once(database_url: str) -> 
         await each.close()
 
 
+@pytest.mark.long
+async def test_a_revision_waits_for_another_as_long_as_it_takes(postgres_url: str) -> None:
+    database = Database(Secret(postgres_url))
+    engine = database.engine_for_schema()
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT pg_sleep(31)")
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(lambda connection: _run(connection, "SELECT pg_sleep(31)"))
+    await engine.dispose()
+    await database.close()
+
+
 async def test_revisions_run_both_ways_and_match_the_tables(database_url: str) -> None:
     await both_ways(database_url)
 
