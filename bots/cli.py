@@ -112,11 +112,15 @@ def _drop_unwritten() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _loaded() -> Settings:
+def _loaded(where: Where | None = None) -> Settings:
     """The settings, with logs on standard error: warnings alone unless a level was asked for."""
-    loaded = settings.load()
+    loaded = settings.load() if where is None else _about(where)
     _log(loaded, "warning")
     return loaded
+
+
+def _about(where: Where) -> Settings:
+    return settings.load(dotenv=operator.believes(where, Path.cwd()))
 
 
 def _log(loaded: Settings, usual: str) -> None:
@@ -124,8 +128,8 @@ def _log(loaded: Settings, usual: str) -> None:
     logs.configure(level, loaded.log_format)
 
 
-def _with_app(work: Callable[[App], Awaitable[Result]]) -> Result:
-    loaded = _loaded()
+def _with_app(work: Callable[[App], Awaitable[Result]], where: Where | None = None) -> Result:
+    loaded = _loaded(where)
 
     async def run() -> Result:
         async with bootstrap.opened(loaded) as parts:
@@ -161,7 +165,7 @@ def console(
     for name, value in (("--repo", repo), ("--ask", ask)):
         if value is not None and not value.strip():
             raise typer.BadParameter(f"{name} is empty.")
-    loaded = settings.load()
+    loaded = _about(Where())
     path = None
     if {"log_level", "log_format"} & loaded.model_fields_set:
         logs.configure(loaded.log_level, loaded.log_format)
@@ -303,13 +307,14 @@ def set_token(
     channel: Channel = None,
 ) -> None:
     """Store the workspace's token, or with --repo or --channel a mapping's; read from a hidden prompt or a pipe."""
-    if _loaded().chat_url is None:
+    where = Where(platform, workspace, channel)
+    if _loaded(where).chat_url is None:
         raise CommandError("The embedded /chat needs no token; set `ASKREPO_CHAT_URL` to the service it is for.")
     secret = operator.read_token(fd)
-    where = Where(platform, workspace, channel)
     print(
         _with_app(
-            lambda parts: operator.set_token(parts.mappings, parts.tokens, where, secret, repository=repo, label=label)
+            lambda parts: operator.set_token(parts.mappings, parts.tokens, where, secret, repository=repo, label=label),
+            where,
         )
     )
 
@@ -317,11 +322,12 @@ def set_token(
 @token.command("list")
 def list_tokens(platform: Platform = "console", workspace: Workspace = None) -> None:
     """Show the workspace's tokens: labels and fingerprints, never values."""
-    print(_with_app(lambda parts: operator.listed_tokens(parts.tokens, Where(platform, workspace))))
+    where = Where(platform, workspace)
+    print(_with_app(lambda parts: operator.listed_tokens(parts.tokens, where), where))
 
 
 def _command(words: list[str], where: Where) -> None:
-    print(_with_app(lambda parts: operator.command(parts.commands, words, where)))
+    print(_with_app(lambda parts: operator.command(parts.commands, words, where), where))
 
 
 @app.command("map")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bots.console import place
-from bots.console.arrival import channel_around
+from bots.console.arrival import around, channel_around
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
 from bots.signals import handled
@@ -37,6 +37,14 @@ class Where:
     platform: str = place.PLATFORM
     workspace: str | None = None
     channel: str | None = None
+
+
+def believes(where: Where, folder: Path) -> bool:
+    """Whether a command about `where`, run in this folder, takes settings from the `.env` there.
+
+    In a working tree that file is the repository's, and whoever wrote that must not say where its reader's token goes.
+    """
+    return where.platform != place.PLATFORM or around(folder) is None
 
 
 def user() -> str:

@@ -108,28 +108,32 @@ class Settings(BaseSettings):
         return self.database_url or Secret(f"sqlite:///{data_folder() / 'askrepo.db'}")
 
 
-def load() -> Settings:
-    """The settings of this process. Raises SettingsError, naming the variable and never its value."""
-    loaded, problems = load_despite()
+def load(*, dotenv: bool = True) -> Settings:
+    """The settings of this process, without `.env` where that is not to be believed.
+
+    Raises SettingsError, naming the variable and never its value.
+    """
+    loaded, problems = load_despite(dotenv=dotenv)
     if problems:
         raise problems[0]
     return loaded
 
 
-def load_despite() -> tuple[Settings, tuple[SettingsError, ...]]:
+def load_despite(*, dotenv: bool = True) -> tuple[Settings, tuple[SettingsError, ...]]:
     """The settings with those that cannot work at their defaults, and what is wrong with each of those.
 
     Raises SettingsError for a `.env` that cannot be read.
     """
+    file = ".env" if dotenv else None
     try:
-        return Settings(), ()
+        return Settings(_env_file=file), ()
     except ValidationError as error:
         problems = tuple(map(_problem, error.errors(include_input=False, include_url=False, include_context=False)))
     except UnicodeDecodeError:
         raise SettingsError(".env", "it is not text in UTF-8") from None
     wrong = {problem.name for problem in problems}
     fields = [field for field in Settings.model_fields.values() if field.validation_alias in wrong]
-    return Settings(**{str(field.validation_alias): field.default for field in fields}), problems
+    return Settings(_env_file=file, **{str(field.validation_alias): field.default for field in fields}), problems
 
 
 def names() -> frozenset[str]:

@@ -22,7 +22,7 @@ async def arrive(
     RepositoryPathError and DatabaseError.
     """
     if repo is None:
-        root = _around(folder)
+        root = around(folder)
         if root is None:
             return channel_around(here, folder)
     elif _is_name(repo):
@@ -39,7 +39,7 @@ async def arrive(
 
 def channel_around(here: WorkspaceRef, folder: Path) -> ChannelRef:
     """The channel of a console that is started in this folder; git is not asked."""
-    return place.channel(here, _around(folder) or folder)
+    return place.channel(here, around(folder) or folder)
 
 
 def _is_name(repo: str) -> bool:
@@ -47,7 +47,7 @@ def _is_name(repo: str) -> bool:
     return not repo.startswith((".", "/", "~")) and not Path(repo).exists()
 
 
-def _around(folder: Path) -> Path | None:
+def around(folder: Path) -> Path | None:
     """The repository a folder lies in, found without git: outside of any, none is needed."""
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
