@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from bots.console import place
+from core.channels.choosing import Mapping
 from core.channels.mappings import Mappings
 from core.channels.repositories import parse, same
 from core.conversation.values import ChannelRef, WorkspaceRef
@@ -32,8 +34,10 @@ async def arrive(
     else:
         root = Path(repo)
     name = await asyncio.to_thread(repositories.add, root)
-    channel = place.channel(here, (await asyncio.to_thread(places.locate, root)).folder)
-    await _map(mappings, channel, name, actor)
+    found = (await asyncio.to_thread(places.locate, root)).folder
+    channel = place.channel(here, found)
+    for former in await _map_folder(mappings, channel, name, f"{actor} (folder)"):
+        repositories.also(former, found)
     return channel
 
 
@@ -50,6 +54,24 @@ def _is_name(repo: str) -> bool:
 def around(folder: Path) -> Path | None:
     """The repository a folder lies in, found without git: outside of any, none is needed."""
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
+async def _map_folder(mappings: Mappings, channel: ChannelRef, name: str, actor: str) -> list[str]:
+    """Map the folder under the name that it has now, and return those it had: of these are its older conversations."""
+    here = await mappings.list(channel)
+    known, default = any(same(each.repository, name) for each in here), becomes_default(here, name, actor)
+    if default or not known:
+        await mappings.map(channel, name, default=default, actor=actor)
+    return [each.repository for each in here if each.set_by == actor and not same(each.repository, name)]
+
+
+def becomes_default(here: Sequence[Mapping], name: str, actor: str) -> bool:
+    """Pure: whether the folder's name takes over from its former one, which stands there in the name of `actor`.
+
+    What somebody has chosen stays.
+    """
+    default = next((each for each in here if each.is_default), None)
+    return default is None or (default.set_by == actor and not same(default.repository, name))
 
 
 async def _map(mappings: Mappings, channel: ChannelRef, name: str, actor: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
@@ -34,9 +34,16 @@ class Mappings:
         self._process_repository = None if process_repository is None else parse(process_repository)
 
     async def map(
-        self, channel: ChannelRef, repository: str, *, alias: str | None = None, token_id: str | None = None, actor: str
+        self,
+        channel: ChannelRef,
+        repository: str,
+        *,
+        alias: str | None = None,
+        token_id: str | None = None,
+        default: bool = False,
+        actor: str,
     ) -> Mapping:
-        """Map the channel to a repository, as `mapped_anew` has it.
+        """Map the channel to a repository, as `mapped_anew` has it; `default` makes it the default in any case.
 
         Raises BadAlias, AliasTaken, and TokenGone where `token_id` is no token for mappings of this workspace.
         """
@@ -48,6 +55,7 @@ class Mappings:
             await lock(connection, channel.workspace)
             here = await mappings_of(connection, channel)
             made = mapped_anew(here, name, alias=alias, token_id=token_id, actor=actor, now=datetime.now(UTC))
+            made = replace(made, is_default=made.is_default or default)
             if token_id is not None:
                 await tokenrows.require(connection, channel.workspace, token_id)
             await _store(connection, channel, here, made)

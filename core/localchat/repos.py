@@ -58,6 +58,10 @@ class Repositories:
         self._local[name] = folder
         return name
 
+    def also(self, name: str, folder: Path) -> None:
+        """Answers from a registered folder under another name as well: one that it had before."""
+        self._local.setdefault(names.check(name), folder)
+
     def _free(self, origin: str | None, folder: Path) -> str:
         """The origin's name, or a local one: a second copy of a repository must not answer under the first's name."""
         if origin is not None and origin not in self._local:
