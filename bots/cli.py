@@ -30,6 +30,7 @@ from core.bootstrap import App
 from core.cipher import new_key
 from core.errors import AskrepoError, RepositoryPathError, SettingsError
 from core.localchat.repos import Repositories
+from core.relay.shares import UNHURRIED
 from core.settings import Settings, cache_folder, data_folder
 from core.wording import sentence
 
@@ -184,7 +185,7 @@ def console(
 
 async def _console(loaded: Settings, options: Options) -> int:
     with ThreadLocks(data_folder()) as locks:
-        async with bootstrap.opened(loaded) as parts:
+        async with bootstrap.opened(loaded, UNHURRIED) as parts:
             return await Session(parts, options, desk(data_folder()), locks).run()
 
 

@@ -36,6 +36,7 @@ from core.relay.places import Places
 from core.relay.planning import Planning
 from core.relay.posts import Posts
 from core.relay.revisions import Revisions
+from core.relay.shares import Shares
 from core.relay.worker import Worker
 from core.secret import Secret
 from core.settings import Settings, cache_folder
@@ -103,9 +104,10 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[App]:
+async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator[App]:  # noqa: B008 - frozen
     """Open the database, the keys, the /chat client, and the embedded /chat if no other is configured.
 
+    `asking` is how fast this process takes questions in.
     The schema is brought up to date. Raises SettingsError, DatabaseError, CipherError, ServerError.
     """
     repository = process_repository(settings)
@@ -147,7 +149,7 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
             preferences=preferences,
             moves=Moves(database, workspaces),
             rotation=Rotation(database, keyring),
-            intake=Intake(database, workspaces, wake, metrics=metrics),
+            intake=Intake(database, workspaces, wake, asking, metrics=metrics),
             revisions=Revisions(database, workspaces),
             leases=Leases(database),
             feedback=Feedback(database),

@@ -7,6 +7,7 @@ channel or workspace nothing where it is above its person's own share. All defau
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -54,6 +55,11 @@ class Shares:
     workspace: Share = Share(200, Rate(600, 1_200))
     token: Rate = Rate(600, 1_200)  # of a stored one, by all processes together
     waiting: int = 20_000  # questions in line, of the whole installation; beyond, the platforms are to send them again
+
+
+_EVER = Rate(math.inf, 1)
+# for a console: its one user keeps nobody from asking, and what is piped in may be many lines
+UNHURRIED = Shares(person=Share(5, _EVER), channel=Share(50, _EVER), workspace=Share(200, _EVER))
 
 
 @dataclass(frozen=True, slots=True)

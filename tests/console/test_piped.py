@@ -70,6 +70,12 @@ async def test_one_question_from_a_script(away: Home, chat: FakeChat) -> None:
     assert (done.code, done.out, done.err) == (0, "You asked about github.com/acme/gadgets: what is it?\n", "")
 
 
+async def test_many_lines_are_all_answered(away: Home) -> None:
+    done = await away.run("console", given="".join(f"what is {number}?\n" for number in range(25)))
+    assert (done.code, done.err) == (0, "")
+    assert turns(away) == [("answered", 1)] * 25
+
+
 async def test_nobody_reads_the_answer(away: Home, chat: FakeChat) -> None:
     go_on = asyncio.Event()
     chat.will(pausing("so", " far", go_on))
