@@ -21,6 +21,7 @@ from core.locks import lock_claims
 from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
     GIVEN_UP,
+    LATE_SECONDS,
     LEASE_SECONDS,
     NOW,
     REFUSED,
@@ -115,13 +116,21 @@ class Leases:
         return await self._database.write(_count(expired_statement()))
 
     async def free_thread(self, thread: ThreadRef) -> int:
-        """Put a thread's running turn back at once, its worker being known dead; counts as a failure."""
-        statement = (
-            update(TurnRow)
-            .where(in_thread(TurnRow, thread), TurnRow.status == "running")
-            .values(_waiting_again(failures=TurnRow.failures + 1))
-        )
-        return await self._database.write(_count(statement))
+        """Put a thread's running turn back at once, its worker being known dead; counts as a failure.
+
+        Whoever comes back to the thread expects its answers again: none of its open turns is late now.
+        """
+        running = and_(in_thread(TurnRow, thread), TurnRow.status == RUNNING)
+        freed = update(TurnRow).where(running).values(_waiting_again(failures=TurnRow.failures + 1))
+        waiting = and_(in_thread(TurnRow, thread), TurnRow.status == WAITING)
+        expected = update(TurnRow).where(waiting).values(late_at=now_ms() + int(LATE_SECONDS * 1000))
+
+        async def unit(connection: AsyncConnection) -> int:
+            count = (await connection.execute(freed)).rowcount
+            await connection.execute(expected)
+            return count
+
+        return await self._database.write(unit)
 
     async def retry(self, claim: Claim, *, blame: bool = True) -> None:
         """Put an attempt back, due after a pause with jitter; it stays the head of its thread.

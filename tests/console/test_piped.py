@@ -7,6 +7,8 @@ import re
 import signal
 import sqlite3
 
+import pytest
+
 from tests.console.conftest import pausing
 from tests.console.processes import Done, Home
 from tests.fakes.chat import FakeChat
@@ -22,6 +24,13 @@ def turns(home: Home) -> list[tuple[str, int]]:
         rows = connection.execute("SELECT status, attempt FROM turns ORDER BY position").fetchall()
     connection.close()
     return [(status, attempt) for status, attempt in rows]
+
+
+def pass_an_hour(home: Home) -> None:
+    """As if the console had been left an hour ago."""
+    with sqlite3.connect(home.data / "askrepo.db") as connection:
+        connection.execute("UPDATE turns SET late_at = late_at - 3600000, lease_until = lease_until - 3600000")
+    connection.close()
 
 
 def keep_the_lease(home: Home) -> None:
@@ -95,6 +104,19 @@ async def test_told_to_end_it_hands_the_question_back_and_resume_answers_it(away
     assert (done.code, done.out) == (1, "")
     assert "askrepo console --resume" in done.err
     assert turns(away) == [("waiting", 1)]
+    done = await away.run("console", "--resume")
+    assert (done.code, done.out, done.err) == (0, "The whole answer.\n", "")
+    assert turns(away) == [("answered", 2)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_an_hour_later_the_question_is_still_kept(away: Home, chat: FakeChat, number: signal.Signals) -> None:
+    chat.will(pausing("never ", "seen", asyncio.Event()), says("The whole answer."))
+    asking = await away.start("console", "--ask", "what is it?")
+    await chat.arrival()
+    asking.process.send(number)
+    await asking.done()
+    pass_an_hour(away)
     done = await away.run("console", "--resume")
     assert (done.code, done.out, done.err) == (0, "The whole answer.\n", "")
     assert turns(away) == [("answered", 2)]
