@@ -29,6 +29,8 @@ from core.wording import sentence
 
 log = logs.get(__name__)
 
+_LAST_WORDS_SECONDS = 1.0  # where nobody reads them, they must not keep the console from ending
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -94,8 +96,9 @@ class Session:
     async def _code(self) -> int:
         if self._ended.is_set():
             if None in self._outcomes:
-                with contextlib.suppress(DeliveryError):
-                    await self._desk.say(f"The question is kept; `{recap.RESUME}` goes on with it.")
+                with contextlib.suppress(DeliveryError, TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                        await self._desk.say(f"The question is kept; `{recap.RESUME}` goes on with it.")
             return 1 if None in self._outcomes else 0
         if self._desk.interactive:
             return 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TextIO
 
 from bots.console.look import Row, rows
 from bots.console.outgoing import Growth, cut, harmless
+from bots.console.outlet import Outlet
 from bots.console.screen import Screen
 from bots.console.sheet import Sheet
 from core.channels.access import Audience, Standing
@@ -111,7 +111,7 @@ class PlainDelivery:
 
     limits = Limits(characters=_ENDLESS, seconds_between=3_600.0)
 
-    def __init__(self, answers: TextIO, notices: TextIO) -> None:
+    def __init__(self, answers: Outlet, notices: Outlet) -> None:
         self._answers = answers
         self._notices = notices
         self._first = True
@@ -160,13 +160,9 @@ class PlainDelivery:
         """Nothing written can be edited."""
         return {}
 
-    async def _write(self, stream: TextIO, text: str) -> None:
-        def write() -> None:
-            stream.write(text)
-            stream.flush()
-
+    async def _write(self, outlet: Outlet, text: str) -> None:
         try:
-            await asyncio.to_thread(write)
+            await outlet.write(text)
         except OSError as error:  # a closed pipe stays closed
             self.gone = True
             raise PlaceGone(error.strerror or "the output is closed") from None

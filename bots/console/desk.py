@@ -15,6 +15,7 @@ from rich.text import Text
 from bots.console.delivery import PlainDelivery, TerminalDelivery
 from bots.console.keyboard import silent
 from bots.console.look import THEME, row
+from bots.console.outlet import Outlet
 from bots.console.piped import Dumb, Piped
 from bots.console.prompt import Typed
 from bots.console.screen import Screen
@@ -58,7 +59,7 @@ def desk(folder: Path) -> Desk:
     """The desk of this process; `folder` keeps the terminal's history. Raises CommandError where there is no output."""
     answers, notices = _lenient(sys.stdout), _lenient(sys.stderr)
     if not (_is_terminal(sys.stdin) and answers.isatty()):
-        return Desk(Piped(_descriptor()), PlainDelivery(answers, notices), ">")
+        return Desk(Piped(_descriptor()), PlainDelivery(Outlet(answers), Outlet(notices)), ">")
     console = Console(file=answers, theme=THEME, highlight=False)
     screen = Screen(console, moves=not (console.is_dumb_terminal or console.legacy_windows))
     mark = "›" if console.encoding.lower().startswith("utf") else ">"

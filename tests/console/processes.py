@@ -173,15 +173,17 @@ class Home:
         }
         return own | dict(self.settings) | settings
 
-    async def start(self, *arguments: str, folder: Path | None = None, **settings: str) -> Pipes:
-        """Run it with pipes."""
+    async def start(
+        self, *arguments: str, folder: Path | None = None, together: bool = False, **settings: str
+    ) -> Pipes:
+        """Run it with pipes; with one for both outputs where they go `together`."""
         (given, ours), (our_out, out), (our_err, err) = os.pipe(), os.pipe(), os.pipe()
         process = await Process.start(
             self.forks,
             arguments,
             folder=folder or self.repository,
             environment=self.environment(**settings),
-            streams=(given, out, err),
+            streams=(given, out, out if together else err),
         )
         for theirs in (given, out, err):
             os.close(theirs)
@@ -189,7 +191,7 @@ class Home:
 
     async def run(self, *arguments: str, given: str = "", folder: Path | None = None, **settings: str) -> Done:
         """Run it with pipes, to its end."""
-        return await (await self.start(*arguments, folder=folder, **settings)).done(given)
+        return await (await self.start(*arguments, folder=folder, together=False, **settings)).done(given)
 
 
 class Terminal:

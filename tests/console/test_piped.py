@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import sqlite3
@@ -104,6 +105,18 @@ async def test_told_to_end_it_hands_the_question_back_and_resume_answers_it(away
     assert (done.code, done.out) == (1, "")
     assert "askrepo console --resume" in done.err
     assert turns(away) == [("waiting", 1)]
+    done = await away.run("console", "--resume")
+    assert (done.code, done.out, done.err) == (0, "The whole answer.\n", "")
+    assert turns(away) == [("answered", 2)]
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["apart", "notices with answers"])
+async def test_told_to_end_it_ends_though_nobody_reads(away: Home, chat: FakeChat, together: bool) -> None:
+    chat.will(says("word " * 100_000), says("The whole answer."))
+    asking = await away.start("console", "--ask", "what is it?", together=together)
+    await asyncio.to_thread(os.read, asking.out, 1)  # the rest does not fit into the pipe
+    asking.process.send(signal.SIGTERM)
+    assert await asking.process.ended() == 1
     done = await away.run("console", "--resume")
     assert (done.code, done.out, done.err) == (0, "The whole answer.\n", "")
     assert turns(away) == [("answered", 2)]
