@@ -241,7 +241,7 @@ class Writer:
                 post_id = await self._delivery.show(post, part, footer)
         except PostGone as error:
             log.info("shown in a new post", turn=self._hold.claim.turn_id, reason=str(error))
-            await self._withdraw(number)
+            await patiently(partial(self._withdraw, number))  # else it would be edited first again, and be gone again
             return await self._put(number, part, footer, full=full, attached=attached)
         except DeliveryUncertain:
             self._metrics.doubted(self._question.thread.channel.platform)

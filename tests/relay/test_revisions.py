@@ -12,7 +12,7 @@ from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.database import Database
-from core.errors import DeliveryUncertain, NotYet
+from core.errors import DeliveryUncertain, NotYet, PostGone
 from core.relay.delivery import ECHO, Surroundings
 from core.relay.revisions import Revised
 from core.tables import TurnRow
@@ -242,6 +242,29 @@ async def test_what_the_pace_does_not_allow_yet_is_shown_later_with_newer_text(
     async with process.running():
         assert await process.ask(question(within=HERE)) == "answered"
     assert [post.text for post in platform.visible(HERE)] == ["One. Two. Three."]
+
+
+async def test_a_post_that_takes_no_edit_is_withdrawn_before_anything_else(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """Though the pace holds that back: edited again instead, it would be refused again, and again."""
+    calls: list[str] = []
+
+    async def step(name: str) -> None:
+        when, call = name.split()
+        if when == "before" and call in {"show", "withdraw"}:
+            calls.append(call)
+            if calls == ["show", "show"]:
+                raise PostGone("edited once too often")
+            if call == "withdraw" and calls.count("withdraw") < 3:
+                raise NotYet(0.0)
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question(within=HERE)) == "answered"
+    assert calls[:6] == ["show", "show", *["withdraw"] * 3, "show"]
+    assert len(platform.visible(HERE)) == 1
 
 
 async def test_after_a_doubt_it_looks_before_it_posts(
