@@ -6,23 +6,44 @@ import asyncio
 from collections.abc import Sequence
 
 from core.chat.contract import Message
+from core.errors import RepositoryIndexing
 from core.localchat import answers
+from core.localchat.index import Index
 from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
 
+_PATIENCE_SECONDS = 45.0  # below what clients commonly wait for a first word
+
 
 class Answering:
-    """Answers from the registered repositories. Cancelling an answer ends its clone, and its index unless shared."""
+    """Answers from the registered repositories.
 
-    def __init__(self, repositories: Repositories, indexes: Indexes) -> None:
+    A clone and an index go on when the answer that wanted them was cancelled or took longer than `patience`.
+    """
+
+    def __init__(self, repositories: Repositories, indexes: Indexes, *, patience: float = _PATIENCE_SECONDS) -> None:
         self._repositories = repositories
         self._indexes = indexes
+        self._patience = patience
 
     async def answer(self, name: str, messages: Sequence[Message]) -> str:
         """The answer in Markdown.
 
-        Raises what Repositories.checkout raises, and ServiceUnavailable where the repository cannot be read.
+        Raises what Repositories.checkout raises, RepositoryIndexing where cloning and reading take long, and
+        ServiceUnavailable where the repository cannot be read.
         """
+        try:
+            async with asyncio.timeout(self._patience):
+                name, index = await self._index(name)
+        except TimeoutError:
+            raise RepositoryIndexing(f"{name} is still being indexed") from None
+        return await asyncio.to_thread(answers.answer, name, index, messages)
+
+    async def close(self) -> None:
+        """Ends what goes on without an asker."""
+        await self._repositories.close()
+        await self._indexes.close()
+
+    async def _index(self, name: str) -> tuple[str, Index]:
         checkout = await self._repositories.checkout(name)
-        index = await self._indexes.of(checkout.name, checkout.place)
-        return await asyncio.to_thread(answers.answer, checkout.name, index, messages)
+        return checkout.name, await self._indexes.of(checkout.name, checkout.place)

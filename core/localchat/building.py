@@ -13,7 +13,7 @@ from core.localchat.listing import Entry, Listing, Skip, staged
 
 
 class BuildStopped(AskrepoError):
-    """Nobody waits for this index any more."""
+    """The process that would use this index is shutting down."""
 
 
 def build(listing: Listing, previous: Index | None, stop: Event) -> Index:

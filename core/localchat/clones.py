@@ -4,6 +4,7 @@
 
 A folder appears by one rename when it is whole, and is never changed afterwards: readers need no lock, and a process
 killed in the middle leaves only a folder called `.incoming-…`, which nobody reads and a later clone sweeps away.
+A clone goes on when its asker has gone: one may take longer than anybody waits, and whoever asks next joins it.
 Clones are anonymous. A chat bot's askers must not read what only the operator's stored credentials may read: whoever
 wants a private repository answered registers a working copy of it.
 """
@@ -18,18 +19,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from core import logs
 from core.errors import BadRequest, ServiceUnavailable, UnknownRepository
 from core.localchat import git, transfer
 from core.localchat.git import Cause
+from core.localchat.shared import Shared
 
 REF = "refs/heads/pinned"
 
 _FRESH_SECONDS = 600.0  # how long a clone answers before its host is asked for a newer commit
 _KEPT_COMMITS = 2  # the older one may still be being read
 _KEPT_REPOSITORIES = 32
+_AT_ONCE = 8  # refreshed or cloned; further ones wait, whether anybody still waits for them or not
 _STALE_SECONDS = 86_400.0  # older than any transfer can be
 _COMMIT_FOLDER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.git")
 
@@ -65,27 +67,36 @@ class Clones:
         self._url = url
         self._transfer = transfer.Transfer(protocols, limits or transfer.Limits())
         self._fresh_seconds = fresh_seconds
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._running = Shared[tuple[Path, str]]()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def current(self, name: str) -> tuple[Path, str]:
         """The git folder and commit for a checked name, cloned or refreshed if need be.
 
         Raises UnknownRepository, EmptyRepository, RepositoryTooLarge, or ServiceUnavailable (host away, git missing).
         """
-        async with self._locks.setdefault(name, asyncio.Lock()):
-            home = self._folder / name.replace("/", "+")
-            have = await asyncio.to_thread(_newest, home)
-            if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
-                return have, have.stem
-            try:
+        return await self._running.of(name, lambda: self._current(name))
+
+    async def close(self) -> None:
+        """Ends every clone under way, and leaves nothing of it."""
+        self._running.cancel()
+        await self._running.ended()
+
+    async def _current(self, name: str) -> tuple[Path, str]:
+        home = self._folder / name.replace("/", "+")
+        have = await asyncio.to_thread(_newest, home)
+        if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
+            return have, have.stem
+        try:
+            async with self._turns:
                 found = await self._refreshed(name, home, have)
-            except ServiceUnavailable:
-                if have is None:
-                    raise
-                log.warning("clone not refreshed", repository=name)
-                found = have
-            os.utime(found)
-            return found, found.stem
+        except ServiceUnavailable:
+            if have is None:
+                raise
+            log.warning("clone not refreshed", repository=name)
+            found = have
+        os.utime(found)
+        return found, found.stem
 
     async def _refreshed(self, name: str, home: Path, have: Path | None) -> Path:
         try:

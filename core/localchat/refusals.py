@@ -7,6 +7,7 @@ from typing import Any
 
 from core.errors import (
     AskrepoError,
+    RepositoryIndexing,
     RepositoryNameError,
     RepositoryPathError,
     ServiceUnavailable,
@@ -51,6 +52,7 @@ _MEANINGS: tuple[tuple[type[AskrepoError], int, str, str | None], ...] = (
     (RepositoryPathError, 404, "repository_not_found", "repo_name"),
     (EmptyRepository, 404, "repository_empty", "repo_name"),
     (UnknownRepository, 404, "repository_not_found", "repo_name"),
+    (RepositoryIndexing, 409, "repository_indexing", "repo_name"),
     (RepositoryTooLarge, 422, "repository_too_large", "repo_name"),
     (ServiceUnavailable, 503, "unavailable", None),
 )

@@ -91,6 +91,11 @@ class Repositories:
         folder, commit = await self._clones.current(name)
         return Checkout(name, Place(folder, commit, bare=True))
 
+    async def close(self) -> None:
+        """Ends the clones under way."""
+        if self._clones is not None:
+            await self._clones.close()
+
     def _spelt_otherwise(self, name: str) -> Path | None:
         """Hosts ignore case in names, so a registered copy must not be cloned again for it."""
         return next((folder for known, folder in self._local.items() if known.lower() == name.lower()), None)

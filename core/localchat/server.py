@@ -20,15 +20,15 @@ async def serving(
     """The embedded /chat while the block runs; yields its base URL. Port 0 takes a free one.
 
     Raises ServerError at once if the address cannot be had. Leaving the block ends running answers: a stream says so
-    in a last event.
+    in a last event. Clones and indexes under way end with it.
     """
-    indexes = Indexes()
-    desk = Desk(Answering(repositories, indexes).answer, token=token)
+    answering = Answering(repositories, Indexes())
+    desk = Desk(answering.answer, token=token)
     try:
         async with desk_open(desk, host=host, port=port) as url:
             yield url
     finally:
-        await indexes.close()
+        await answering.close()
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ class GitHost:
     top: Path
     url: str = ""
     status: int = 200
-    hang_after: int | None = None  # octets of a pack; then nothing more comes, and the connection stays open
+    hang_after: int | None = None  # octets of a pack; the rest comes when `released` is set
     requests: list[str] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,6 +61,8 @@ class GitHost:
         if hang_after is not None:
             self.hanging.set()
             await self.released.wait()
+            writer.write(body[hang_after:])
+            await writer.drain()
 
 
 @contextlib.asynccontextmanager

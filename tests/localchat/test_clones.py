@@ -13,9 +13,12 @@ import httpx
 import pytest
 
 from core.errors import ServiceUnavailable, UnknownRepository
+from core.localchat.answering import Answering
+from core.localchat.app import Desk
 from core.localchat.clones import Clones, EmptyRepository, RepositoryTooLarge
+from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
-from core.localchat.server import serving
+from core.localchat.server import desk_open, serving
 from core.localchat.transfer import Limits
 from tests.localchat.asking import Asker, check
 from tests.localchat.githost import GitHost, hosting
@@ -140,18 +143,50 @@ async def test_the_operators_credentials_are_not_used(
     assert "authorization" not in head
 
 
-async def test_a_cancelled_clone_leaves_nothing(host: GitHost, tmp_path: Path) -> None:
+async def test_a_clone_goes_on_when_its_asker_has_gone(host: GitHost, tmp_path: Path) -> None:
     host.hang_after = 1_000
-    cloning = asyncio.create_task(clones(host, tmp_path / "cache").current(NAME))
+    repository = clones(host, tmp_path / "cache")
+    first = asyncio.create_task(repository.current(NAME))
     await host.hanging.wait()
-    assert left_over(tmp_path)
-    cloning.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(20):  # left alone, git would give up after 30 seconds
-            await cloning
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    second = asyncio.create_task(repository.current(NAME))
+    host.released.set()
+    assert (await second)[0].is_dir()
+    assert sum("info/refs" in request for request in host.requests) == 1, "joined, not begun again"
+
+
+async def test_a_clone_that_takes_long_is_told_about_and_found_done_later(host: GitHost, tmp_path: Path) -> None:
+    host.hang_after = 1_000
+    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    hasty, patient = Answering(repositories, Indexes(), patience=0.01), Answering(repositories, Indexes())
+    desks = [Desk(one.answer, token=None) for one in (hasty, patient)]
+    async with (
+        desk_open(desks[0], host="127.0.0.1", port=0) as soon,
+        desk_open(desks[1], host="127.0.0.1", port=0) as late,
+        httpx.AsyncClient() as client,
+    ):
+        told = await Asker(client, soon, NAME).post("where is the tax?")
+        assert (told.status_code, told.json()["error"]["code"]) == (409, "repository_indexing")
+        await host.hanging.wait()
+        host.released.set()
+        assert "gross_price" in await Asker(client, late, NAME).answer("where is the tax?")
+    assert sum("info/refs" in request for request in host.requests) == 1
+    await hasty.close()
+    await patient.close()
+
+
+async def test_a_clone_ends_with_the_server_and_leaves_nothing(host: GitHost, tmp_path: Path) -> None:
+    host.hang_after = 1_000
+    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    async with asyncio.timeout(20):  # left alone, git would give up after 30 seconds
+        async with serving(repositories, token=None) as url, httpx.AsyncClient() as client:
+            asking = asyncio.create_task(Asker(client, url, NAME).post("where is the tax?"))
+            await host.hanging.wait()
+            assert left_over(tmp_path)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
     assert left_over(tmp_path) == []
-    host.hang_after = None
-    assert (await clones(host, tmp_path / "cache").current(NAME))[0].is_dir()
 
 
 KILLED = """
