@@ -11,7 +11,9 @@ from core.localchat import answers
 from core.localchat.index import Index
 from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
+from core.localchat.threads import Threads
 
+_THREADS = 4
 _PATIENCE_SECONDS = 45.0  # below what clients commonly wait for a first word
 
 
@@ -25,6 +27,7 @@ class Answering:
         self._repositories = repositories
         self._indexes = indexes
         self._patience = patience
+        self._threads = Threads(_THREADS)
 
     async def answer(self, name: str, messages: Sequence[Message]) -> str:
         """The answer in Markdown.
@@ -37,12 +40,13 @@ class Answering:
                 name, index = await self._index(name)
         except TimeoutError:
             raise RepositoryIndexing(f"{name} is still being indexed") from None
-        return await asyncio.to_thread(answers.answer, name, index, messages)
+        return await self._threads.run(answers.answer, name, index, messages)
 
     async def close(self) -> None:
-        """Ends what goes on without an asker."""
+        """Ends what goes on without an asker, and every thread."""
         await self._repositories.close()
         await self._indexes.close()
+        await self._threads.close()
 
     async def _index(self, name: str) -> tuple[str, Index]:
         checkout = await self._repositories.checkout(name)

@@ -25,6 +25,7 @@ from core.errors import BadRequest, ServiceUnavailable, UnknownRepository
 from core.localchat import git, transfer
 from core.localchat.git import Cause
 from core.localchat.shared import Shared
+from core.localchat.threads import Threads
 
 REF = "refs/heads/pinned"
 
@@ -43,7 +44,7 @@ class EmptyRepository(UnknownRepository):
 
 
 class RepositoryTooLarge(BadRequest):
-    """The clone would exceed the size limit, or takes longer than its time limit."""
+    """It exceeds a limit: the clone's size, the time for it, or the length of the list of its files."""
 
 
 def https(name: str) -> str:
@@ -57,6 +58,7 @@ class Clones:
     def __init__(
         self,
         folder: Path,
+        threads: Threads,
         *,
         url: Callable[[str], str] = https,
         protocols: frozenset[str] = frozenset({"https"}),
@@ -65,7 +67,8 @@ class Clones:
     ) -> None:
         self._folder = folder
         self._url = url
-        self._transfer = transfer.Transfer(protocols, limits or transfer.Limits())
+        self._threads = threads
+        self._transfer = transfer.Transfer(protocols, limits or transfer.Limits(), threads)
         self._fresh_seconds = fresh_seconds
         self._running = Shared[tuple[Path, str]]()
         self._turns = asyncio.Semaphore(_AT_ONCE)
@@ -84,7 +87,7 @@ class Clones:
 
     async def _current(self, name: str) -> tuple[Path, str]:
         home = self._folder / name.replace("/", "+")
-        have = await asyncio.to_thread(_newest, home)
+        have = await self._threads.run(_newest, home)
         if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
             return have, have.stem
         try:
@@ -103,7 +106,7 @@ class Clones:
             if have is not None and await self._transfer.head(self._url(name), folder=have) == have.stem:
                 return have
             return await self._clone(name, home)
-        except transfer.OverLimit:
+        except git.OverLimit:
             raise RepositoryTooLarge(f"{name} is too large to be cloned") from None
         except git.GitMissing:
             raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
@@ -118,17 +121,17 @@ class Clones:
             raise ServiceUnavailable(f"the clone cache cannot be written: {error.strerror}") from None
 
     async def _clone(self, name: str, home: Path) -> Path:
-        await asyncio.to_thread(_sweep, self._folder)
+        await self._threads.run(_sweep, self._folder)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self._folder))
         try:
             await self._transfer.fetch(self._url(name), REF, folder=incoming)
-            commit = await asyncio.to_thread(git.line, ["rev-parse", "--verify", f"{REF}^{{commit}}"], folder=incoming)
+            commit = await self._threads.run(git.line, ["rev-parse", "--verify", f"{REF}^{{commit}}"], folder=incoming)
             whole = home / f"{commit}.git"
-            await asyncio.to_thread(_install, incoming, whole)
+            await self._threads.run(_install, incoming, whole)
         finally:
-            await asyncio.to_thread(shutil.rmtree, incoming, ignore_errors=True)
-        await asyncio.to_thread(_prune, self._folder, home)
+            await self._threads.run(shutil.rmtree, incoming, ignore_errors=True)
+        await self._threads.run(_prune, self._folder, home)
         log.info("repository cloned", repository=name, commit=commit)
         return whole
 

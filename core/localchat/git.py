@@ -17,6 +17,8 @@ from core.errors import AskrepoError
 
 LOCAL_SECONDS = 20.0  # no local read takes as long; a dead network drive does
 
+_READ_OCTETS = 1 << 20  # at a time
+
 _HARMLESS = (
     "-c", "core.fsmonitor=false",
     "-c", f"core.hooksPath={os.devnull}",
@@ -51,6 +53,10 @@ class GitFailed(AskrepoError):
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.value)
         self.cause = cause
+
+
+class OverLimit(AskrepoError):
+    """A git command was stopped because it exceeded a limit."""
 
 
 _UNKNOWN = (
@@ -117,6 +123,25 @@ def run(arguments: Sequence[str], *, folder: Path) -> bytes:
 def line(arguments: Sequence[str], *, folder: Path) -> str:
     """What `run` printed, as one text without its last line end."""
     return os.fsdecode(run(arguments, folder=folder)).removesuffix("\n")
+
+
+def records(arguments: Sequence[str], *, folder: Path, most: int) -> Iterator[bytes]:
+    """What the command prints, cut at each NUL, as it comes. Blocking, at most LOCAL_SECONDS.
+
+    Raises GitMissing, GitFailed, and OverLimit as soon as more than `most` octets have come.
+    """
+    with conversation(arguments, folder=folder, seconds=LOCAL_SECONDS) as process:
+        if process.stdout is None:
+            raise TypeError("the process has no pipes")
+        begun = b""
+        while octets := process.stdout.read(_READ_OCTETS):
+            most -= len(octets)
+            if most < 0:
+                raise OverLimit("too much to read")
+            *whole, begun = (begun + octets).split(b"\0")
+            yield from whole
+        if process.wait() != 0:
+            raise GitFailed(Cause.OTHER)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from core.localchat.places import Place
 MOST_FILES = 20_000
 MOST_OCTETS = 64 << 20  # of all files together
 LARGEST_OCTETS = 1 << 20  # of one file
+MOST_LISTED_OCTETS = 32 << 20  # of git's list of a commit's files: of some 300,000; a small commit can hold without end
 
 
 class Skip(StrEnum):
@@ -67,7 +68,10 @@ _LINK, _SUBMODULE, _SPARSE = "120000", "160000", "S"
 
 
 def of(place: Place) -> Listing:
-    """What is to be read. Blocking, some milliseconds for a thousand files. Raises git.GitMissing or git.GitFailed."""
+    """What is to be read. Blocking, some milliseconds for a thousand files.
+
+    Raises git.GitMissing, git.GitFailed, and git.OverLimit where a commit holds more files than are looked at.
+    """
     found = list(_committed(place) if place.bare else _on_disk(place))
     kept, cut = within_limits([entry for entry in found if isinstance(entry, Entry)])
     skipped = [item for item in found if not isinstance(item, Entry)]
@@ -96,9 +100,9 @@ def shown(path: str) -> str:
 
 
 def _committed(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
-    listed = git.run(["ls-tree", "-r", "-z", "--long", "--full-tree", place.commit], folder=place.folder)
-    for record in _records(listed):
-        about, _, path = record.partition("\t")
+    wanted = ["ls-tree", "-r", "-z", "--long", "--full-tree", place.commit]
+    for record in git.records(wanted, folder=place.folder, most=MOST_LISTED_OCTETS):
+        about, _, path = os.fsdecode(record).partition("\t")
         mode, _, blob, size = about.split()
         why = refused(path, mode)
         if why is not None:
@@ -113,8 +117,9 @@ def _on_disk(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
     top = str(place.folder)
     real: dict[str, bool] = {}
     seen: set[str] = set()
-    for record in _records(git.run(["ls-files", "-s", "-t", "-z", "--full-name"], folder=place.folder)):
-        about, _, path = record.partition("\t")
+    listed = git.run(["ls-files", "-s", "-t", "-z", "--full-name"], folder=place.folder)
+    for record in listed.split(b"\0")[:-1]:
+        about, _, path = os.fsdecode(record).partition("\t")
         tag, mode, blob, _ = about.split()
         if tag == _SPARSE or path in seen:
             continue  # not checked out on purpose; or unmerged, and then listed once for each side
@@ -144,10 +149,6 @@ def _entry(top: str, path: str, blob: str, real: dict[str, bool]) -> Entry | tup
 def inside(top: Path, folder: str) -> bool:
     """Whether a folder of the tree is reached without a symbolic link, and so lies in the tree."""
     return os.path.realpath(top / folder) == str(Path(os.path.realpath(top), *folder.split("/")))
-
-
-def _records(listed: bytes) -> Iterator[str]:
-    return (os.fsdecode(record) for record in listed.split(b"\0") if record)
 
 
 def staged(place: Place) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ from types import MappingProxyType
 from core.errors import RepositoryPathError, ServiceUnavailable, UnknownRepository
 from core.localchat import clones, git, names, places
 from core.localchat.places import Place
+from core.localchat.threads import Threads
 
+_THREADS = 4
 _NONE: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -40,7 +41,9 @@ class Repositories:
         protocols: frozenset[str] = frozenset({"https"}),
     ) -> None:
         self._local = {names.check(name): path for name, path in local.items()}
-        self._clones = clones.Clones(cache / "clones", url=clone_url, protocols=protocols) if clone else None
+        self._threads = Threads(_THREADS)
+        clones_ = clones.Clones(cache / "clones", self._threads, url=clone_url, protocols=protocols)
+        self._clones = clones_ if clone else None
 
     def add(self, path: Path) -> str:
         """Registers the repository around `path` and returns its canonical name; the same one each time.
@@ -83,7 +86,7 @@ class Repositories:
         folder = self._local.get(name) or self._spelt_otherwise(name)
         if folder is not None:
             try:
-                return Checkout(name, await asyncio.to_thread(places.locate, folder))
+                return Checkout(name, await self._threads.run(places.locate, folder))
             except git.GitMissing:
                 raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
         if self._clones is None or name.startswith(f"{names.LOCAL}/"):
@@ -92,9 +95,10 @@ class Repositories:
         return Checkout(name, Place(folder, commit, bare=True))
 
     async def close(self) -> None:
-        """Ends the clones under way."""
+        """Ends the clones under way. Nothing can be checked out any more."""
         if self._clones is not None:
             await self._clones.close()
+        await self._threads.close()
 
     def _spelt_otherwise(self, name: str) -> Path | None:
         """Hosts ignore case in names, so a registered copy must not be cloned again for it."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import AskrepoError
 from core.localchat import git
+from core.localchat.threads import Threads
 
 _WATCH_SECONDS = 0.25
 _KEPT_OCTETS = 16_384  # of what git or the remote says; the rest is read and dropped
@@ -31,16 +31,13 @@ class Limits:
     octets: int = 1 << 30
 
 
-class OverLimit(AskrepoError):
-    """The transfer was stopped because it exceeded a limit."""
-
-
 class Transfer:
     """Runs git against a remote over the given protocols only, redirects included."""
 
-    def __init__(self, protocols: frozenset[str], limits: Limits) -> None:
+    def __init__(self, protocols: frozenset[str], limits: Limits, threads: Threads) -> None:
         self._protocols = protocols
         self._limits = limits
+        self._threads = threads
 
     async def head(self, url: str, *, folder: Path) -> str | None:
         """The remote's HEAD commit, None if it has none; asked from the bare repository `folder`.
@@ -58,8 +55,8 @@ class Transfer:
         await self._run(["init", "--bare", "--quiet", "--template="], folder=folder)
         wanted = ["--depth=1", "--no-tags", "--no-recurse-submodules", "--quiet", "--", url, f"+HEAD:{ref}"]
         await self._run(["fetch", *wanted], folder=folder)
-        if await asyncio.to_thread(_size, folder) > self._limits.octets:  # faster than the watch
-            raise OverLimit("too large")
+        if await self._threads.run(_size, folder) > self._limits.octets:  # faster than the watch
+            raise git.OverLimit("too large")
 
     async def _run(self, arguments: Sequence[str], *, folder: Path) -> bytes:
         process = await asyncio.create_subprocess_exec(
@@ -70,12 +67,12 @@ class Transfer:
             env=self._environment(folder),
             start_new_session=True,  # so that git's helpers can be ended with it
         )
-        watch = asyncio.create_task(_outgrown(folder, self._limits.octets))
+        watch = asyncio.create_task(self._outgrown(folder))
         talk = asyncio.create_task(_talk(process))
         try:
             await asyncio.wait({watch, talk}, timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED)
             if not talk.done():
-                raise OverLimit("too large, or too slow")
+                raise git.OverLimit("too large, or too slow")
             printed, said = talk.result()
         finally:
             _end(process)
@@ -84,6 +81,11 @@ class Transfer:
         if process.returncode != 0:
             raise git.GitFailed(git.explain(said.decode(errors="replace")))
         return printed
+
+    async def _outgrown(self, folder: Path) -> None:
+        """Returns when the folder holds more than it may."""
+        while await self._threads.run(_size, folder) <= self._limits.octets:  # noqa: ASYNC110 - git tells nobody how far it is
+            await asyncio.sleep(_WATCH_SECONDS)
 
     def _environment(self, home: Path) -> dict[str, str]:
         return git.environment() | {
@@ -108,12 +110,6 @@ async def _bounded(stream: asyncio.StreamReader) -> bytes:
     while octets := await stream.read(65_536):
         kept += octets[: _KEPT_OCTETS - len(kept)]
     return kept
-
-
-async def _outgrown(folder: Path, limit: int) -> None:
-    """Returns when the folder holds more than `limit` octets."""
-    while await asyncio.to_thread(_size, folder) <= limit:  # noqa: ASYNC110 - git tells nobody how far it is
-        await asyncio.sleep(_WATCH_SECONDS)
 
 
 def _size(folder: Path) -> int:

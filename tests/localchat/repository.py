@@ -45,6 +45,20 @@ def make(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
+def bomb(folder: Path) -> Path:
+    """A bare repository of a few kilobytes: ten folders in ten folders, ten times over, all the same."""
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--bare")
+    entry = "100644 blob " + git(folder, "hash-object", "-w", "--stdin", said=b"boom\n").decode().strip()
+    for _ in range(10):
+        entries = "".join(f"{entry}\t{number}{'x' * 200}\n" for number in range(10))
+        tree = git(folder, "mktree", said=entries.encode()).decode().strip()
+        entry = f"040000 tree {tree}"
+    commit = git(folder, "commit-tree", tree, "-m", "bomb").decode().strip()
+    git(folder, "update-ref", "HEAD", commit)
+    return folder
+
+
 def askrepo(folder: Path) -> Path:
     """A repository with the files of this project: its checkout itself changes while people work on it."""
     project = Path(__file__).parents[2]

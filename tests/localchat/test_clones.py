@@ -7,11 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
 
+from core.chat.contract import Message
 from core.errors import ServiceUnavailable, UnknownRepository
 from core.localchat.answering import Answering
 from core.localchat.app import Desk
@@ -19,6 +22,7 @@ from core.localchat.clones import Clones, EmptyRepository, RepositoryTooLarge
 from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
 from core.localchat.server import desk_open, serving
+from core.localchat.threads import Threads
 from core.localchat.transfer import Limits
 from tests.localchat.asking import Asker, check
 from tests.localchat.githost import GitHost, hosting
@@ -35,7 +39,7 @@ async def host(shop: Path) -> AsyncIterator[GitHost]:
 
 
 def clones(host: GitHost, folder: Path, **options: object) -> Clones:
-    return Clones(folder, url=lambda name: f"{host.url}/{name}", protocols=HTTP, **options)  # type: ignore[arg-type]
+    return Clones(folder, Threads(2), url=lambda name: f"{host.url}/{name}", protocols=HTTP, **options)  # type: ignore[arg-type]
 
 
 def left_over(folder: Path) -> list[Path]:
@@ -123,7 +127,7 @@ async def test_a_clone_has_limits(host: GitHost, shop: Path, tmp_path: Path) -> 
 async def test_a_protocol_that_is_not_allowed_is_not_spoken(host: GitHost, shop: Path, tmp_path: Path) -> None:
     for url in (f"{host.url}/o/n", f"file://{shop}", "ext::sh -c true", f"{shop}"):
         with pytest.raises(ServiceUnavailable):
-            await Clones(tmp_path, url=lambda name, url=url: url).current(NAME)  # type: ignore[misc]
+            await Clones(tmp_path, Threads(2), url=lambda name, url=url: url).current(NAME)  # type: ignore[misc]
     assert host.requests == []
 
 
@@ -176,6 +180,21 @@ async def test_a_clone_that_takes_long_is_told_about_and_found_done_later(host: 
     await patient.close()
 
 
+async def test_the_threads_that_look_up_names_are_left_alone(host: GitHost, tmp_path: Path) -> None:
+    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    answering, go = Answering(repositories, Indexes()), Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    held = loop.run_in_executor(None, go.wait)
+    try:
+        async with asyncio.timeout(30):  # or a failing test would never end
+            assert "gross_price" in await answering.answer(NAME, [Message(role="user", content="where is the tax?")])
+    finally:
+        go.set()
+        await held
+        await answering.close()
+
+
 async def test_a_clone_ends_with_the_server_and_leaves_nothing(host: GitHost, tmp_path: Path) -> None:
     host.hang_after = 1_000
     repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
@@ -193,8 +212,9 @@ KILLED = """
 import asyncio, sys
 from pathlib import Path
 from core.localchat.clones import Clones
+from core.localchat.threads import Threads
 
-clones = Clones(Path(sys.argv[1]), url=lambda name: sys.argv[2], protocols=frozenset({"http"}))
+clones = Clones(Path(sys.argv[1]), Threads(2), url=lambda name: sys.argv[2], protocols=frozenset({"http"}))
 asyncio.run(clones.current("example.org/o/n"))
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 from threading import Event
 
@@ -14,10 +15,11 @@ from core.errors import ServiceUnavailable
 from core.localchat import building, listing, places
 from core.localchat.answers import answer
 from core.localchat.building import BuildStopped
+from core.localchat.clones import RepositoryTooLarge
 from core.localchat.index import Index
 from core.localchat.indexes import Indexes
 from core.localchat.listing import Listing, Skip
-from tests.localchat.repository import SHOP, commit, git, make, write
+from tests.localchat.repository import SHOP, bomb, commit, git, make, write
 
 
 class Builder:
@@ -125,6 +127,30 @@ def test_a_bare_repository_reads_the_same_as_its_working_tree(tmp_path: Path) ->
     assert tree.skipped() == bare.skipped()
     assert not tree.changed
     assert not bare.changed
+
+
+WRAPPER = """#!/bin/sh
+case "$*" in
+  *ls-tree*) echo listed >>{runs}; {git} "$@" | tee -a {octets} ;;
+  *) exec {git} "$@" ;;
+esac
+"""
+
+
+async def test_a_small_commit_with_files_without_end_is_refused_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = bomb(tmp_path / "bomb.git")
+    wrapper, runs, octets = (tmp_path / name for name in ("bin/git", "runs", "octets"))
+    write(tmp_path, {"bin/git": WRAPPER.format(git=shutil.which("git"), runs=runs, octets=octets)})
+    wrapper.chmod(0o700)
+    monkeypatch.setenv("PATH", str(wrapper.parent), prepend=os.pathsep)
+    indexes, place = Indexes(), places.locate(top)
+    asked = await asyncio.gather(*(indexes.of("a", place) for _ in range(3)), return_exceptions=True)
+    assert [type(error) for error in asked] == [RepositoryTooLarge] * 3
+    assert octets.stat().st_size < listing.MOST_LISTED_OCTETS + (2 << 20), "git was read little further than the limit"
+    assert runs.read_text().split() == ["listed"], "once for all"
+    await indexes.close()
 
 
 MIXED: dict[str, str | bytes] = {
