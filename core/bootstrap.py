@@ -12,7 +12,6 @@ from core.channels.commands import Commands
 from core.channels.mappings import Mappings
 from core.channels.moves import Moves
 from core.channels.preferences import Preferences
-from core.channels.repositories import parse
 from core.channels.rotation import Rotation
 from core.channels.tokens import Tokens
 from core.chat.check import check
@@ -38,6 +37,7 @@ from core.relay.posts import Posts
 from core.relay.revisions import Revisions
 from core.relay.shares import Shares
 from core.relay.worker import Worker
+from core.repositories import parse
 from core.secret import Secret
 from core.settings import Settings, cache_folder
 from core.tickets import Tickets

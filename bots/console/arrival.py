@@ -9,10 +9,10 @@ from pathlib import Path
 from bots.console import place
 from core.channels.choosing import Mapping
 from core.channels.mappings import Mappings
-from core.channels.repositories import parse, same
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.localchat import places
 from core.localchat.repos import Repositories
+from core.repositories import parse, same
 
 
 async def arrive(

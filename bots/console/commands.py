@@ -8,9 +8,9 @@ from bots.console.parts import Parts
 from bots.errors import CommandError
 from core import wording
 from core.channels.grammar import Command, Help, Map, Mistake
-from core.channels.repositories import same
 from core.conversation.values import ThreadRef
 from core.errors import RepositoryNameError
+from core.repositories import same
 
 _HELP = """\
 In this terminal:

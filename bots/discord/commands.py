@@ -27,8 +27,8 @@ from core.channels.grammar import (
     Unmap,
     Why,
 )
-from core.channels.repositories import parse
 from core.errors import BadAlias, RepositoryNameError
+from core.repositories import parse
 
 
 @dataclass(frozen=True, slots=True)

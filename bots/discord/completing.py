@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from bots.discord.interactions import Completing
 from bots.discord.manifest import DEFAULT, MAP, REPOSITORY, UNMAP
 from core.channels.choosing import Facts
-from core.channels.repositories import parse
 from core.errors import RepositoryNameError
+from core.repositories import parse
 
 _MOST = 25  # choices: https://docs.discord.com/developers/interactions/application-commands
 _LONGEST = 100  # characters of what a choice is called, and of what it stands for

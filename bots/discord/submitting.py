@@ -13,7 +13,6 @@ from bots.parts import Parts
 from core.channels import aliases, replies
 from core.channels.commands import Actor
 from core.channels.grammar import Map
-from core.channels.repositories import parse, parse_given
 from core.errors import (
     AliasTaken,
     AskrepoError,
@@ -23,6 +22,7 @@ from core.errors import (
     RepositoryNameError,
     SecretError,
 )
+from core.repositories import parse, parse_given
 from core.secret import Secret, bearer
 from core.wording import code, sentence
 

@@ -18,7 +18,6 @@ from bots.slack.rights import Rights
 from bots.tasks import Tasks
 from core.channels import aliases, replies
 from core.channels.grammar import Map
-from core.channels.repositories import parse, parse_given
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.errors import (
     AliasTaken,
@@ -29,6 +28,7 @@ from core.errors import (
     RepositoryNameError,
     SecretError,
 )
+from core.repositories import parse, parse_given
 from core.secret import Secret, bearer
 from core.wording import code, sentence
 

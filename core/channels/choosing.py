@@ -15,8 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.channels import aliases
-from core.channels.repositories import parse, same
 from core.errors import MappingError, MappingGone, NotMapped, NotMappedHere, RepositoryNameError, UnknownAlias
+from core.repositories import parse, same
 
 _INLINE = re.compile(r"\A\s*in:(?P<name>\S+)(?:\s+|\Z)", re.IGNORECASE)  # phones begin a sentence with a capital
 

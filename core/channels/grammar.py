@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.channels import aliases
-from core.channels.repositories import parse as repository
 from core.errors import AskrepoError, BadAlias, RepositoryNameError
+from core.repositories import parse as repository
 
 _PUNCTUATION = "*_~`'\".,:;!?…()[]"
 _LONGEST_WORD = 20  # characters worth looking at for a word alone

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.channels.choosing import Mapping
-from core.channels.repositories import same
 from core.errors import AliasTaken, NotMapped, NotMappedHere, SeveralMapped
+from core.repositories import same
 
 
 def mapped_anew(

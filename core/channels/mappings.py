@@ -13,10 +13,10 @@ from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
 from core.channels.mapping import mapped_anew, meant, next_default
 from core.channels.preferences import forget_audience, preferences_row
-from core.channels.repositories import parse, same
 from core.channels.suspensions import handed_back
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
+from core.repositories import parse, same
 from core.scope import CHANNEL, THREAD, WORKSPACE, in_channel, in_thread, in_workspace, named
 from core.tables import MappingRow, ThreadRow, WorkspaceRow
 from core.workspaces import Workspaces, lock

@@ -20,12 +20,12 @@ from core.channels.access import Audience
 from core.channels.choosing import Mapping
 from core.channels.mappings import mappings_of
 from core.channels.preferences import instructions_cell, preferences_row
-from core.channels.repositories import same
 from core.channels.suspensions import handed_back
 from core.cipher import Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database
 from core.locks import lock_claims
+from core.repositories import same
 from core.scope import in_channel, in_workspace
 from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow, WorkspaceRow
 from core.workspaces import Workspaces, lock

@@ -17,12 +17,12 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import tokenrows
-from core.channels.repositories import parse, same
 from core.channels.suspensions import handed_back
 from core.cipher import Cell, Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, Unit
 from core.errors import NotMappedHere, NoTokenNeeded, SecretError, TokenForElsewhere, TokenGone
+from core.repositories import parse, same
 from core.scope import WORKSPACE, given, in_channel, in_workspace, named
 from core.secret import Secret, bearer
 from core.tables import MappingRow, TokenRow

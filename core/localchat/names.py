@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import RepositoryNameError
+from core.repositories import parse
 
 EXAMPLE = "github.com/owner/name"
 LOCAL = "local"  # the host of working copies without a recognisable origin; no real host lacks a dot
@@ -15,7 +16,7 @@ _LONGEST = 300
 _HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9._-]{0,99}"
 _NAME = re.compile(rf"(?:{_HOST}|{LOCAL})(?:/{_SEGMENT}){{2,8}}", re.ASCII)
-_SCP = re.compile(r"(?:[A-Za-z0-9_.-]+@)?(?P<host>[A-Za-z0-9.-]+):(?!/)(?P<path>[^\s:]+)", re.ASCII)
+_SCP = re.compile(r"(?:[A-Za-z0-9_.-]+@)?[A-Za-z0-9.-]+:(?!/)(?P<path>[^\s:]+)", re.ASCII)
 
 
 def check(name: str) -> str:
@@ -34,24 +35,29 @@ def check(name: str) -> str:
 
 
 def of_remote(url: str) -> str | None:
-    """The name behind an https or ssh clone URL, or None where it is neither or names no such repository."""
+    """The name behind an https or ssh clone URL, None where it is neither or names no such repository.
+
+    It is the one that a channel is mapped to where the URL is pasted.
+    """
     url = url.strip()
     if "://" in url:
         try:
             parts = urlsplit(url)
-            host, port, path = parts.hostname or "", parts.port, parts.path
+            port, path = parts.port, parts.path
         except ValueError:
             return None
         usable = parts.scheme in {"ssh", "git+ssh"} or (parts.scheme == "https" and port in {None, 443})
     else:
         match = _SCP.fullmatch(url)
-        host, path, usable = (match["host"], match["path"], True) if match else ("", "", False)
+        path, usable = (match["path"], True) if match else ("", False)
     if not usable:
         return None
     try:
-        return check(f"{host}/{path.strip('/').removesuffix('.git')}")
+        name = check(parse(url))
     except RepositoryNameError:
         return None
+    whole = name.partition("/")[2] == path.strip("/").removesuffix(".git")
+    return name if whole else None  # else the path goes on below the repository, or is understood otherwise
 
 
 def of_folder(folder: Path) -> str:

@@ -10,7 +10,6 @@ from core.channels.access import Audience, Refusal
 from core.channels.choosing import Choice, Facts, choose, names_repository
 from core.channels.mappings import Mappings
 from core.channels.preferences import ChannelPreferences, Preferences
-from core.channels.repositories import same
 from core.channels.tokens import ChosenToken, Tokens
 from core.chat.contract import Message
 from core.conversation.history import Exchange, History, put
@@ -19,6 +18,7 @@ from core.errors import AccessUnknown, CipherError, NoDefault, NotMapped
 from core.relay.claims import Claim, Open
 from core.relay.delivery import Delivery, Surroundings, patiently
 from core.relay.leases import Leases
+from core.repositories import same
 
 _SUSPENDED_BY = "askrepo"  # as the audit table has it
 

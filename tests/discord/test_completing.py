@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bots.discord.completing import choices
 from bots.discord.interactions import Completing, of_interaction
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
-from core.channels.repositories import parse
+from core.repositories import parse
 from tests.discord.invoked import BOT, typing
 from tests.fakes.discord_fields import items, record, text
 

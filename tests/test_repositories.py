@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.channels.repositories import parse, parse_given, same
 from core.errors import RepositoryNameError
 from core.localchat import names
+from core.repositories import parse, parse_given, same
 from core.wording import sentence
 
 CANONICAL = re.compile(r"[a-z0-9.-]+(:[1-9]\d{0,4})?(/(?!-)[A-Za-z0-9._-]+){2,8}", re.ASCII)
@@ -285,6 +285,23 @@ def test_any_text_is_a_name_or_refused(written: str) -> None:
 def test_every_name_the_console_gives_a_folder_is_canonical(folder: Path) -> None:
     name = names.of_folder(folder)
     assert parse(name) == names.check(name) == name
+
+
+@given(
+    st.sampled_from(["https://", "http://", "ssh://git@", "git+ssh://", "git://", "git@", "user:pw@", ""]),
+    st.sampled_from(
+        ["github.com", "WWW.github.com", "ssh.github.com", "altssh.gitlab.com", "git.example.org", "local"]
+    ),
+    st.sampled_from(["/", ":", ":443/", ":22/", ":8443/", "//"]),
+    st.lists(st.sampled_from([*"oOz/.~-_?#", "/", "name", "..", ".git", "tree", "/-/", "22/", "orgs"]), max_size=7),
+)
+def test_a_working_copy_has_the_name_its_clone_address_is_mapped_by(
+    scheme: str, host: str, separator: str, pieces: list[str]
+) -> None:
+    address = f"{scheme}{host}{separator}{''.join(pieces)}"
+    name = names.of_remote(address)
+    if name is not None:
+        assert name == names.check(name) == parse(name) == parse(address)
 
 
 def test_where_nothing_need_be_named_a_blank_names_nothing() -> None:
