@@ -22,9 +22,9 @@ _DECAY = 0.5  # for each further turn back
 _COMPOUND = 0.6  # `rate limit` also looks for `rate_limit`
 _SELF_CONTAINED = 3  # own terms; with fewer a question leans on what came before
 
-_BACKTICKED = re.compile(r"`+([^`\n]{1,200})`+")
+_BACKTICKED = re.compile(r"(?<!`)`+([^`\n]{1,200})`+")
 _CODE_LIKE = re.compile(
-    r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+|\b[A-Za-z_]\w*(?=\()|\b\w*_\w+\b|\b\w*[a-z]+[A-Z]\w*\b"
+    r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+|\b[A-Za-z_]\w*(?=\()|\b\w*_\w+\b|\b\w*[a-z][A-Z]\w*\b"
 )
 _NAME = re.compile(r"[^\W\d]\w*")
 _CAPITAL = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z]\w+")
@@ -35,14 +35,17 @@ _USED = r"(?:called|used|invoked|imported|referenced|instantiated|constructed|co
 _HELPERS = r"(?:do|does|did|is|are|can|could|should|will|would|we|you|i)\b"
 _CALLERS = re.compile(
     rf"\b(?:who|what|which(?:\s+(?!{_HELPERS})\w+){{0,3}}?)\s+(?:else\s+|all\s+|actually\s+)?{_USES}\b(?!\s+(?:do|does|did|is|are|can)\b)"
-    rf"|\bwhere\b.*\b{_USED}\b|\bwhere\s+(?:do|does|did|are|is)\b.*\b{_USE}\b"
     rf"|\b(?:callers?|usages?|uses|call[- ]?sites?|references)\s+(?:of|to|for)\b"
     rf"|\b(?:its|their)\s+(?:callers|usages|uses)\b"
     rf"|\b{_USED}\s+(?:by\s+(?:who|what|which|any)|from\s+(?:where|any)|anywhere|elsewhere|else)\b"
     rf"|\b(?:anyone|anybody|anything|someone|something)\s+(?:else\s+)?(?:{_USES}|using|calling|importing)\b"
     r"|^\W*(?:and\s+)?(?:the\s+)?(?:callers?|usages?|call[- ]?sites?)\W*$",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
+_WHERE = tuple(
+    (re.compile(first, re.IGNORECASE), re.compile(rf"\b{then}\b", re.IGNORECASE))
+    for first, then in ((r"\bwhere\b", _USED), (r"\bwhere\s+(?:do|does|did|are|is)\b", _USE))
+)  # the second somewhere behind the first: one pattern for both would look through the text again from every `where`
 _TESTS = re.compile(r"\b(?:tests?|tested|testing|specs?|fixtures?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(?:project|repo|repository|codebase|code ?base|library|application|app)\b", re.IGNORECASE)
 _PROSE = re.compile(r"\b(?:docs?|documentation|documented|readme|changelog|manual|guide|tutorial)\b", re.IGNORECASE)
@@ -83,7 +86,7 @@ class Query:
 def read(messages: Sequence[Message]) -> Query:
     """The query behind a conversation whose last message is the question."""
     text = messages[-1].content[:_MOST_CHARACTERS]
-    callers = bool(_CALLERS.search(text))
+    callers = _for_callers(text)
     own = _own_terms(text, callers=callers)
     earlier = [message.content[:_MOST_CHARACTERS] for message in messages[:-1] if message.role == "user"]
     answer = next(
@@ -105,6 +108,14 @@ def read(messages: Sequence[Message]) -> Query:
         previous=tuple(citations.found(answer)),
         mentioned=_mentioned(answer),
     )
+
+
+def _for_callers(text: str) -> bool:
+    """Whether it is asked who uses something."""
+    if _CALLERS.search(text):
+        return True
+    found = ((first.search(text), then) for first, then in _WHERE)
+    return any(where is not None and then.search(text, where.end()) for where, then in found)
 
 
 def identifiers(text: str) -> tuple[str, ...]:
@@ -143,7 +154,7 @@ def _weights(
     weight = _POINTED if pointing else _NEAR if len(own) < _SELF_CONTAINED else _FAR
     weights: dict[str, float] = {}
     for turn in list(reversed(earlier))[:_EARLIER_TURNS]:
-        for term in _own_terms(turn, callers=bool(_CALLERS.search(turn))):
+        for term in _own_terms(turn, callers=_for_callers(turn)):
             weights.setdefault(term, weight)
         weight *= _DECAY
     return weights | dict.fromkeys(compounds, _COMPOUND) | dict.fromkeys(own, 1.0)

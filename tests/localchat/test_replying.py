@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.chat.contract import Message
 from core.errors import AskrepoError
 from core.localchat import questions, refusals, replies
+from tests.linear import is_linear
 from tests.localchat.asking import content, events
 
 
@@ -23,6 +24,9 @@ from tests.localchat.asking import content, events
         ("which functions call it?", True),
         ("which other modules import that?", True),
         ("where do we raise GaveUp?", True),
+        ("I wonder where:\nis it used?", True),
+        ("is it used, and where?", False),
+        ("do we use it, and where is it?", False),
         ("is it used anywhere?", True),
         ("usages?", True),
         ("callers of foo", True),
@@ -37,6 +41,17 @@ from tests.localchat.asking import content, events
 )
 def test_questions_for_callers_are_told_apart(text: str, callers: bool) -> None:
     assert questions.read([Message(role="user", content=text)]).callers is callers
+
+
+@pytest.mark.parametrize(
+    "unit", ["where ", "where do ", "which a b c ", "who ", "this ", "a", "aB", "a_", "a.", "`", "`a", " "]
+)
+def test_the_work_is_linear(unit: str) -> None:
+    def read(text: str) -> object:
+        turns = zip(("user", "assistant", "user"), (text, text, text), strict=True)
+        return questions.read([Message(role=role, content=content) for role, content in turns])
+
+    assert is_linear(read, unit, 20_000)
 
 
 def test_an_error_nobody_expected_is_a_plain_500() -> None:
