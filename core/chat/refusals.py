@@ -34,6 +34,7 @@ _TOO_LONG = re.compile(
     r"context[ _-](length|window|size)|maximum context|too many tokens"
     r"|(prompt|conversation|input|messages?)( is| are|_)? ?too[ _]long"
 )
+_BETWEEN = re.compile(r"[\s\"'`]+")
 _ABOUT = re.compile(r"(?P<repository>repo)|(?P<model>model)")
 
 _MEANING: dict[int, type[ChatError]] = {
@@ -127,4 +128,8 @@ def _status(error: ErrorBody) -> int:
 
 
 def _words(error: ErrorBody | None) -> str:
-    return " ".join(filter(None, (error.code, error.type, error.message))).lower() if error else ""
+    if error is None:
+        return ""
+    # What a repository is called says nothing about what happened.
+    words = (word for word in _BETWEEN.split(error.message or "") if "/" not in word)
+    return " ".join(filter(None, (error.code, error.type, *words))).lower()
