@@ -72,6 +72,7 @@ class Clones:
         self._fresh_seconds = fresh_seconds
         self._running = Shared[tuple[Path, str]]()
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._too_large_until: dict[str, float] = {}  # told to later askers: the first may not have waited for it
 
     async def current(self, name: str) -> tuple[Path, str]:
         """The git folder and commit for a checked name, cloned or refreshed if need be.
@@ -90,6 +91,8 @@ class Clones:
         have = await self._threads.run(_newest, home)
         if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
             return have, have.stem
+        if time.monotonic() < self._too_large_until.get(name, 0.0):
+            raise RepositoryTooLarge(f"{name} is too large to be cloned")
         try:
             async with self._turns:
                 found = await self._refreshed(name, home, have)
@@ -107,6 +110,7 @@ class Clones:
                 return have
             return await self._clone(name, home)
         except git.OverLimit:
+            self._too_large_until[name] = time.monotonic() + self._fresh_seconds
             raise RepositoryTooLarge(f"{name} is too large to be cloned") from None
         except git.GitMissing:
             raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None

@@ -124,6 +124,15 @@ async def test_a_clone_has_limits(host: GitHost, shop: Path, tmp_path: Path) -> 
     assert left_over(tmp_path) == []
 
 
+async def test_a_repository_found_too_large_is_not_cloned_at_each_question(host: GitHost, tmp_path: Path) -> None:
+    host.hang_after = 1_000
+    repository = clones(host, tmp_path, limits=Limits(seconds=1))
+    for _ in range(2):
+        with pytest.raises(RepositoryTooLarge):
+            await repository.current(NAME)
+    assert sum("info/refs" in request for request in host.requests) == 1
+
+
 async def test_a_protocol_that_is_not_allowed_is_not_spoken(host: GitHost, shop: Path, tmp_path: Path) -> None:
     for url in (f"{host.url}/o/n", f"file://{shop}", "ext::sh -c true", f"{shop}"):
         with pytest.raises(ServiceUnavailable):
