@@ -186,14 +186,14 @@ async def test_a_question_that_is_edited_before_it_could_be_accepted_is_asked_on
 ) -> None:
     """Its event comes again minutes later, with the words that it had."""
     slack, general, bot = world.slack, world.general, world.askrepo.bot
-    root = Message(slack.now_ts(), general, world.alice, f"{bot} old?")
+    root = Message(slack.now_ts(), general, world.alice, f"{bot} where is login?")
     general.add(root)
     first = slack._message_event(root, type="app_mention")
-    await slack.edits(root, f"{bot} new?")
+    await slack.edits(root, f"{bot} where is logout?")
     await answered(world, root)
     assert (await slack.deliver(first, world.askrepo, general)).acknowledged
     await quiet(world, app, chat)
-    assert [request.question for request in chat.requests] == ["new?", "is all done?"]
+    assert [request.question for request in chat.requests] == ["where is logout?", "is all done?"]
 
 
 async def test_a_deleted_question_stops_and_is_forgotten(world: World, app: App, chat: FakeChat) -> None:
