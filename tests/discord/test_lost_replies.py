@@ -33,7 +33,7 @@ from tests.lost import AT_ONCE, LOST, PATIENCE, QUICK, Case, judged, say_in_two
 
 SAID, MORE = lines(6), lines(120)  # in one post, and in two
 NUMBERS = count()
-FEW_AT_ONCE = 20
+FEW_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
