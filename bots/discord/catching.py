@@ -125,8 +125,10 @@ class Catching:
                     log.warning("looking for missed questions waits for the database", reason=str(error))
                 waited, pause = True, _DATABASE_SECONDS
             except (DeliveryUncertain, PlatformAway):
-                if (pause := next(pauses, 0.0)) == 0.0:
+                again = next(pauses, None)
+                if again is None:
                     raise
+                pause = again
             await self._pause(pause)
 
     async def _direct_stretches(self, until: int) -> AsyncIterator[Stretch]:

@@ -37,8 +37,8 @@ Answer = Mapping[str, object]
 _SHUT_SECONDS = 60.0  # until a token that was refused is tried again
 _UNKNOWN_RETRY_SECONDS = 5.0  # after a refusal for pace that does not say how long
 
-# what ends all hope for a place, as the methods' pages list it; so does every `restricted_action…`
 _ANOTHER_KIND = "not_allowed_token_type"  # of a method that takes no token like ours
+# what ends all hope for a place, as the methods' pages list it; so does every `restricted_action…`
 _GONE = frozenset(
     {
         _ANOTHER_KIND,
@@ -122,7 +122,8 @@ class Calls:
         lines = {} if known.pace is None else {method: known.pace}
         if method == "chat.postMessage":
             lines[f"{method} {given.get('channel')}"] = IN_CHANNEL
-        self._refuse_shut(client, workspace, method)
+        if (code := self._shut_out_by(client, workspace)) is not None:
+            raise ShutOut(method, code)
         for line, pace in lines.items():
             await self._lines.stand(workspace, line, pace, caller)
         try:
@@ -152,16 +153,17 @@ class Calls:
             except NotYet as error:
                 await asyncio.sleep(error.seconds)
 
-    def _refuse_shut(self, client: AsyncWebClient, workspace: WorkspaceRef, method: str) -> None:
+    def _shut_out_by(self, client: AsyncWebClient, workspace: WorkspaceRef) -> str | None:
+        """Slack's word for why this token is not to be tried now; None where it may be."""
         shut = self._shut.get(workspace)
-        if shut is not None and shut.token == client.token and self._clock() < shut.until:
-            raise ShutOut(method, shut.code)
+        if shut is None or shut.token != client.token or shut.until <= self._clock():
+            return None
+        return shut.code
 
     def _shut_out(self, client: AsyncWebClient, workspace: WorkspaceRef, code: str) -> None:
         """Remember it, and say what somebody has to mend: once a minute, not for every call that was under way."""
-        known, until = self._shut.get(workspace), self._clock() + _SHUT_SECONDS
-        if known is None or known.token != client.token or known.until <= self._clock():
-            self._shut[workspace] = _Shut(client.token, code, until)
+        if self._shut_out_by(client, workspace) is None:
+            self._shut[workspace] = _Shut(client.token, code, self._clock() + _SHUT_SECONDS)
             log.warning(
                 "Slack refuses our token: questions wait until it is replaced, or the app installed again",
                 workspace=workspace.workspace_id,

@@ -42,8 +42,9 @@ class Repositories:
     ) -> None:
         self._local = {names.check(name): path for name, path in local.items()}
         self._threads = Threads(_THREADS)
-        clones_ = clones.Clones(cache / "clones", self._threads, url=clone_url, protocols=protocols)
-        self._clones = clones_ if clone else None
+        self._clones = (
+            clones.Clones(cache / "clones", self._threads, url=clone_url, protocols=protocols) if clone else None
+        )
 
     def add(self, path: Path) -> str:
         """Registers the repository around `path` and returns its canonical name; the same one each time.
