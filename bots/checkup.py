@@ -14,7 +14,7 @@ from core.errors import ChatError, DatabaseError, SettingsError
 from core.localchat.git import GitFailed, GitMissing
 from core.schema import State
 from core.settings import Settings, cache_folder, names, strangers
-from core.wording import code
+from core.wording import code, codes
 
 _CHAT_SECONDS = 8.0  # for one question to /chat, within the check's own deadline
 _ALIKE = 0.85  # from here on a name is taken for a misspelt one
@@ -88,6 +88,9 @@ async def _keys(given: Settings) -> list[Finding]:
         return [warning("keys", "not checked", "Mend the database first.")]
     if not found.tried:
         return [warning("keys", f"{found.where}, not tried on what is stored", "Mend the database first.")]
+    if found.lost:
+        words = f"tokens are stored under {codes(found.lost)}, which {found.where} does not hold"
+        return [wrong("keys", words, f"{_keys_fix(given)} Or enter these tokens anew.")]
     return [ok("keys", found.where if found.made else f"the first run makes one in {found.where}")]
 
 

@@ -30,11 +30,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The key ring. `made`: it is there already. `tried`: on what is stored, or nothing is stored that needs it."""
+    """The key ring. `made`: it is there already. `tried`: on what is stored, or nothing is stored that needs it.
+
+    `lost`: the ids of keys that it does not hold, and stored tokens need.
+    """
 
     where: str
     made: bool
     tried: bool
+    lost: tuple[str, ...]
 
 
 async def database(settings: Settings) -> Stored:
@@ -60,7 +64,8 @@ async def keys(settings: Settings) -> Keys:
         tried = False
     file = _file(settings) if settings.secret_keys is None else None
     ring = keyfile.present(settings.secret_keys, file, stored)
-    return Keys("ASKREPO_SECRET_KEYS" if file is None else str(keyfile.key_file(file)), ring is not None, tried)
+    where = "ASKREPO_SECRET_KEYS" if file is None else str(keyfile.key_file(file))
+    return Keys(where, ring is not None, tried, () if ring is None else keyfile.lost(ring, stored))
 
 
 def repository(settings: Settings) -> str | None:

@@ -23,7 +23,8 @@ _KEY_BYTES = 32
 _ID_BYTES = 8
 _NONCE_BYTES = 12
 _STANDARD = str.maketrans("-_", "+/")  # from the URL-safe alphabet of base64
-_HEAD = len(_VERSION) + _ID_BYTES + _NONCE_BYTES
+HEAD_OCTETS = len(_VERSION) + _ID_BYTES  # at the beginning of a sealed value, which say under which key
+_HEAD = HEAD_OCTETS + _NONCE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Keyring:
 
     def open(self, sealed: bytes, cell: Cell) -> bytes:
         """Decrypt what was sealed for this very cell. Raises UnknownKey or Tampered; there is no fallback."""
-        head, nonce = sealed[: _HEAD - _NONCE_BYTES], sealed[_HEAD - _NONCE_BYTES : _HEAD]
+        head, nonce = sealed[:HEAD_OCTETS], sealed[HEAD_OCTETS:_HEAD]
         if len(sealed) < _HEAD or head[:1] != _VERSION:
             raise Tampered(f"{cell.table}.{cell.column}: not a sealed value")
         cipher = self._ciphers.get(head[1:])
@@ -112,6 +113,10 @@ class Keyring:
             return cipher.decrypt(nonce, sealed[_HEAD:], head + cell.associated_data())
         except InvalidTag:
             raise Tampered(f"{cell.table}.{cell.column}: does not belong to this row, or was changed") from None
+
+    def lacks(self, head: bytes) -> str | None:
+        """The id of the key under which values that begin like this were sealed, if it is not here."""
+        return head[1:].hex() if head[:1] == _VERSION and head[1:] not in self._ciphers else None
 
     def seal_text(self, text: str, cell: Cell) -> bytes:
         """`seal` for text; lone surrogates survive."""

@@ -9,30 +9,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, LargeBinary, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from core.cipher import Cell, Keyring, new_key
+from core import logs
+from core.cipher import HEAD_OCTETS, Cell, Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
 from core.errors import KeyringError, UnknownKey
 from core.secret import Secret
-from core.tables import WorkspaceRow
+from core.tables import TokenRow, WorkspaceRow
 from core.workspaces import data_key_cell
 
 _OTHERS = 0o077
 
+log = logs.get(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Something stored that a key ring has to open."""
+    """Something stored that a key ring has to open, and how the data keys and the tokens begin that are stored."""
 
     sealed: bytes = field(repr=False)
     cell: Cell
+    data_keys: tuple[bytes, ...]
+    tokens: tuple[bytes, ...]
 
 
 async def keyring(database: Database, given: Secret | None) -> Keyring:
     """The key ring, proven on what is stored. Raises KeyringError, and Tampered for a damaged data key.
 
+    A token under a key that is lost holds up nothing but the questions that need it: it is logged, and can be replaced.
     Without ASKREPO_SECRET_KEYS, SQLite's first run makes a key; PostgreSQL, shared by machines, has to be given one.
     """
     stored = await sample(database)
@@ -42,18 +49,31 @@ async def keyring(database: Database, given: Secret | None) -> Keyring:
         ring = present(given, database.file, stored)
     if ring is None:
         raise KeyringError("the file with the key that was made a moment ago is gone")
+    for key_id in lost(ring, stored):
+        log.warning("tokens are stored under a key that is not in the ring", key=key_id)
     return ring
 
 
+def lost(ring: Keyring, stored: Sample | None) -> tuple[str, ...]:
+    """The ids of the keys that stored tokens need and the ring does not hold."""
+    return tuple(sorted(filter(None, map(ring.lacks, stored.tokens)))) if stored is not None else ()
+
+
 async def sample(database: Database) -> Sample | None:
-    """One of the data keys that are stored, if there are any."""
+    """One of the data keys that are stored, if there are any, and under which keys they and the tokens are sealed."""
+    one = select(WorkspaceRow.platform, WorkspaceRow.workspace_id, WorkspaceRow.data_key).limit(1)
+    data_keys, tokens = (select(_head(each)).distinct() for each in (WorkspaceRow.data_key, TokenRow.sealed))
     async with database.reading() as connection:
-        row = (
-            await connection.execute(
-                select(WorkspaceRow.platform, WorkspaceRow.workspace_id, WorkspaceRow.data_key).limit(1)
-            )
-        ).one_or_none()
-    return row and Sample(row.data_key, data_key_cell(WorkspaceRef(row.platform, row.workspace_id)))
+        row = (await connection.execute(one)).one_or_none()
+        if row is None:
+            return None
+        cell = data_key_cell(WorkspaceRef(row.platform, row.workspace_id))
+        heads = [tuple((await connection.execute(each)).scalars()) for each in (data_keys, tokens)]
+        return Sample(row.data_key, cell, *heads)
+
+
+def _head(sealed: InstrumentedAttribute[bytes]) -> ColumnElement[bytes]:
+    return func.substr(sealed, 1, HEAD_OCTETS, type_=LargeBinary())
 
 
 def key_file(file: Path) -> Path:
@@ -76,9 +96,11 @@ def present(given: Secret | None, file: Path | None, stored: Sample | None) -> K
     if ring is not None and stored is not None:
         try:
             ring.open(stored.sealed, stored.cell)
+            unknown = next(filter(None, map(ring.lacks, stored.data_keys)), None)
         except UnknownKey as error:
-            problem = f"what is stored was encrypted under key {error.key_id}, which it does not hold"
-            raise KeyringError(problem) from None
+            unknown = error.key_id
+        if unknown is not None:
+            raise KeyringError(f"what is stored was encrypted under key {unknown}, which it does not hold")
     return ring
 
 

@@ -74,7 +74,18 @@ def live_values() -> list[str]:
     return sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)
 
 
+def repeats(label: str, secret: Secret) -> bool:
+    """Whether a label, stored and shown in clear, holds the secret, or sixteen characters of it in a row.
+
+    White space and what cannot be seen do not hide it; a part of it is what is left of one that was too long.
+    """
+    value, seen = secret.reveal(), "".join(each for each in label if each.isprintable() and not each.isspace())
+    size = min(len(value), _PIECE)
+    return any(value[at : at + size] in seen for at in range(len(value) - size + 1))
+
+
 _SHORTEST = 6  # redacting shorter texts would blacken ordinary words
+_PIECE = 16  # a label may well begin like the tokens of a service do
 _LONGEST = 4_096  # octets; a header line beyond this is refused by common servers
 
 

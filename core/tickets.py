@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
 from core.database import Database, now_ms
+from core.errors import UnknownKey
 from core.secret import Secret
 from core.tables import TicketRow
 
@@ -62,7 +63,11 @@ class Tickets:
         return self._opened(await self._database.write(unit), ticket, purpose)
 
     def _opened(self, sealed: bytes | None, ticket: str, purpose: str) -> str | None:
-        return None if sealed is None else self._keyring.open_text(sealed, _cell(ticket, purpose))
+        """One whose key is gone from the ring is gone with it: nobody keeps an old key for what lasts an hour."""
+        try:
+            return None if sealed is None else self._keyring.open_text(sealed, _cell(ticket, purpose))
+        except UnknownKey:
+            return None
 
 
 def _digest(secret: Secret) -> str:

@@ -21,6 +21,7 @@ from alembic import command
 from core import keyfile, schema
 from core import sqlite as inline
 from core.batches import Batches
+from core.channels.tokens import Tokens
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
@@ -464,6 +465,29 @@ async def test_a_key_ring_that_does_not_fit_is_refused(database: Database) -> No
     if not database.is_sqlite:
         with pytest.raises(KeyringError, match="ASKREPO_SECRET_KEYS"):
             await keyfile.keyring(database, None)
+
+
+async def test_a_key_that_is_still_needed_is_not_dropped(database: Database) -> None:
+    """`keys rotate` was killed on its way: of some workspaces something is sealed under the older key yet."""
+    old, new = new_key(), new_key()
+    await Workspaces(database, Keyring((old, new))).data_key(WorkspaceRef("slack", "T1"))
+    await Workspaces(database, Keyring((new, old))).data_key(WorkspaceRef("slack", "T0"))
+    for left in (new, old):
+        with pytest.raises(KeyringError, match="which it does not hold"):
+            await keyfile.keyring(database, Secret(left.text()))
+    await keyfile.keyring(database, Secret(f"{new.text()},{old.text()}"))
+
+
+async def test_tokens_of_a_lost_key_hold_up_nothing_else(database: Database) -> None:
+    old, new, workspace = new_key(), new_key(), WorkspaceRef("slack", "T1")
+    await Workspaces(database, Keyring((new,))).data_key(workspace)
+    both = Keyring((old, new))
+    tokens = Tokens(database, Workspaces(database, both), both, origin="https://chat.example.com", process_token=None)
+    await tokens.save_for_workspace(workspace, Secret("cAnArY-0123456789"), actor="U1")
+    ring = await keyfile.keyring(database, Secret(new.text()))
+    stored = await keyfile.sample(database)
+    assert keyfile.lost(ring, stored) == (old.key_id.hex(),)
+    assert keyfile.lost(both, stored) == ()
 
 
 async def _run(connection: AsyncConnection, statement: str) -> None:

@@ -35,6 +35,7 @@ from tests.serving import served
 PUBLIC = "https://bot.example.org"
 REPOSITORY = "github.com/acme/web"
 TOKEN = "sk-test-0123456789abcdef"
+LONG_TOKEN = f"github_pat_{'0123456789abcdef' * 5}"  # longer than a label
 
 
 @pytest.fixture
@@ -174,9 +175,10 @@ async def test_what_cannot_be_a_token_is_not_tried(house: House, token: str) -> 
 
 async def test_a_label_that_repeats_the_token_is_refused(house: House) -> None:
     link = await house.link()
-    reply = await house.enters(link, label=f"prod {TOKEN}")
-    assert (reply.status_code, house.tried) == (422, [])
-    assert TOKEN not in reply.text
+    for token, label in ((TOKEN, f"prod {TOKEN}"), (LONG_TOKEN, LONG_TOKEN), (LONG_TOKEN, f"prod {LONG_TOKEN}")):
+        reply = await house.enters(link, token, label)
+        assert (reply.status_code, house.tried) == (422, [])
+        assert label[:20] not in reply.text
     assert (await house.enters(link)).status_code == 200
 
 
@@ -232,6 +234,7 @@ async def test_of_many_at_once_one_is_saved(house: House) -> None:
     replies = await asyncio.gather(*(house.enters(link, f"{TOKEN}-{number}") for number in range(8)))
     statuses = sorted(reply.status_code for reply in replies)
     assert statuses == [200] + [410] * 7
+    assert all("perhaps by you just now" in reply.text for reply in replies if reply.status_code == 410)
     assert len(await house.stored()) == 1
 
 

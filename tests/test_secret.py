@@ -28,7 +28,7 @@ from sqlalchemy import Column, MetaData, String, Table, create_engine, insert
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import SecretError
-from core.secret import Secret, bearer, live_values
+from core.secret import Secret, bearer, live_values, repeats
 
 CANARY = "cAnArY-0123456789"
 SECRET = Secret(CANARY)
@@ -222,3 +222,28 @@ def test_live_values_are_read_while_other_threads_make_secrets() -> None:
         sys.setswitchinterval(interval)
         for maker in makers:
             maker.join()
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        CANARY,
+        f"prod {CANARY}",
+        f"prod\u200b{CANARY[:8]}\u200b{CANARY[8:]}",
+        f"{CANARY[:9]} {CANARY[9:]}",
+        CANARY[:16],
+        f"my {CANARY[1:]}",
+    ],
+)
+def test_a_label_shows_no_part_of_the_secret(label: str) -> None:
+    assert repeats(label, SECRET)
+
+
+@pytest.mark.parametrize("label", ["", "prod", "cAnArY", CANARY[:15], f"{CANARY[:9]}x{CANARY[9:]}", CANARY.lower()])
+def test_a_label_may_begin_as_tokens_do(label: str) -> None:
+    assert not repeats(label, SECRET)
+
+
+def test_a_short_secret_is_found_whole() -> None:
+    assert repeats("for abc1 only", Secret("abc1"))
+    assert not repeats("for abc", Secret("abc1"))

@@ -14,6 +14,7 @@ from bots.discord.manifest import LONGEST_ALIAS, LONGEST_QUESTION, LONGEST_REPOS
 from core.channels import replies
 from core.channels.preferences import LONGEST_INSTRUCTIONS, LONGEST_MODEL, ChannelPreferences
 from core.conversation.followup import FollowUps
+from core.secret import Secret, repeats
 from core.wording import code
 
 Modal = Mapping[str, object]
@@ -122,7 +123,7 @@ def typed_in(submitted: Submitted) -> Typed:
     """What is shown again when a form has to be opened once more: everything but a token, wherever it was typed."""
     token = submitted.value(TOKEN).strip()
     told = {name: submitted.value(name) for name in submitted.values}
-    return {name: value for name, value in told.items() if not token or token not in value}
+    return {name: value for name, value in told.items() if not token or not repeats(value, Secret(token))}
 
 
 def settings_of(submitted: Submitted) -> Wanted:

@@ -22,7 +22,7 @@ from core import logs
 from core.channels.tokens import StoredToken, Tokens
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, SecretError, TokenRefused
-from core.secret import Secret, bearer
+from core.secret import Secret, bearer, repeats
 from core.tickets import Tickets
 from core.wording import code, sentence
 
@@ -106,7 +106,7 @@ class _Desk:
         given, label = _entered(body)
         try:
             secret = bearer(given)
-            if secret.reveal() in label:
+            if repeats(label, secret):
                 raise SecretError("its label repeats it")
         except SecretError as error:
             return _form(about, problem=error, status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -205,7 +205,7 @@ def _facts(about: _For) -> Html:
 def _gone() -> Response:
     return page(
         "This link does not work any more",
-        paragraph(text("It has been used, or its ten minutes are over.")),
-        paragraph(prose("Ask the bot for a new one, in the place the token is for: `/askrepo token set`.")),
+        paragraph(text("It has been used, perhaps by you just now, or its ten minutes are over.")),
+        paragraph(prose("`/askrepo token` shows which token is in use; `/askrepo token set` asks for a new link.")),
         status=HTTPStatus.GONE,
     )

@@ -1,7 +1,8 @@
 """A change of the key ring: what was sealed under an older key is sealed anew under the first one.
 
-Order of a change: put the new key first and keep the old one, restart every process, rotate, and drop the old key
-once nothing is left. Stored texts need no rotation: they are sealed under data keys, and only those are sealed anew.
+Order of a change: put the new key behind the old one and restart every process, so that all can read what any of them
+will write; put it first and restart them again; rotate, and drop the old key once nothing is left. Stored texts need no
+rotation: they are sealed under data keys, and only those are sealed anew. Tickets need none: they end within the hour.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from core.database import Database, Unit
 from core.errors import NotMappedHere, NoTokenNeeded, SecretError, TokenForElsewhere, TokenGone
 from core.repositories import parse, same
 from core.scope import WORKSPACE, given, in_channel, in_workspace, named
-from core.secret import Secret, bearer
+from core.secret import Secret, bearer, repeats
 from core.tables import MappingRow, TokenRow
 from core.workspaces import Workspaces, lock
 
@@ -163,9 +163,10 @@ class Tokens:
         """The row of a new token. Its fingerprint is keyed by the workspace: it survives a change of the key ring."""
         if self._origin is None:
             raise NoTokenNeeded
-        value = bearer(secret.reveal()).reveal()
-        if value in label:
+        token = bearer(secret.reveal())
+        if repeats(label, token):
             raise SecretError("its label repeats it")
+        value = token.reveal()
         workspace_key = await self._workspaces.data_key(workspace)
         token_id = uuid4().hex
         return {

@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 from bots.findings import Level, ok
 from core import schema
+from core.channels.tokens import Tokens
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
@@ -156,9 +157,16 @@ async def test_keys_are_tried_on_what_is_stored(database_url: str) -> None:
     assert lost["keys"].level is WRONG
     assert ours.key_id.hex() in lost["keys"].words
     await database.write(lambda connection: connection.exec_driver_sql("UPDATE workspaces SET workspace_id = 'T2'"))
-    await database.close()
     moved = await findings({"DATABASE_URL": database_url, "ASKREPO_SECRET_KEYS": ours.text()})
     assert (moved["keys"].level, moved["keys"].fix) == (WRONG, "Restore database and keys from the same backup.")
+    await database.write(lambda connection: connection.exec_driver_sql("UPDATE workspaces SET workspace_id = 'T1'"))
+    both = Keyring((other, ours))
+    tokens = Tokens(database, Workspaces(database, both), both, origin="https://chat.example.com", process_token=None)
+    await tokens.save_for_workspace(WorkspaceRef("slack", "T1"), Secret("cAnArY-0123456789"), actor="U1")
+    of_token = await findings({"DATABASE_URL": database_url, "ASKREPO_SECRET_KEYS": ours.text()})
+    assert of_token["keys"].level is WRONG
+    assert f"tokens are stored under `{other.key_id.hex()}`" in of_token["keys"].words
+    await database.close()
 
 
 async def test_a_key_file(home: Home, tmp_path: Path) -> None:
