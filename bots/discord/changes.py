@@ -53,7 +53,7 @@ class Changes:
                 await self._guilds.left(guild)
 
     async def _suspend(self, channel: ChannelRef) -> None:
-        suspended = await self._parts.mappings.suspend(channel, actor=PLATFORM, hand_back=True)
+        suspended = await self._parts.mappings.suspend(channel, actor=PLATFORM, widened=True)
         if suspended:
             log.warning("suspended: more people can see it, or may come to", channel=channel.channel_id)
         for user_id, words in replies.suspended(suspended).items():

@@ -38,10 +38,14 @@ class Guilds:
         await self._parts.installations.save(guild, _INSTALLED, installed_at=self._now())
 
     async def left(self, guild: WorkspaceRef) -> None:
-        """We were removed: nothing is answered there any more, and it is forgotten after the days of grace."""
-        await self._parts.installations.revoke(guild, before=self._now())
+        """We were removed: nothing is answered there any more, and it is forgotten after the days of grace.
+
+        The end of the installation comes last: without it, `look` does all of this again.
+        """
+        at = self._now()
         for channel in await self._parts.mappings.channels(guild):
             await self._parts.mappings.suspend(channel, actor=_ACTOR)
+        await self._parts.installations.revoke(guild, before=at)
         log.warning("removed from a guild", guild=guild.workspace_id, forgotten_after=str(GRACE))
 
     async def look(self, present: Collection[str], ours: Callable[[str], bool]) -> None:

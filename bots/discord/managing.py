@@ -26,9 +26,10 @@ from core.channels.grammar import Map
 from core.channels.suspensions import suspension_of
 from core.channels.trials import Trials
 from core.conversation.threads import Place
-from core.conversation.values import ChannelRef, WorkspaceRef
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded
 from core.relay.steering import NOT_HERE, Steering
+from core.repositories import same
 from core.wording import code, sentence
 
 REOPEN = "reopen"  # the action of a button that opens a form once more
@@ -164,10 +165,8 @@ class Managing:
 
     async def confirm(self, sender: Sender, mark: str) -> str:
         """Lift the suspension that a button is about; what came of it."""
-        here = await self._parts.mappings.list(sender.channel)
-        if not mark or suspension_of(here) != mark:
+        if not await self._parts.mappings.confirm(sender.channel, mark, actor=sender.asker.user_id):
             return "That has changed meanwhile. `/askrepo list` shows what is mapped here now."
-        await self._parts.mappings.confirm(sender.channel, actor=sender.asker.user_id)
         return "Confirmed. Questions are answered here again, and everybody who can read this channel sees the answers."
 
     # tokens
@@ -211,16 +210,19 @@ class Managing:
             return replies.denied(actor.right)
         if self._parts.settings.chat_url is None:
             raise NoTokenNeeded
-        tried_on = repository or await self._token_repository(sender.channel, of_workspace=of_workspace)
+        tried_on = repository or await self._token_repository(
+            sender.thread or sender.channel, of_workspace=of_workspace
+        )
         return About(modals.TOKEN_FORM, repository=tried_on, of_workspace=of_workspace, pasted=pasted)
 
-    async def _token_repository(self, channel: ChannelRef, *, of_workspace: bool) -> str:
-        facts = await self._parts.mappings.facts(channel)
+    async def _token_repository(self, place: ThreadRef | ChannelRef, *, of_workspace: bool) -> str:
+        facts = await self._parts.mappings.facts(place)
         if of_workspace:
             return choose(facts, "").repository
         if not facts.mappings:
             raise NotMapped
-        return facts.mappings[0].repository
+        here, default = facts.thread_repository, facts.mappings[0].repository
+        return next((each.repository for each in facts.mappings if here and same(each.repository, here)), default)
 
     async def _link(self, public_url: str, sender: Sender, about: About) -> str:
         place: ChannelRef | WorkspaceRef = sender.workspace if about.of_workspace else sender.channel

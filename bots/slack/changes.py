@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from bots.fields import items, mapping
 from bots.parts import Parts
 from bots.slack import blocks
 from bots.slack.installed import PLATFORM, Installed
@@ -61,25 +62,25 @@ class Changes:
                 if await self._parts.moves.moved(old, new.channel_id, actor=_ACTOR):
                     self._tell(installed, new, [each for each in mapped if not each.suspended])
             case ChannelShared(channel, installed) | ChannelConverted(channel, public=True, installed=installed):
-                self._tell(installed, channel, await self._suspend(channel, hand_back=True))
+                self._tell(installed, channel, await self._suspend(channel, widened=True))
             case ChannelArchived(channel) | BotLeft(channel):
                 await self._suspend(channel)  # what is being answered finds out by itself that it cannot post there
             case ChannelDeleted(channel):
+                self._people.forget_channel(channel)
                 await self._parts.moves.forget_channel(channel, actor=_ACTOR)
             case AppUninstalled(installed):
-                await self._installs.uninstalled(_owner(installed.team_id, installed.enterprise_id), _at(envelope))
+                await self._installs.uninstalled(_owner(installed, envelope), _at(envelope))
             case TokensRevoked(bot_user_ids, installed):
-                owner = _owner(installed.team_id, installed.enterprise_id)
-                await self._installs.revoked(owner, bot_user_ids, _at(envelope))
+                await self._installs.revoked(_owner(installed, envelope), bot_user_ids, _at(envelope))
             case AccessRevoked(team_ids):
                 for team_id in team_ids:
                     await self._installs.uninstalled(WorkspaceRef(PLATFORM, team_id), _at(envelope))
             case _:
                 log.debug("nothing follows", kind=type(happened).__name__)
 
-    async def _suspend(self, channel: ChannelRef, *, hand_back: bool = False) -> Sequence[Mapped]:
+    async def _suspend(self, channel: ChannelRef, *, widened: bool = False) -> Sequence[Mapped]:
         self._people.forget_channel(channel)
-        suspended = await self._parts.mappings.suspend(channel, actor=_ACTOR, hand_back=hand_back)
+        suspended = await self._parts.mappings.suspend(channel, actor=_ACTOR, widened=widened)
         if suspended:
             log.warning("suspended: its readers may have changed", channel=channel.channel_id)
         return suspended
@@ -98,8 +99,13 @@ class Changes:
         await patiently(lambda: self._privately.tell(somebody, shown, caller=caller))
 
 
-def _owner(team_id: str | None, enterprise_id: str | None) -> WorkspaceRef:
-    return WorkspaceRef(PLATFORM, team_id or enterprise_id or "")
+def _owner(installed: Installed, envelope: Mapping[str, object]) -> WorkspaceRef:
+    """Whose installation it was: of an organisation's, Slack may name one of its workspaces too."""
+    given = [mapping(entry) for entry in items(envelope.get("authorizations"))]
+    owners = [installed.team_id, installed.enterprise_id]
+    if any(entry.get("is_enterprise_install") is True for entry in given):
+        owners.reverse()
+    return WorkspaceRef(PLATFORM, next(filter(None, owners), ""))
 
 
 def _at(envelope: Mapping[str, object]) -> datetime:

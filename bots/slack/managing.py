@@ -23,7 +23,6 @@ from core import logs
 from core.channels import replies
 from core.channels.choosing import choose
 from core.channels.grammar import Map
-from core.channels.suspensions import suspension_of
 from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded
@@ -116,10 +115,8 @@ class Managing:
 
     async def confirm(self, somebody: Somebody, channel: ChannelRef, suspension: str) -> str:
         """Lift the suspension the button was about; what came of it."""
-        here = await self._parts.mappings.list(channel)
-        if not suspension or suspension_of(here) != suspension:
+        if not await self._parts.mappings.confirm(channel, suspension, actor=somebody.user_id):
             return "That has changed meanwhile. `/askrepo list` shows what is mapped here now."
-        await self._parts.mappings.confirm(channel, actor=somebody.user_id)
         return "Confirmed. Questions are answered here again, and everybody who can read this channel sees the answers."
 
     # tokens

@@ -13,7 +13,7 @@ from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
 from core.channels.mapping import mapped_anew, meant, next_default
 from core.channels.preferences import forget_audience, preferences_row
-from core.channels.suspensions import handed_back
+from core.channels.suspensions import handed_back, suspension_of
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.repositories import parse, same
@@ -129,15 +129,22 @@ class Mappings:
             ids = sorted((await connection.execute(found)).scalars())
         return tuple(WorkspaceRef(platform, workspace_id) for workspace_id in ids)
 
-    async def suspend(self, channel: ChannelRef, *, actor: str, hand_back: bool = False) -> tuple[Mapping, ...]:
+    async def suspend(self, channel: ChannelRef, *, actor: str, widened: bool = False) -> tuple[Mapping, ...]:
         """Let nothing be chosen here until somebody confirms; the mappings that newly concerns.
 
-        `hand_back`: what is being answered here is broken off, and looked at anew.
+        `widened`: more people can read along. What is being answered here is broken off, and looked at anew; and what
+        was suspended before is so anew, for who was asked to confirm then was asked about fewer readers.
         """
 
         async def unit(connection: AsyncConnection) -> tuple[Mapping, ...]:
-            suspended = await _set_suspended(connection, channel, datetime.now(UTC), actor=actor)
-            if hand_back:  # with a mapping or without: the workspace's default is not for everybody either
+            now = datetime.now(UTC)
+            suspended = await _set_suspended(connection, channel, now, actor=actor)
+            if widened:  # with a mapping or without: the workspace's default is not for everybody either
+                await connection.execute(
+                    update(MappingRow)
+                    .where(in_channel(MappingRow, channel), MappingRow.suspended_at != now)
+                    .values(suspended_at=now)
+                )
                 await handed_back(connection, channel)
                 await self._database.announce(connection)
             return suspended
@@ -161,13 +168,16 @@ class Mappings:
 
         await self._database.write(unit)
 
-    async def confirm(self, channel: ChannelRef, *, actor: str) -> int:
-        """Lift the suspension of this channel's mappings; how many were suspended."""
+    async def confirm(self, channel: ChannelRef, suspension: str, *, actor: str) -> bool:
+        """Lift the suspension that `suspension_of` calls so; False where it is not as it was then."""
 
-        async def unit(connection: AsyncConnection) -> int:
-            confirmed = await _set_suspended(connection, channel, None, actor=actor)
+        async def unit(connection: AsyncConnection) -> bool:
+            await lock(connection, channel.workspace)
+            if not suspension or suspension_of(await mappings_of(connection, channel)) != suspension:
+                return False
+            await _set_suspended(connection, channel, None, actor=actor)
             await forget_audience(connection, channel)
-            return len(confirmed)
+            return True
 
         return await self._database.write(unit)
 

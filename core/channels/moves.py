@@ -107,6 +107,9 @@ class Moves:
             here = await mappings_of(connection, channel)
             await connection.execute(delete(MappingRow).where(in_channel(MappingRow, channel)))
             await _drop_tokens(connection, channel, here, actor)
+            if here:
+                await handed_back(connection, channel)
+                await self._database.announce(connection)
             settings = await connection.execute(delete(ChannelRow).where(in_channel(ChannelRow, channel)))
             names = tuple(each.repository for each in here)
             if names or settings.rowcount:
@@ -140,6 +143,9 @@ class Moves:
                 .where(in_workspace(WorkspaceRow, workspace), WorkspaceRow.default_repository.is_not(None))
                 .values(default_repository=None, default_set_by=None, default_set_at=None)
             )
+            if names or tokens or default.rowcount:
+                await handed_back(connection, workspace)
+                await self._database.announce(connection)
             if names or tokens or settings.rowcount or default.rowcount:
                 detail = ", ".join(names) or "settings"
                 await audit.record(connection, workspace, actor=actor, action="forget workspace", detail=detail)

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from core.channels.mappings import Mappings
+from core.channels.suspensions import suspension_of
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.tables import AuditRow, Base
@@ -26,3 +28,8 @@ async def audited(database: Database, *, channel_id: str | None = "C1") -> list[
     found = select(AuditRow.actor, AuditRow.action, AuditRow.detail, AuditRow.channel_id).order_by(AuditRow.at)
     async with database.reading() as connection:
         return [(row.actor, row.action, row.detail) for row in await connection.execute(found) if row[3] == channel_id]
+
+
+async def confirmed(mappings: Mappings, channel: ChannelRef, *, actor: str) -> bool:
+    """Confirm the suspension that is there now; whether there was one."""
+    return await mappings.confirm(channel, suspension_of(await mappings.list(channel)), actor=actor)

@@ -76,7 +76,9 @@ async def test_mapping_listing_and_unmapping(chat: Chat) -> None:
         "Several repositories are mapped here: `github.com/acme/web`, `github.com/acme/api`. Say which one you mean, "
         "such as `/askrepo unmap github.com/acme/web`."
     )
-    assert await chat.types("unmap nothing") == ("`in:nothing` names nothing here. After `in:` you can write `web`.")
+    assert await chat.types("unmap nothing") == (
+        "`nothing` names nothing here. You can write `web`, `github.com/acme/api`."
+    )
     assert await chat.types("unmap web") == (
         "`github.com/acme/web` is not mapped here any more. "
         "Questions in this channel are about `github.com/acme/api` now."
@@ -87,6 +89,17 @@ async def test_mapping_listing_and_unmapping(chat: Chat) -> None:
     )
     assert await chat.types("unmap") == "`github.com/acme/api` is not mapped here any more."
     assert "No repository is mapped here yet" in await chat.types("list")
+
+
+async def test_unmapping_by_a_word_that_names_nothing_tells_what_would(chat: Chat) -> None:
+    assert await chat.types("unmap flask") == (
+        "`flask` names nothing here: this channel has no mappings to choose from."
+    )
+    await chat.types("map pallets/flask")
+    await chat.types("map acme/api as api")
+    assert await chat.types("unmap flask") == (
+        "`flask` names nothing here. You can write `github.com/pallets/flask`, `api`."
+    )
 
 
 async def test_without_a_mapping_the_list_names_the_default(chat: Chat) -> None:

@@ -63,6 +63,10 @@ NAME = "github.com/owner/name"
         ("token set hunter2", Token(TokenAction.SET, pasted=True)),
         ("token set cAnArY-0123456789 workspace", Token(TokenAction.SET, of_workspace=True, pasted=True)),
         ("token cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("token set workspace cAnArY-0123456789", Token(TokenAction.SET, of_workspace=True, pasted=True)),
+        ("token workspace cAnArY-0123456789", Token(TokenAction.SET, of_workspace=True, pasted=True)),
+        ("token remove cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("token show workspace cAnArY-0123456789", Token(TokenAction.SET, of_workspace=True, pasted=True)),
         ("settings", Settings()),
         ("Settings?", Settings()),
         ("default owner/name", Default(NAME)),
@@ -96,6 +100,9 @@ def test_a_command(text: str, command: Command) -> None:
         "token set up",
         "token set up for CI",
         "token set in which module?",
+        "token show expiry",
+        "token remove sessions-module",
+        "token of a workspace",
         "settings, how do they work?",
         "settings of the build",
         "default none of them",
@@ -140,11 +147,15 @@ def test_a_mistake_is_better_than_a_wrong_question(text: str, kind: type[Askrepo
     assert type(command.error) is kind
 
 
-@given(st.from_regex(r"token (set )?[A-Za-z0-9_-]{16,40}( workspace)?", fullmatch=True))
+@given(
+    st.from_regex(
+        r"token (workspace )?((set|show|remove) )?(workspace )?[A-Za-z0-9_-]{16,40}( workspace)?", fullmatch=True
+    )
+)
 def test_a_token_in_a_command_is_kept_nowhere(text: str) -> None:
     value = text.removesuffix(" workspace").split()[-1]
     command = parse(text)
-    if "set" in text.split()[1:2] or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))):
+    if "set" in text.split() or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))):
         assert isinstance(command, Token)
         assert command.pasted
         assert value not in repr(command)

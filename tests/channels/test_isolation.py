@@ -23,7 +23,7 @@ from core.errors import MappingError
 from core.secret import Secret
 from core.tables import AuditRow, MappingRow, TokenRow
 from core.workspaces import Workspaces
-from tests.channels.places import rows
+from tests.channels.places import confirmed, rows
 
 PLACES = [
     ChannelRef(platform, workspace, channel)
@@ -85,7 +85,7 @@ class House:
         await self.threads.mute(ThreadRef(channel, "1.1"))
         await self._set(channel, "meddled")
         await self.mappings.suspend(channel, actor="M")
-        await self.mappings.confirm(channel, actor="M")
+        await confirmed(self.mappings, channel, actor="M")
         await self.mappings.map(channel, f"owner/{name}-too", alias="other", actor="M")
         await self.mappings.unmap(channel, f"owner/{name}", actor="M")
         await self.mappings.set_default(channel.workspace, None, actor="M")

@@ -13,6 +13,7 @@ from core.channels.choosing import Mapping, WorkspaceDefault
 from core.channels.mapping import mapped_anew, next_default
 from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
+from core.channels.suspensions import suspension_of
 from core.channels.tokens import Tokens
 from core.cipher import Keyring
 from core.conversation.history import History
@@ -31,7 +32,7 @@ from core.errors import (
 from core.secret import Secret
 from core.tables import AuditRow, MappingRow, TokenRow
 from core.workspaces import Workspaces
-from tests.channels.places import CHANNEL, THREAD, WORKSPACE, audited, rows
+from tests.channels.places import CHANNEL, THREAD, WORKSPACE, audited, confirmed, rows
 
 WEB, API, DOCS = "github.com/acme/web", "github.com/acme/api", "github.com/acme/docs"
 THEN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -189,13 +190,27 @@ async def test_a_suspension_is_the_channels_and_lasts_until_it_is_confirmed(
     assert await mappings.suspend(CHANNEL, actor="slack") == ()
     assert [each.suspended for each in await mappings.list(CHANNEL)] == [True, True]
     assert [each.suspended for each in await mappings.list(other)] == [False]
-    assert await mappings.confirm(CHANNEL, actor="U9") == 2
-    assert await mappings.confirm(CHANNEL, actor="U9") == 0
+    assert await confirmed(mappings, CHANNEL, actor="U9")
+    assert not await confirmed(mappings, CHANNEL, actor="U9")
     assert [each.suspended for each in await mappings.list(CHANNEL)] == [False, False]
     assert (await audited(database))[2:] == [
         ("slack", "suspend", f"{API}, {WEB}"),
         ("U9", "confirm", f"{API}, {WEB}"),
     ]
+
+
+async def test_who_confirmed_what_fewer_could_read_is_asked_again(mappings: Mappings, database: Database) -> None:
+    await mappings.map(CHANNEL, WEB, actor="U1")
+    await mappings.suspend(CHANNEL, actor="slack", widened=True)
+    asked = suspension_of(await mappings.list(CHANNEL))
+    assert await mappings.suspend(CHANNEL, actor="slack") == ()
+    assert suspension_of(await mappings.list(CHANNEL)) == asked
+    assert await mappings.suspend(CHANNEL, actor="slack", widened=True) == ()  # they are told once
+    assert not await mappings.confirm(CHANNEL, asked, actor="U9")
+    assert not await mappings.confirm(CHANNEL, "", actor="U9")
+    assert (await mappings.list(CHANNEL))[0].suspended
+    assert await confirmed(mappings, CHANNEL, actor="U9")
+    assert [action for _, action, _ in await audited(database)] == ["map", "suspend", "confirm"]
 
 
 async def test_what_was_read_before_somebody_confirmed_suspends_nothing(
@@ -206,7 +221,7 @@ async def test_what_was_read_before_somebody_confirmed_suspends_nothing(
     await preferences.record_audience(CHANNEL, Audience.PRIVATE)
     await mappings.suspend_widened(CHANNEL, Audience.PRIVATE, actor="askrepo", turn_id="t1")
     assert (await mappings.list(CHANNEL))[0].suspended
-    await mappings.confirm(CHANNEL, actor="U1")
+    await confirmed(mappings, CHANNEL, actor="U1")
     await mappings.suspend_widened(CHANNEL, Audience.PRIVATE, actor="askrepo", turn_id="t1")
     assert not (await mappings.list(CHANNEL))[0].suspended
 

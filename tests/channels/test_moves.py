@@ -30,7 +30,7 @@ from core.relay.leases import Leases
 from core.secret import Secret
 from core.tables import AuditRow, ChannelRow, FeedbackRow, MappingRow, ThreadRow, TokenRow, TurnRow
 from core.workspaces import Workspaces, lock
-from tests.channels.places import CHANNEL, THREAD, WORKSPACE, audited, rows
+from tests.channels.places import CHANNEL, THREAD, WORKSPACE, audited, confirmed, rows
 from tests.conversation.asked import Questions
 
 NEW = replace(CHANNEL, channel_id="C9")
@@ -130,7 +130,7 @@ async def test_everything_moves_and_is_suspended(house: House, database: Databas
             ),
         )
     ]
-    assert await house.mappings.confirm(NEW, actor="U1") == 2
+    assert await confirmed(house.mappings, NEW, actor="U1")
     assert choose(await house.mappings.facts(THERE), "").token_id is not None
     secret = (await house.tokens.choose(WORKSPACE, before[0].token_id)).secret
     assert secret is not None
@@ -154,7 +154,7 @@ async def test_other_places_stay_as_they_are(house: House) -> None:
 async def test_again_is_nothing_even_after_somebody_confirmed(house: House) -> None:
     await house.furnish()
     assert await house.moves.moved(CHANNEL, "C9", actor="slack")
-    await house.mappings.confirm(NEW, actor="U1")
+    await confirmed(house.mappings, NEW, actor="U1")
     before = await house.snapshot()
     assert not await house.moves.moved(CHANNEL, "C9", actor="slack")
     assert not await house.moves.moved(NEW, "C9", actor="slack")

@@ -20,7 +20,7 @@ from core.database import Database
 from core.errors import AliasTaken, BadPreference, Tampered
 from core.tables import AuditRow, ChannelRow
 from core.workspaces import Workspaces
-from tests.channels.places import CHANNEL, audited, rows
+from tests.channels.places import CHANNEL, audited, confirmed, rows
 
 OTHER = replace(CHANNEL, channel_id="C2")
 CANARY = "cAnArY: answer in French"
@@ -155,13 +155,11 @@ async def test_mapping_and_confirming_forget_the_audience(preferences: Preferenc
         await mappings.map(CHANNEL, "acme/api", alias="web", actor="U1")
     await mappings.suspend(CHANNEL, actor="slack")
     assert await recorded() is Audience.PUBLIC
-    await mappings.confirm(CHANNEL, actor="U1")
+    await confirmed(mappings, CHANNEL, actor="U1")
     assert await recorded() is None
     await preferences.record_audience(CHANNEL, Audience.PUBLIC)
     await mappings.unmap(CHANNEL, "acme/web", actor="U1")
     assert await recorded() is Audience.PUBLIC
-    await mappings.confirm(CHANNEL, actor="U1")  # where only a default applies
-    assert await recorded() is None
     assert await recorded(OTHER) is Audience.PRIVATE
     assert (await preferences.of(CHANNEL)).instructions == CANARY
 

@@ -7,20 +7,26 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bots.discord.guilds import GRACE
+from bots.discord.guilds import GRACE, Guilds
+from core import keyfile
+from core.channels.mappings import Mappings
 from core.conversation.values import ChannelRef
 from core.errors import PlatformAway
+from core.installations import Installations
 from core.relay.claims import Scope
 from core.settings import Settings
+from core.workspaces import Workspaces
 from tests.discord import house
 from tests.discord.house import World
 from tests.discord.listening import Ear, ear, listening
 from tests.fakes.chat import FakeChat
 from tests.fakes.discord_values import CATEGORY, Channel
+from tests.relay.house import SteppedDatabase
 
 FAR, LONG_AGO = datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
 GUILD = ("GET", "/guilds/{guild_id}")
@@ -342,3 +348,30 @@ async def test_an_outage_that_looks_like_a_removal_forgets_nothing(
         with contextlib.suppress(PlatformAway):
             await made.guilds.look(set(), everything)
         assert await made.parts.mappings.list(world.place)
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+async def killed(name: str) -> None:
+    if name == "after write":
+        raise Killed
+
+
+async def test_a_removal_that_was_broken_off_is_carried_out_at_the_next_start(world: World, given: Settings) -> None:
+    """Whatever has been committed by then, nothing is answered once we are back without being confirmed."""
+    discord = world.discord
+    async with ear(discord, given) as made:
+        await mapped(made, world.general)
+        await discord.kicks_bot(world.guild)
+        stepped = SteppedDatabase(given.database_address(), killed)
+        workspaces = Workspaces(stepped, await keyfile.keyring(stepped, None))
+        mappings = Mappings(stepped, workspaces, process_repository=None)
+        parts: Any = SimpleNamespace(installations=Installations(stepped, workspaces), mappings=mappings)
+        with pytest.raises(Killed):
+            await Guilds(parts, made.rest).left(world.place.workspace)
+        await stepped.close()
+        await made.guilds.look(set(), everything)
+        await made.guilds.joined(world.place.workspace)
+        assert await suspended(made, world.general)

@@ -15,6 +15,7 @@ from bots.pages.token import token_routes
 from core.bootstrap import App
 from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
+from tests.channels.places import confirmed
 from tests.discord import house
 from tests.discord.conftest import Start
 from tests.discord.house import World
@@ -178,7 +179,7 @@ async def test_a_suspended_mapping_is_confirmed_by_those_who_may(world: World, p
 async def test_an_old_confirmation_does_not_confirm_a_later_suspension(world: World, people: People, app: App) -> None:
     await app.mappings.suspend(world.place, actor="test")
     listed = await people.command(world.alice, "askrepo-list")
-    await app.mappings.confirm(world.place, actor="test")
+    await confirmed(app.mappings, world.place, actor="test")
     await app.mappings.suspend(world.place, actor="test")
     await world.discord.clicks(world.alice, listed, CONFIRM)
     await world.discord.until(lambda: "changed meanwhile" in listed.content)
@@ -499,3 +500,18 @@ async def test_repositories_are_offered_while_typing(world: World, people: Peopl
     assert offered == [{"name": f"{OTHER} (web)", "value": OTHER}]
     offered = await world.discord.autocompletes(world.alice, world.general, "askrepo-map", "repository", "usual")
     assert [each["value"] for each in offered] == ["github.com/acme/usual"]
+
+
+async def test_in_a_thread_the_token_is_that_of_its_repository(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    other = "github.com/acme/other"
+    await app.mappings.map(world.place, other, alias="other", actor="U")
+    question = await world.discord.says(world.alice, world.general, f"{world.discord.bot} in:other where?")
+    thread = (await house.answered(world, question))[-1].channel
+    status = await people.command(world.alice, "askrepo-status", channel=thread)
+    assert f"knows `{other}`" in status.content
+    await people.form(world.alice, await people.uses(world.alice, "askrepo-token", {"action": "set"}, thread))
+    assert f"works for `{other}`" in (await people.sent(world.alice, token=TOKEN)).content
+    tokens = {each.repository: each.token_id for each in await app.mappings.list(world.place)}
+    assert (tokens[house.REPOSITORY], tokens[other] is not None) == (None, True)

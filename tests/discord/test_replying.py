@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bots.discord.managing import enter_token
 from core import bootstrap
 from core.conversation.values import ChannelRef
+from tests.channels.places import confirmed
 from tests.discord import house
 from tests.discord.desk import Desk, DeskDiscord, desk
 from tests.discord.house import World
@@ -141,7 +142,7 @@ async def test_a_press_leaves_the_message_as_it_is(world: World, at: Desk, peopl
     listed = await people.command(world.alice, "askrepo-list")
     (label,) = listed.buttons
     shown, mapping = listed.content, await at.app.mappings.list(world.place)
-    await at.app.mappings.confirm(world.place, actor="test")
+    await confirmed(at.app.mappings, world.place, actor="test")
     world.discord.fail("PATCH", ORIGINAL, hold=(gate := asyncio.Event()))
     pressed = await world.discord.clicks(world.alice, listed, label)
     assert (pressed.answered, listed.content) == (UPDATING, shown)

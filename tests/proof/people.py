@@ -16,6 +16,7 @@ from core.errors import AskrepoError, DatabaseError
 from core.relay.revisions import Revised
 from core.relay.steering import Steering
 from core.secret import Secret
+from tests.channels.places import confirmed
 from tests.proof.faults import Killed
 from tests.proof.history import Acked, Asked, Key
 from tests.proof.rims import World
@@ -185,9 +186,9 @@ class People:
         elif kind == 4:
             await self._removes_token(channel)
         else:
-            await self._once(lambda each: each.mappings.suspend(channel, actor="askrepo", hand_back=True))
+            await self._once(lambda each: each.mappings.suspend(channel, actor="askrepo", widened=True))
             await self._pause(20)
-            await self._surely(lambda each: each.mappings.confirm(channel, actor="U0"))
+            await self._surely(lambda each: confirmed(each.mappings, channel, actor="U0"))
 
     async def _removes_token(self, channel: ChannelRef) -> None:
         tokens = await self._once(lambda each: each.tokens.list(channel.workspace))

@@ -214,7 +214,7 @@ async def test_what_is_taken_away_is_not_begun_before_its_worker_lets_go_of_it(
     await taking.intake.accept(question(within=HERE))
     (claim,) = await taking.leases.claim("first", taking.scope, 10)
     lease_until = await moment(database, TurnRow.lease_until)
-    await taking.mappings.suspend(HERE.channel, actor="U0", hand_back=True)
+    await taking.mappings.suspend(HERE.channel, actor="U0", widened=True)
     await meanwhile(taking)
     assert await moment(database, TurnRow.due_at) == lease_until
     assert await taking.leases.claim("second", taking.scope, 10) == []
@@ -256,7 +256,7 @@ async def test_a_claim_that_is_not_committed_yet_is_taken_away_too(
     await process.intake.accept(question(within=HERE))
     claiming = asyncio.create_task(Leases(slow).claim("elsewhere", process.scope, 1))
     await slow.done.wait()
-    suspending = asyncio.create_task(process.mappings.suspend(HERE.channel, actor="U0", hand_back=True))
+    suspending = asyncio.create_task(process.mappings.suspend(HERE.channel, actor="U0", widened=True))
     while not suspending.done() and not await _somebody_waits(database):
         pass
     slow.commit.set()

@@ -16,6 +16,7 @@ from core.errors import DeliveryUncertain, NotYet, PostGone
 from core.relay.delivery import ECHO, Surroundings
 from core.relay.revisions import Revised
 from core.tables import TurnRow
+from tests.channels.places import confirmed
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.platform import FakePlatform
@@ -219,7 +220,7 @@ async def test_a_place_that_more_people_can_read_is_suspended_until_somebody_con
     platform.surroundings = Surroundings(Standing.MEMBER, Audience.PRIVATE)
     assert await process.ask(question(at=3, within=HERE)) == "refused"
     platform.surroundings = Surroundings(Standing.MEMBER, Audience.PUBLIC)
-    await process.mappings.confirm(HERE.channel, actor="U0")
+    await confirmed(process.mappings, HERE.channel, actor="U0")
     assert await process.ask(question(at=4, within=HERE)) == "answered"
     assert len(chat.requests) == 2
 

@@ -14,6 +14,8 @@ import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bots.slack.changes import Changes
+from bots.slack.ignored import Ignored
 from bots.slack.installation import SlackInstallation, of_stored
 from bots.slack.installed import of_envelope
 from bots.slack.installs import Installs
@@ -344,3 +346,28 @@ async def test_no_proxy_of_the_environment_and_no_retry(
     with pytest.raises(SlackApiError, match="ratelimited"):
         await client.auth_test()
     assert len(slack.called("auth.test")) == 3
+
+
+@pytest.mark.parametrize("kind", ["tokens_revoked", "app_uninstalled"])
+@pytest.mark.parametrize("of_all", [True, False], ids=["of the organisation", "of the workspace"])
+async def test_the_installation_that_a_delivery_is_for_ends(house: House, kind: str, of_all: bool) -> None:
+    """Where an organisation's goes, Slack may name a workspace of it too."""
+    organisation, nobody = WorkspaceRef("slack", "E0GRID"), None
+    kept = await house.stored(enterprise_id="E0GRID")
+    for_all = replace(kept, team_id=None)
+    await house.installations.save(organisation, for_all.payload(), installed_at=LONG_AGO, expires_at=None)
+    owner = {"enterprise_id": "E0GRID", "team_id": None if of_all else "T0HERE", "is_enterprise_install": of_all}
+    event: Event = {"type": kind}
+    if kind == "tokens_revoked":
+        event["tokens"] = {"bot": [kept.bot_user_id]}
+    envelope: Event = {
+        "team_id": "T0HERE",
+        "authorizations": [{**owner, "user_id": kept.bot_user_id, "is_bot": True}],
+        "event": event,
+    }
+    found = happened(event, of_envelope(envelope))
+    assert not isinstance(found, Ignored)
+    changes = Changes(nobody, house.processes[0], nobody, nobody, nobody)  # type: ignore[arg-type]
+    await changes.happened(found, envelope)
+    left = [await house.processes[0].known(each) is not None for each in (HERE, organisation)]
+    assert left == [of_all, not of_all]
