@@ -18,10 +18,11 @@
     ├── MappingError
     │   ├── NotMapped               no rule of the choosing order named a repository
     │   ├── NoDefault               the same in a direct message, where only a default could
-    │   ├── UnknownAlias            `in:alias` names nothing here
+    │   ├── UnknownAlias            an alias that names nothing here
     │   ├── BadAlias                a text that cannot be an alias
     │   ├── AliasTaken              the alias already names another repository here
     │   ├── NotMappedHere           a repository named outright that is not mapped here
+    │   ├── NothingAsked            a repository was named with `in:…`, and nothing asked about it
     │   ├── SeveralMapped           `unmap` alone, where several repositories are mapped
     │   ├── MappingGone             the thread's repository is no longer mapped, or suspended
     │   ├── TokenGone               the token was removed or replaced after it had been chosen
@@ -37,6 +38,7 @@
     │   ├── TooLate                 nobody came to it while an answer was still expected
     │   └── TooManyAsked            a person, a channel, a workspace or a token has had its share
     ├── BadPreference               something that cannot be set for a channel
+    ├── FormGone                    a form that was sent already, or is too old
     ├── AllowanceSpent              the next call a platform allows is further ahead than wanted
     ├── ChatError                   the /chat service; see ChatError for its branches
     ├── DeliveryError
@@ -166,12 +168,13 @@ class NoDefault(MappingError):
 
 
 class UnknownAlias(MappingError):
-    """`in:alias` names no mapping of this channel. `known` lists the aliases that would."""
+    """An alias names no mapping of this channel. `known` lists what would; `inline`: it was written as `in:alias`."""
 
-    def __init__(self, alias: str, known: tuple[str, ...]) -> None:
+    def __init__(self, alias: str, known: tuple[str, ...], *, inline: bool = True) -> None:
         super().__init__("unknown alias")
         self.alias = alias
         self.known = known
+        self.inline = inline
 
 
 class BadAlias(MappingError):
@@ -205,6 +208,14 @@ class NotMappedHere(MappingError):
 
     def __init__(self, repository: str) -> None:
         super().__init__("not mapped here")
+        self.repository = repository
+
+
+class NothingAsked(MappingError):
+    """`repository` was named with `in:…`, and nothing was asked about it."""
+
+    def __init__(self, repository: str) -> None:
+        super().__init__("nothing asked")
         self.repository = repository
 
 
@@ -250,6 +261,10 @@ class AccessUnknown(AccessError):
 
 class AudienceWidened(AccessError):
     """More people can read the channel than when it was mapped, and no admin has confirmed it since."""
+
+
+class FormGone(AskrepoError):
+    """A form that was sent already, or whose time is over. Nothing was done."""
 
 
 class Declined(AskrepoError):

@@ -119,9 +119,10 @@ def _timeout(error: errors.ChatTimeout, _: _Asked) -> str:
 
 
 def _unknown_alias(error: errors.UnknownAlias, _: _Asked) -> str:
+    written, after = ("in:" + error.alias, "After `in:` you") if error.inline else (error.alias, "You")
     if error.known:
-        return f"{code('in:' + error.alias)} names nothing here. After `in:` you can write {codes(error.known)}."
-    return f"{code('in:' + error.alias)} names nothing here: this channel has no mappings to choose from."
+        return f"{code(written)} names nothing here. {after} can write {codes(error.known)}."
+    return f"{code(written)} names nothing here: this channel has no mappings to choose from."
 
 
 def _gone(error: errors.MappingGone, _: _Asked) -> str:
@@ -204,11 +205,15 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         f"{code(e.repository)} is not mapped here. {_MANAGER} can map it with "
         f"{code('/askrepo map ' + e.repository)}; `/askrepo list` shows what is mapped."
     ),
+    errors.NothingAsked: lambda e, _: (
+        f"You named {code(e.repository)} and asked nothing. Write your question behind it."
+    ),
     errors.SeveralMapped: lambda e, _: (
         f"Several repositories are mapped here: {codes(e.repositories)}. Say which one you mean, such as "
         f"{code('/askrepo unmap ' + e.repositories[0])}."
     ),
     errors.MappingGone: _gone,
+    errors.FormGone: "This form is not good any more. Close it, and open it anew.",
     errors.TokenGone: (
         "The token of this channel was changed just now, so I did not send your question. Please ask again."
     ),

@@ -40,9 +40,11 @@ SAMPLES: list[AskrepoError] = [
     errors.NoDefault(DETAIL),
     errors.UnknownAlias("web", ("api", "github.com/acme/docs")),
     errors.UnknownAlias("web", ()),
+    errors.UnknownAlias("flask", ("github.com/pallets/flask",), inline=False),
     errors.BadAlias("Web!"),
     errors.AliasTaken("web", "github.com/acme/web"),
     errors.NotMappedHere("github.com/acme/web"),
+    errors.NothingAsked("github.com/acme/web"),
     errors.SeveralMapped(("github.com/acme/web", "github.com/acme/api")),
     errors.MappingGone("github.com/acme/web", suspended=True),
     errors.MappingGone("github.com/acme/web", suspended=False),
@@ -56,6 +58,7 @@ SAMPLES: list[AskrepoError] = [
     errors.AccessUnknown(DETAIL),
     errors.AudienceWidened(DETAIL),
     errors.LineFull("/var/lib/askrepo.db", DETAIL),
+    errors.FormGone(),
     errors.Declined(),
     errors.NoRoom(),
     errors.TooLate(),
@@ -136,7 +139,8 @@ def test_a_sentence_is_clear_and_clean(sample: AskrepoError) -> None:
 def test_a_next_step_is_named() -> None:
     step = re.compile(
         r"[Tt]ry again|/askrepo|[Aa]sk |tell whoever|[Ww]rite it|[Uu]se up|Choose|Whoever|Invite|Copy it|can write|"
-        r"update|wait|cannot work|is missing|cannot be used|no mappings to choose|no git repository"
+        r"update|wait|cannot work|is missing|cannot be used|no mappings to choose|no git repository|Write your|"
+        r"open it anew"
     )
     assert [said for said in map(sentence, SAMPLES) if not step.search(said)] == []
 

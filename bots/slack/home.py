@@ -17,7 +17,7 @@ _HOW = """\
 - `/askrepo how does login work?` asks in a channel, for everybody to see
 - Mention me in a channel or a thread, or write to me in a direct message
 - Choose “Ask about this message” in the menu of a message
-- Reply in my threads to go on asking; `stop`, `retry`, `new`, `mute` and `unmute` steer them
+- Reply in my threads to go on asking; a mention with `stop`, `retry`, `new`, `mute` or `unmute` steers them
 - `/askrepo help` lists everything else"""
 
 

@@ -99,7 +99,7 @@ class Commands:
             here = await self._mappings.list(channel)
             named = next((each.repository for each in here if each.alias == command.alias), None)
             if named is None:
-                raise UnknownAlias(command.alias, tuple(each.alias for each in here if each.alias is not None))
+                raise UnknownAlias(command.alias, tuple(each.alias or each.repository for each in here), inline=False)
             repository = named
         removed = await self._mappings.unmap(channel, repository, actor=actor)
         return replies.unmapped(removed, await self._mappings.list(channel))

@@ -182,14 +182,15 @@ def _why(rest: list[str]) -> Command | None:
 
 def _token(rest: list[str]) -> Command | None:
     words = [word.lower() for word in rest]
-    of_workspace = words[-1:] == ["workspace"]
-    words = words[:-1] if of_workspace else words
+    of_workspace = "workspace" in words
+    words = [word for word in words if word != "workspace"]
     if not words:
         return Token(of_workspace=of_workspace)
     if len(words) == 1 and words[0] in set(TokenAction):
         return Token(TokenAction(words[0]), of_workspace)
-    given = len(words) == 2 and words[0] == TokenAction.SET and len(words[1]) >= _SHORTEST_TOKEN
-    if given or (len(words) == 1 and _PASTED.fullmatch(words[0])):
+    *before, last = words
+    given = before == [TokenAction.SET] and len(last) >= _SHORTEST_TOKEN
+    if given or (set(before) <= set(TokenAction) and _PASTED.fullmatch(last)):
         return Token(TokenAction.SET, of_workspace, pasted=True)
     return None
 

@@ -27,7 +27,7 @@ the whole workspace
 - `/askrepo default owner/name` sets the repository of channels without a mapping; `default none` removes it
 
 Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here. In a thread, \
-`stop`, `retry`, `new`, `mute` and `unmute` work as words of their own."""
+mention me with `stop`, `retry`, `new`, `mute` or `unmute` and nothing else."""
 
 _RULES = {
     Rule.INLINE: "`in:…` in the question",

@@ -8,7 +8,7 @@ from core.channels.choosing import choose
 from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.tokens import TokenRule, Tokens
-from core.conversation.values import ChannelRef
+from core.conversation.values import ChannelRef, ThreadRef
 from core.errors import AskrepoError, MappingError, TokenRefused
 from core.secret import Secret
 from core.wording import code, sentence
@@ -46,10 +46,11 @@ class Trials:
             await self._tokens.mark_refused(workspace, token.token_id)
         return token.rule is TokenRule.NONE, problem
 
-    async def health(self, channel: ChannelRef) -> str:
+    async def health(self, place: ThreadRef | ChannelRef) -> str:
         """What a real call says about the repository and the token of questions here; "" where none is chosen."""
+        channel = place.channel if isinstance(place, ThreadRef) else place
         try:
-            repository = choose(await self._mappings.facts(channel), "").repository
+            repository = choose(await self._mappings.facts(place), "").repository
         except MappingError:
             return ""
         needed, problem = await self.tried(channel, repository)
