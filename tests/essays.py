@@ -8,9 +8,9 @@ def lines(number: int) -> str:
     return "".join(f"Line {place} of the answer.\n" for place in range(number)) + "And that is all."
 
 
-def essay(length: int) -> str:
-    """An answer of about this length with everything that makes cutting hard."""
-    parts, at = ["# What happens at login\n\n"], 0
+def essay(length: int, *, first: int = 1) -> str:
+    """An answer of about this length with everything that makes cutting hard; steps are longer, the later they come."""
+    parts, at = ["# What happens at login\n\n"], first - 1
     while sum(map(len, parts)) < length:
         at += 1
         parts.append(

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from bots.fields import items, mapping
 from bots.slack.outgoing import escaped, rendered
 from core.conversation.values import Notice, Offer, Outcome
 from core.relay.delivery import Footer, Post
+from core.relay.pages import pages
 
 Block = Mapping[str, object]
 
 RETRY, STOP, FEEDBACK, MAP, AGAIN = "retry", "stop", "feedback", "map", "again"  # action ids
 METADATA = "askrepo_post"  # the type of the metadata by which we find our own posts again
 _THINKING = "Looking through the code…"
+_MOST_IN_SECTION = 3_000  # characters
+_MOST_OF_QUESTION = 9_000  # characters of one that is shown
 _OFFERS = {Offer.MAP: (MAP, "Map a repository"), Offer.AGAIN: (AGAIN, "Ask again")}
 
 
-def answer(text: str, post: Post, footer: Footer | None) -> list[Block]:
+def answer(text: str, post: Post, footer: Footer | None, *, plain: bool = False) -> list[Block]:
     """A post of an answer. Without text yet, a sign that work has begun; while it grows, a button that stops it."""
-    content = _markdown(rendered(text)) if text.strip() else _context(f"_{_THINKING}_")
+    content = _content(text, plain=plain) if text.strip() else [_context(f"_{_THINKING}_")]
     if footer is not None:
-        return [content, *under(footer, post.turn_id)]
-    return [content] if post.full else [content, _actions(button(STOP, "Stop", post.turn_id))]
+        return [*content, *under(footer, post.turn_id)]
+    return content if post.full else [*content, _actions(button(STOP, "Stop", post.turn_id))]
 
 
 def under(footer: Footer, turn_id: str) -> list[Block]:
@@ -32,9 +36,10 @@ def under(footer: Footer, turn_id: str) -> list[Block]:
     return [_context(footer.line(escaped)), _feedback(turn_id), retry]
 
 
-def echo(asker_id: str, question: str) -> list[Block]:
-    """A question that came by a command, as everybody sees it."""
-    return [_context(f"<@{asker_id}> asks"), _markdown(rendered(question))]
+def echo(asker_id: str, question: str, *, plain: bool = False) -> list[Block]:
+    """A question that came by a command, as everybody sees it, or its beginning."""
+    shown = question if len(question) <= _MOST_OF_QUESTION else f"{question[:_MOST_OF_QUESTION]}…"
+    return [_context(f"<@{asker_id}> asks"), *_content(shown, plain=plain)]
 
 
 def notice(told: Notice, turn_id: str) -> list[Block]:
@@ -51,6 +56,15 @@ def offered(told: Notice, turn_id: str) -> list[Block]:
     return [button(action, label, turn_id)]
 
 
+def leading_away(shown: Sequence[object]) -> list[object]:
+    """Blocks without the buttons that are good only where they were made: what is left opens pages."""
+    return [block for block in shown if mapping(block).get("type") != "actions" or _opens_pages(mapping(block))]
+
+
+def _opens_pages(actions: Block) -> bool:
+    return all("url" in mapping(each) for each in items(actions.get("elements")))
+
+
 def alternative(text: str) -> str:
     """What stands for blocks in notifications and screen readers."""
     return escaped(" ".join(text.split())[:150]) or _THINKING
@@ -59,6 +73,14 @@ def alternative(text: str) -> str:
 def metadata(turn_id: str, number: int) -> Mapping[str, object]:
     """By what a post of ours is found again; every app in the channel can read it."""
     return {"event_type": METADATA, "event_payload": {"turn": turn_id, "number": number}}
+
+
+def _content(text: str, *, plain: bool) -> list[Block]:
+    """Markdown; or the same without any formatting, which Slack always takes."""
+    if not plain:
+        return [_markdown(rendered(text))]
+    parts = pages(rendered(text), _MOST_IN_SECTION)
+    return [{"type": "section", "text": {**plain_text(part.text), "emoji": False}} for part in parts]
 
 
 def _markdown(text: str) -> Block:

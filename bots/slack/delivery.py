@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.attached import File
 from bots.fields import items, mapping
 from bots.fields import text as string
 from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
+from bots.slack.drawing import drawn
 from bots.slack.installed import Installed
 from bots.slack.installs import Installs
 from bots.slack.people import People, stricter
@@ -83,7 +85,9 @@ class SlackDelivery:
         if post.attached:
             return post.post_id or await self._attach(client, post, text)
         reference = decode(post.question.reference)
-        team = reference.team or post.question.thread.channel.workspace_id
+        team = reference.team
+        if team is None or team.startswith("E"):  # an organisation is no team
+            team = post.question.thread.channel.workspace_id
         return await self._showing.show(client, post, text, footer, team)
 
     async def withdraw(self, post: Post) -> None:
@@ -108,14 +112,15 @@ class SlackDelivery:
         self._showing.forget(post.turn_id, post.number)
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
-        """To the asker alone, in the thread; where that cannot be, in a direct message."""
+        """To the asker alone, in the thread if others have replied there; else in the channel, or a direct message."""
         channel, reference = question.thread.channel, decode(question.reference)
+        # Slack shows what is private only in threads that have replies
+        in_thread = reference.in_thread if question.unsaid else question.thread.thread_id != question.message_id
         somebody = Somebody(
             Installed(channel.workspace_id, reference.enterprise),
             question.asker.user_id,
             channel,
-            # Slack shows what is private only in threads that have replies
-            None if question.thread.thread_id == question.message_id else question.thread.thread_id,
+            question.thread.thread_id if in_thread else None,
             reference.command.response_url if reference.command is not None else "",
         )
         told = {"text": blocks.alternative(notice.text), "blocks": blocks.notice(notice, turn_id)}
@@ -149,10 +154,25 @@ class SlackDelivery:
         for ts in unfinished:
             found[max(0, number)] = ts
             number += 1
-        attached = _attached(messages, turn_id)
+        attached = await self._attached(client, question, messages, turn_id)
         if attached is not None and _LIMITS.posts is not None:
             found[_LIMITS.posts] = attached
         return found
+
+    async def _attached(
+        self, client: AsyncWebClient, question: Question, messages: Sequence[object], turn_id: str
+    ) -> str | None:
+        """The id of our file of this turn. In shared channels messages name no files: one has to ask."""
+        bot_user_id = await self._bot_user_id(question)
+        for message in map(mapping, messages):
+            for file in map(mapping, items(message.get("files"))):
+                file_id = string(file.get("id")) or ""
+                name = file.get("name")
+                if name is None and message.get("user") == bot_user_id:
+                    name = (await self._around.whole(client, question, File(file_id), caller=turn_id)).name
+                if name == _FILE.format(turn=turn_id):
+                    return file_id
+        return None
 
     async def _client(self, question: Question) -> AsyncWebClient:
         workspace = question.thread.channel.workspace
@@ -165,19 +185,22 @@ class SlackDelivery:
 
     async def _echo(self, client: AsyncWebClient, post: Post, text: str) -> str:
         question = post.question
-        posted = await self._calls.call(
-            client,
-            question.thread.channel.workspace,
-            "chat.postMessage",
-            caller=post.turn_id,
-            channel=question.thread.channel.channel_id,
-            thread_ts=_thread_ts(question),
-            text=blocks.alternative(text),
-            blocks=blocks.echo(question.asker.user_id, text),
-            metadata=blocks.metadata(post.turn_id, ECHO),
-            unfurl_links=False,
-            unfurl_media=False,
-            parse="none",
+        posted, _ = await drawn(
+            lambda shown: self._calls.call(
+                client,
+                question.thread.channel.workspace,
+                "chat.postMessage",
+                caller=post.turn_id,
+                channel=question.thread.channel.channel_id,
+                thread_ts=_thread_ts(question),
+                text=blocks.alternative(text),
+                blocks=shown,
+                metadata=blocks.metadata(post.turn_id, ECHO),
+                unfurl_links=False,
+                unfurl_media=False,
+                parse="none",
+            ),
+            lambda plain: blocks.echo(question.asker.user_id, text, plain=plain),
         )
         return str(posted.get("ts"))
 
@@ -228,12 +251,3 @@ def _thread_ts(question: Question) -> str | None:
     """The thread to write to; None while the question has none."""
     thread_id = question.thread.thread_id
     return None if question.unsaid and thread_id == question.message_id else thread_id
-
-
-def _attached(messages: object, turn_id: str) -> str | None:
-    name = _FILE.format(turn=turn_id)
-    for message in items(messages):
-        for file in map(mapping, items(mapping(message).get("files"))):
-            if file.get("name") == name:
-                return string(file.get("id"))
-    return None

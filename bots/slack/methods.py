@@ -40,6 +40,7 @@ METHODS = {
     "files.completeUploadExternal": Method(("files:write",), _TIER_4),
     "files.delete": Method(("files:write",), _TIER_3),
     "files.getUploadURLExternal": Method(("files:write",), _TIER_4, takes_json=False),
+    "files.info": Method(("files:read",), _TIER_4, takes_json=False),
     "oauth.v2.access": Method(),
     "users.info": Method(("users:read",), _TIER_4, takes_json=False),
     "views.open": Method((), _TIER_4),

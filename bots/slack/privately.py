@@ -9,7 +9,7 @@ from uuid import uuid4
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.fields import mapping
+from bots.fields import items, mapping
 from bots.slack import blocks, offers
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.installed import Installed
@@ -86,8 +86,10 @@ class Privately:
                 return
             except (PlaceGone, SlackRefused) as error:
                 log.info("told in a direct message", reason=str(error))
+        # what a button is about is not in that conversation
+        elsewhere = {**shown, "blocks": blocks.leading_away(items(shown.get("blocks")))}
         await self._calls.call(
-            client, somebody.workspace, "chat.postMessage", caller=caller, channel=somebody.user_id, **shown
+            client, somebody.workspace, "chat.postMessage", caller=caller, channel=somebody.user_id, **elsewhere
         )
 
     async def _replied(self, client: AsyncWebClient, url: str, reply: Mapping[str, object]) -> bool:

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
+from bots.slack.drawing import TOO_MUCH, drawn
 from bots.slack.outgoing import Growing
 from core import logs
 from core.conversation.values import WorkspaceRef
@@ -30,17 +31,21 @@ _STALE_SECONDS = 3_600.0  # a post nobody finished in this process
 _MOST_IN_ONE_CALL = 11_000  # characters of `markdown_text`; Slack takes 12,000
 _ENDED = frozenset({"message_not_in_streaming_state", "stopped_by_user"})
 # what a stream is refused for that says nothing about the workspace
-_ONCE = frozenset({"invalid_blocks", "invalid_chunks", "msg_blocks_too_many", "msg_too_long", "no_text"})
+_ONCE = TOO_MUCH | {"invalid_chunks", "no_text"}
 
 
 @dataclass
 class _Live:
-    """A post of ours in this process. `shown`: what the stream is known to hold; None where that is not known."""
+    """A post of ours in this process. `shown`: what the stream is known to hold; None where that is not known.
+
+    `plain`: it shows plain text, for Slack does not take it as Markdown.
+    """
 
     ts: str
     since: float
     shown: str | None
     edited_at: float = 0.0
+    plain: bool = False
     page: Growing = field(default_factory=Growing)
 
 
@@ -95,21 +100,24 @@ class Showing:
             if live is not None:
                 return live
         channel, workspace = _place(post)
-        posted = await self._calls.call(
-            client,
-            workspace,
-            "chat.postMessage",
-            caller=post.turn_id,
-            channel=channel,
-            thread_ts=post.question.thread.thread_id,
-            text=blocks.alternative(text),
-            blocks=blocks.answer(text, post, footer),
-            metadata=blocks.metadata(post.turn_id, post.number),
-            unfurl_links=False,
-            unfurl_media=False,
-            parse="none",
+        posted, plain = await drawn(
+            lambda shown: self._calls.call(
+                client,
+                workspace,
+                "chat.postMessage",
+                caller=post.turn_id,
+                channel=channel,
+                thread_ts=post.question.thread.thread_id,
+                text=blocks.alternative(text),
+                blocks=shown,
+                metadata=blocks.metadata(post.turn_id, post.number),
+                unfurl_links=False,
+                unfurl_media=False,
+                parse="none",
+            ),
+            lambda plain: blocks.answer(text, post, footer, plain=plain),
         )
-        return _Live(str(posted.get("ts")), self._clock(), shown=None, edited_at=self._clock())
+        return _Live(str(posted.get("ts")), self._clock(), shown=None, edited_at=self._clock(), plain=plain)
 
     async def _start_stream(self, client: AsyncWebClient, post: Post, text: str, recipient_team: str) -> _Live | None:
         """None where Slack does not stream here, or not soon enough."""
@@ -228,17 +236,21 @@ class Showing:
 
     async def _update(self, client: AsyncWebClient, post: Post, live: _Live, text: str, footer: Footer | None) -> None:
         channel, workspace = _place(post)
-        await self._calls.call(
-            client,
-            workspace,
-            "chat.update",
-            caller=post.turn_id,
-            channel=channel,
-            ts=live.ts,
-            text=blocks.alternative(text),
-            blocks=blocks.answer(text, post, footer),
-            metadata=blocks.metadata(post.turn_id, post.number),
-            parse="none",
+        _, live.plain = await drawn(
+            lambda shown: self._calls.call(
+                client,
+                workspace,
+                "chat.update",
+                caller=post.turn_id,
+                channel=channel,
+                ts=live.ts,
+                text=blocks.alternative(text),
+                blocks=shown,
+                metadata=blocks.metadata(post.turn_id, post.number),
+                parse="none",
+            ),
+            lambda plain: blocks.answer(text, post, footer, plain=plain),
+            plain=live.plain and not _ends(post, footer),  # the whole may fit again: what grows has a button more
         )
 
 

@@ -17,7 +17,7 @@ from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.fields import order, stamp
 from bots.slack.people import People
-from bots.slack.reference import Reference
+from bots.slack.reference import Reference, files_of
 from bots.slack.words import words
 from core import logs, wording
 from core.conversation.around import (
@@ -55,8 +55,9 @@ class Around:
             earlier, left_out = await self._thread(client, question)
             parts += [f"Earlier in this thread:\n\n{earlier}"] if earlier else []
             remarks += [wording.thread_cut()] if left_out else []
-        content = partial(self._content, client)
-        texts, skipped = await attached.texts(reference.files, reference.left_out, content)
+        caller = question.message_id
+        files = [await self.whole(client, question, file, caller=caller) for file in reference.files]
+        texts, skipped = await attached.texts(files, reference.left_out, partial(self._content, client))
         parts += texts
         remarks += [wording.files_skipped(skipped)] if skipped else []
         return "\n\n".join(parts), tuple(remarks)
@@ -110,6 +111,18 @@ class Around:
             names[user] = person.name
         said = words(post)
         return f"{names.get(user) or 'Somebody'}:\n{quoted(said)}" if said else ""
+
+    async def whole(self, client: AsyncWebClient, question: Question, file: File, *, caller: str) -> File:
+        """A file of which Slack said nothing but its id: in shared channels one has to ask (`check_file_info`)."""
+        if file.name or file.url:
+            return file
+        workspace = question.thread.channel.workspace
+        try:
+            answer = await self._calls.patiently(client, workspace, "files.info", caller=caller, file=file.file_id)
+        except (SlackRefused, PlaceGone) as error:
+            log.info("a file cannot be looked at", reason=str(error))
+            return file
+        return next(iter(files_of([answer.get("file")])[0]), file)
 
     async def _content(self, client: AsyncWebClient, file: File) -> str | None:
         """The text of a file, if it is one. Our token goes to Slack's own hosts alone."""

@@ -9,7 +9,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import cast
 
-from sqlalchemy import Select, delete, inspect, or_, select
+from sqlalchemy import Select, and_, delete, inspect, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
@@ -17,9 +17,10 @@ from core.conversation.values import WorkspaceRef
 from core.database import Database, padded
 from core.errors import LeaseLost
 from core.relay.claims import Claim, held, still_held
-from core.scope import WORKSPACE, given, named, of_turn
+from core.scope import THREAD, WORKSPACE, given, in_thread, named, of_turn
 from core.tables import PostRow, TurnRow
 
+_TURN = ("platform", "workspace_id", "turn_id")  # what a turn is known by
 _GROUP = 32  # claims that one look-up is about at most
 
 
@@ -51,6 +52,12 @@ class Posts:
         async with self._database.reading() as connection:
             rows = await connection.execute(_OF_TURN, named(claim.workspace, turn_id=claim.turn_id))
             return {row.number: row.post_id for row in rows}
+
+    async def of_another(self, claim: Claim, post_id: str) -> bool:
+        """Whether it is known to show another turn of the thread: an unfinished stream does not say whose it is."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_OF_OTHERS, named(claim.thread, turn_id=claim.turn_id, post_id=post_id))
+            return rows.first() is not None
 
     async def record(self, claim: Claim, number: int, post_id: str) -> None:
         """Remember a post, so that a redo edits it."""
@@ -86,6 +93,12 @@ class Posts:
 
 
 _OF_TURN = select(PostRow.number, PostRow.post_id).where(of_turn(PostRow, WORKSPACE, given("turn_id")))
+_OF_OTHERS = (
+    select(PostRow.post_id)
+    .join(TurnRow, and_(*(getattr(PostRow, name) == getattr(TurnRow, name) for name in _TURN)))
+    .where(in_thread(TurnRow, THREAD), TurnRow.turn_id != given("turn_id"), PostRow.post_id == given("post_id"))
+    .limit(1)
+)
 _CLAIM = ("platform", "workspace_id", "turn_id", "attempt", "revision")  # what `held` is about
 
 

@@ -114,7 +114,7 @@ class Writer:
                 raise
             found = {}  # what was recorded is enough to go on with
         for number, post_id in found.items():
-            if number not in self._ids:
+            if number not in self._ids and not await self._posts.of_another(claim, post_id):
                 await self._posts.record(claim, number, post_id)
                 self._ids[number] = post_id
         self._in_doubt = False

@@ -24,6 +24,7 @@ from tests.fakes.slack_elements import (
     typed,
 )
 from tests.fakes.slack_errors import SlackError
+from tests.fakes.slack_markdown import translated
 
 Json = dict[str, Any]
 
@@ -67,9 +68,12 @@ def check_blocks(blocks: Any, most: int = 50) -> None:
     if len(blocks) > most:
         raise SlackError("msg_blocks_too_many" if most == 50 else "invalid_blocks", f"{len(blocks)} blocks")
     _check(blocks, _MESSAGE_BLOCKS)
-    markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
-    if markdown > 12000:
-        raise SlackError("msg_too_long", f"{markdown} characters of Markdown in one payload")
+    markdown = [block["text"] for block in blocks if block["type"] == "markdown"]
+    if sum(map(len, markdown)) > 12000:
+        raise SlackError("msg_too_long", f"{sum(map(len, markdown))} characters of Markdown in one payload")
+    made = len(blocks) - len(markdown) + sum(len(translated(each)) for each in markdown)
+    if made > most:
+        raise SlackError("invalid_blocks", f"{made} blocks are made of these")
     if sum(block["type"] == "table" for block in blocks) > 1:
         raise SlackError("invalid_attachments", "only_one_table_allowed")
 

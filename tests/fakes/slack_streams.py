@@ -7,6 +7,7 @@ from typing import Any
 from tests.fakes.slack_blocks import check_blocks
 from tests.fakes.slack_chat import add, check_metadata, check_thread, may_post, own, show
 from tests.fakes.slack_errors import SlackError
+from tests.fakes.slack_markdown import translated
 from tests.fakes.slack_methods import Asked, method
 from tests.fakes.slack_values import Json, Message, Stream
 
@@ -54,6 +55,8 @@ def _streaming(asked: Asked) -> Message:
 def _grow(asked: Asked, message: Message, text: str) -> None:
     if len(message.markdown) + len(text) > asked.world.stream_characters:
         raise SlackError("msg_too_long", f"{len(message.markdown) + len(text)} characters in one streamed message")
+    if len(translated(message.markdown + text)) > 50:
+        raise SlackError("msg_blocks_too_many", "more than 50 blocks are made of what is streamed")
     message.markdown += text
     asked.world.look_for_pings(message)
 

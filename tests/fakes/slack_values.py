@@ -146,6 +146,10 @@ class File:
     channels: list[Channel] = field(default_factory=list)
     length: int | None = None  # announced for an upload, until it is complete
 
+    def stub(self) -> Json:
+        """As messages of channels show it that organisations share: the rest is to be asked for."""
+        return {"id": self.id, "mode": "file_access", "file_access": "check_file_info", "created": 0, "user": ""}
+
     def public(self) -> Json:
         """As events and files.info show it."""
         return {
@@ -208,8 +212,10 @@ class Message:
 
     @property
     def body(self) -> str:
-        """The Markdown that is shown: streamed, or in markdown blocks; else the text."""
+        """The Markdown that is shown: streamed, or in markdown blocks; else the plain text of sections, or the text."""
         joined = "".join(block["text"] for block in self.blocks if block["type"] == "markdown")
+        sections = [block.get("text", {}) for block in self.blocks if block["type"] == "section"]
+        joined = joined or "".join(each["text"] for each in sections if each.get("type") == "plain_text")
         return self.markdown + joined or self.text
 
     @property

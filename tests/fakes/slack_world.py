@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.fakes.slack_blocks import pings
 from tests.fakes.slack_errors import SlackError, Violation
+from tests.fakes.slack_markdown import made, translated
 from tests.fakes.slack_tiers import Tiers
 from tests.fakes.slack_values import (
     App,
@@ -318,16 +319,17 @@ class World:
 
     def message_json(self, message: Message) -> Json:
         """As events, interactions and conversations.replies show it."""
-        shown: Json = {"type": "message", "user": message.author.id, "ts": message.ts, "text": message.body}
+        words = message.markdown or message.text
+        shown: Json = {"type": "message", "user": message.author.id, "ts": message.ts, "text": words}
         shown["team"] = message.author.team.id
         optional: Json = {
             "subtype": message.subtype,
             "bot_id": message.bot_id,
             "app_id": message.app_id,
             "client_msg_id": message.client_msg_id,
-            "blocks": message.blocks,
+            "blocks": [*translated(message.markdown), *made(message.blocks)],
             "attachments": message.attachments,
-            "files": [file.public() for file in message.files],
+            "files": [file.stub() if message.channel.shared_with else file.public() for file in message.files],
             "thread_ts": message.thread_ts,
             "streaming_state": message.stream and self._streaming_state(message),
             "edited": message.edited and {"user": message.author.id, "ts": message.edited},

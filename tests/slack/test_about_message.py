@@ -16,6 +16,31 @@ from tests.slack.house import World
 
 _SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "Build 17 of &lt;main&gt; failed"}}
 _FIELDS = {"type": "section", "fields": [{"type": "mrkdwn", "text": "*Stage*"}, {"type": "mrkdwn", "text": "lint"}]}
+
+
+def _rich(*elements: dict[str, Any], kind: str = "section") -> dict[str, Any]:
+    return {"type": f"rich_text_{kind}", "elements": list(elements)}
+
+
+def _text(words: str, **style: bool) -> dict[str, Any]:
+    return {"type": "text", "text": words, "style": style}
+
+
+# what Slack makes of a bot's Markdown, as recordings of conversations.replies show it
+_RICH = {
+    "type": "rich_text",
+    "elements": [
+        _rich(_text("Body "), _text("bold", bold=True), _text(" <b> & "), _text("\n\n")),
+        _rich(_rich(_text("a")), _rich({"type": "link", "url": "https://example.com/?a&b"}), kind="list"),
+        _rich({"type": "link", "url": "https://example.com/17", "text": "Build <17>"}),
+        _rich(_text("x = 1"), kind="preformatted"),
+        _rich({"type": "user", "user_id": "U1"}, _text(" "), {"type": "emoji", "name": "tada"}),
+    ],
+}
+_CELLS = [{"type": "raw_text", "text": "Test"}, {"type": "rich_text", "elements": [_rich(_text("failed"))]}]
+_MADE = [{"type": "header", "text": {"type": "plain_text", "text": "Why"}}, _RICH, {"type": "table", "rows": [_CELLS]}]
+_LINKS = "- https://example.com/?a&b\nBuild <17> (https://example.com/17)"
+_BODY = f"Body bold <b> & \n- a\n{_LINKS}\n```\nx = 1\n```\n@U1 :tada:"
 _BUTTONS = {"type": "actions", "elements": [{"type": "button", "action_id": "x", "text": {"text": "Rerun"}}]}
 
 
@@ -33,6 +58,11 @@ _BUTTONS = {"type": "actions", "elements": [{"type": "button", "action_id": "x",
         ({"attachments": [{"blocks": [_SECTION], "fallback": "[no preview available]"}]}, "Build 17 of <main> failed"),
         ({"attachments": [{"blocks": [_BUTTONS], "fallback": "[no preview available]"}]}, ""),
         ({"text": "typed", "attachments": [{"text": "the preview of a link"}]}, "typed"),
+        ({"text": "Why Body…", "bot_id": "B1", "blocks": _MADE}, f"Why\n{_BODY}\nTest | failed"),
+        ({"text": "for notifications", "bot_id": "B1", "blocks": [_RICH]}, _BODY),
+        ({"text": "typed", "blocks": [_RICH, _MADE[2]]}, "typed"),
+        ({"attachments": [{"blocks": [_RICH]}]}, _BODY),
+        ({"text": "x", "blocks": [{"type": ["y"]}, {"type": {}}]}, "x"),
         ({"text": "", "blocks": [_BUTTONS]}, ""),
         ({"text": 7, "blocks": {"type": "section"}, "attachments": ["x", {"text": ["y"], "fields": "z"}]}, ""),
         ({"attachments": [{"text": "x" * 50_000}] * 9}, "x" * 40_000),

@@ -18,6 +18,7 @@ from tests.turns import ended
 
 _POST = 9_000
 _MOST = 6
+_FIRST = 3  # step: with the shorter ones before it, a page would be more blocks than Slack takes
 _UPLOADING = ["files.getUploadURLExternal", "files.completeUploadExternal"]
 
 
@@ -49,7 +50,7 @@ def parted(world: World, root: Message) -> tuple[list[str], list[File]]:
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_a_long_answer_fills_posts(world: World, app: App, chat: FakeChat, streaming: bool) -> None:
     world.slack.native_streaming = streaming
-    said = essay(30_000)
+    said = essay(30_000, first=_FIRST)
     expected = pages(said, _POST)
     root = await ask(world, app, chat, said)
     shown, files = parted(world, root)
@@ -64,7 +65,7 @@ async def test_a_very_long_answer_is_its_beginning_and_a_file(
     world: World, app: App, chat: FakeChat, streaming: bool
 ) -> None:
     world.slack.native_streaming = streaming
-    said = essay(60_000)
+    said = essay(60_000, first=_FIRST)
     root = await ask(world, app, chat, said)
     shown, files = parted(world, root)
     assert shown == [rendered(page.text) for page in pages(said, _POST)[:_MOST]]
@@ -82,7 +83,7 @@ async def test_the_file_is_there_once(
 ) -> None:
     world.slack.native_streaming = False
     spoiled = world.slack.fail(method, **fault)  # type: ignore[arg-type]
-    said = essay(60_000)
+    said = essay(60_000, first=_FIRST)
     root = await ask(world, app, chat, said)
     shown, files = parted(world, root)
     assert spoiled.struck
@@ -99,7 +100,7 @@ async def test_without_a_file_all_is_in_posts(
 ) -> None:
     world.slack.native_streaming = False
     world.slack.fail(method, **fault, times=-1)  # type: ignore[arg-type]
-    said = essay(60_000)
+    said = essay(60_000, first=_FIRST)
     root = await ask(world, app, chat, said)
     shown, files = parted(world, root)
     assert files == []
@@ -114,7 +115,7 @@ async def test_a_file_that_slack_took_without_saying_so_is_there_once(
     if refused_before:
         world.slack.fail("files.completeUploadExternal", status=500, times=refused_before)
     world.slack.fail("files.completeUploadExternal", drop="after", times=-1)
-    said = essay(60_000)
+    said = essay(60_000, first=_FIRST)
     root = await ask(world, app, chat, said)
     shown, files = parted(world, root)
     assert len(shown) == _MOST
@@ -123,7 +124,7 @@ async def test_a_file_that_slack_took_without_saying_so_is_there_once(
 
 async def test_a_redo_replaces_posts_and_file(world: World, app: App, chat: FakeChat) -> None:
     world.slack.native_streaming = False
-    root = await ask(world, app, chat, essay(60_000))
+    root = await ask(world, app, chat, essay(60_000, first=_FIRST))
     said = essay(61_000)
     chat.will(says(said))
     await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} retry", thread=root.ts)

@@ -96,6 +96,32 @@ async def test_a_workspace_without_streams_is_remembered(world: World, app: App,
     assert len(world.slack.called("chat.startStream")) == (1 if remembered else 3)
 
 
+@pytest.mark.parametrize("native", [True, False])
+async def test_more_blocks_than_slack_takes_are_shown_as_plain_text(
+    world: World, app: App, chat: FakeChat, native: bool
+) -> None:
+    """Each heading is a block of its own."""
+    world.slack.native_streaming = native
+    world.slack.allows("invalid_blocks", "msg_blocks_too_many")  # it finds out by being refused
+    parts = [f"## Part {number}\n\nIt is {number}.\n\n" for number in range(60)]
+    chat.will(says(*parts, delay=0.01))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    assert await ended(app) == ["answered"]
+    (answer,) = answers(world, root)
+    assert [number for number in range(60) if f"It is {number}." not in answer.shown] == []
+    assert world.slack.called("chat.delete") == []
+    assert len(chat.requests) == 1
+
+
+async def test_a_question_of_more_blocks_than_slack_takes_is_shown(world: World, app: App, chat: FakeChat) -> None:
+    world.slack.allows("invalid_blocks")
+    world.slack.allows_pings_of(world.alice)
+    chat.will(says(SAID))
+    await world.slack.command(world.alice, world.general, "why?\n" + "\n# One\n\ntwo\n" * 40 + "x" * 9_000)
+    assert await ended(app) == ["answered"]
+    assert "# One" in world.slack.posts(world.general)[0].shown
+
+
 async def test_a_worker_that_dies_leaves_its_post_to_the_next(world: World, chat: FakeChat, tmp_path: Path) -> None:
     """Dead means that it does nothing any more: it neither finishes, nor ends its stream, nor hands back."""
     slack, gate = world.slack, asyncio.Event()
@@ -124,6 +150,33 @@ async def test_a_worker_that_dies_leaves_its_post_to_the_next(world: World, chat
             assert await ended(app) == ["answered"]
             assert outcome(world, root, said) is Seen.WHOLE
             assert answers(world, root) == [post]
+
+
+async def test_a_stream_that_another_question_began_is_left_to_it(world: World, chat: FakeChat, tmp_path: Path) -> None:
+    """An older question is answered once more while the newer one waits for its next worker."""
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    url, secret = f"sqlite:///{tmp_path}/askrepo.db", slack.app.signing_secret
+    given = house.settings(slack, world.askrepo, chat, url, SLACK_SIGNING_SECRET=secret)
+    async with house.askrepo(slack, given, [Role.WEB]) as app:
+        async with house.askrepo(slack, given, [Role.WORKER]) as first:
+            root = await slack.says(world.alice, general, f"{bot} older?")
+            assert await ended(app) == ["refused"]  # nothing is mapped yet
+            await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+            chat.will(in_two(SAID, asyncio.Event()))
+            await slack.says(world.alice, general, f"{bot} newer?", thread=root)
+            await slack.until(lambda: any("Line 2 of" in post.body for post in answers(world, root)))
+            await die(first)
+        past = update(TurnRow).where(TurnRow.status == "running").values(lease_until=now_ms() - 1)
+        await app.database.write(lambda connection: connection.execute(past))
+        await app.leases.free_expired()
+        async with app.database.reading() as connection:
+            older = select(TurnRow.turn_id).where(TurnRow.message_id == root.ts)
+            turn_id = (await connection.execute(older)).scalar_one()
+        assert await app.revisions.again(world.place.workspace, turn_id)
+        chat.will(says("Older."), says(SAID))
+        async with house.askrepo(slack, given, [Role.WORKER]):
+            assert await ended(app, 2) == ["answered"] * 2
+    assert sorted(post.body for post in answers(world, root)) == sorted([SAID, "Older."])
 
 
 async def test_stop_where_another_process_answers(world: World, chat: FakeChat, tmp_path: Path) -> None:
