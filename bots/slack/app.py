@@ -60,7 +60,7 @@ class Handling:
             case Worded() as worded:
                 await self._asking.worded(worded)
             case Edited() as edited:
-                await self._asking.edited(edited)
+                await self._asking.edited(edited, last=last)
             case Deleted() as deleted:
                 await self._asking.deleted(deleted)
             case SessionStopped() as stopped:

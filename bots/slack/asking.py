@@ -88,7 +88,7 @@ class Asking:
         refusal = access.decide(standing, rules, recorded=None, now=Audience.SHARED)
         return "" if refusal is None else wording.sentence(refusal.error or AccessUnknown())
 
-    async def edited(self, edited: Edited) -> None:
+    async def edited(self, edited: Edited, *, last: bool = False) -> None:
         """A question was edited: it is answered as it is now, or can be asked again. A mention that was added asks.
 
         So does a call that was no question until now, or whose event is still to be sent again.
@@ -96,13 +96,15 @@ class Asking:
         question = edited.question
         if not question.text:
             return
-        revised, turn_id = await self._parts.revisions.revise(question)
+        revised, turn_id = Revised.UNKNOWN, ""
+        if not edited.twin:  # else what is stored may be of a later edit
+            revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
             self._replying.soon(edited.installed, question.thread, question.asker, ANSWERED_BEFORE, turn_id=turn_id)
         elif revised is Revised.UNKNOWN and edited.mentioned:
             now = self._replying.now()  # it is asked now, not when it said something else
             if edited.was_mentioned is False or now - question.asked_at < _LATE:
-                await self._parts.intake.accept(replace(question, asked_at=now))
+                await self._parts.intake.accept(replace(question, asked_at=now), last=last)
 
     async def deleted(self, deleted: Deleted) -> None:
         """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten."""

@@ -70,13 +70,15 @@ class Edited:
     """A post has other words now, or mentions the bot now or no longer.
 
     `mentioned`: it does, and not with a word that steers. `question` is the post as it reads now; its text is empty
-    where only the mention is left. `was_mentioned` is None where Slack did not say how the post read before.
+    where only the mention is left. `was_mentioned` is None where Slack did not say how the post read before. `twin`: it
+    is told by a mention besides the edit, at another time and perhaps later than the next one.
     """
 
     question: Question
     mentioned: bool
     was_mentioned: bool | None
     installed: Installed
+    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +168,11 @@ def _posted(delivery: _Delivery, question: Question) -> Incoming:
     raw, direct, installed = text(delivery.event.get("text")) or "", delivery.direct, delivery.installed
     if delivery.calls_another(raw):
         return Ignored(Reason.ANOTHER_BOT)
+    if delivery.event.get("type") == "app_mention" and stamp(mapping(delivery.event.get("edited")).get("ts")):
+        # Slack sends it for an edit too, with the post's old stamp, before message_changed or behind it
+        return Edited(question, thread_word(question.text) is None, None, installed, twin=True)
     called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
-    if not (called or direct or in_thread):
-        return Ignored(Reason.NOT_FOR_US)
-    if not question.text and not (called or direct):
+    if not (called or direct or (in_thread and question.text)):
         return Ignored(Reason.NOT_FOR_US)
     if not question.text:
         return Bare(question.thread, question.message_id, question.asker, installed)
@@ -191,11 +194,12 @@ def _changed(delivery: _Delivery) -> Incoming:
     if not question:
         return Ignored(Reason.MALFORMED)
     raw, old = text(post.get("text")) or "", text(before.get("text"))
-    now, was = delivery.calls_us(raw), None if old is None else delivery.calls_us(old)
+    direct = delivery.direct
+    now, was = direct or delivery.calls_us(raw), None if old is None else direct or delivery.calls_us(old)
     if not _is_edit(delivery, post) or (old is not None and (delivery.read(old), was) == (question.text, now)):
         return Ignored(Reason.UNCHANGED)
     in_thread = question.thread.thread_id != question.message_id
-    if not (now or was is not False or delivery.direct or in_thread):
+    if not (now or was is not False or in_thread):
         return Ignored(Reason.NOT_FOR_US)
     return Edited(question, now and thread_word(question.text) is None, was, delivery.installed)
 
@@ -255,8 +259,9 @@ def _reference(delivery: _Delivery, post: _Fields, *, in_thread: bool) -> Refere
     teams = [team for team in (post.get("user_team"), profile.get("team"), post.get("team")) if identifier(team)]
     told = teams or [team for team in (*_uploader(post), post.get("source_team")) if identifier(team)][:1]
     foreign = delivery.installed.foreign(told) if is_certain(delivery.envelope) else None
+    team = next((team for team in told if not str(team).startswith("E")), told[0] if told else None)
     return Reference(
-        identifier(told[0]) if told else None,
+        identifier(team),
         delivery.installed.enterprise_id,
         True if profile.get("is_stranger") is True else foreign,
         guest=bool(profile.get("is_restricted") or profile.get("is_ultra_restricted")),

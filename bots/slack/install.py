@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from html import escape
 from http import HTTPStatus
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -201,9 +201,7 @@ class _Desk:
         if installation is None:
             raise _refused("The token belongs to another workspace than Slack said.")
         await self._installs.installed(installation, at)
-        done = _done(found)
-        done.delete_cookie(self._cookie, path="/", secure=self._secure, httponly=True, samesite="lax")
-        return done
+        return _done(found)  # the cookie stays for what other tabs have begun; it ends by itself
 
     def _page(self, stopped: _Stopped) -> Response:
         again = Html(f'<a class="button" href="{escape(self._install_url)}">Begin again</a>')
@@ -269,8 +267,10 @@ def _offer(authorize_url: str) -> Response:
 
 
 def _done(found: Granted) -> Response:
+    if found.team_id is None:
+        return _done_for_all(found)
     where = f" in <b>{escape(found.name)}</b>" if found.name else ""
-    target = urlencode({"app": found.app_id} | ({"team": found.team_id} if found.team_id else {}))
+    target = urlencode({"app": found.app_id, "team": found.team_id})
     return page(
         "askrepo is installed",
         paragraph(Html(f"It is ready{where}. Next, in a channel:")),
@@ -280,4 +280,21 @@ def _done(found: Granted) -> Response:
             "<li><code>/askrepo how does login work?</code> asks.</li></ul>"
         ),
         paragraph(Html(f'<a class="button" href="https://slack.com/app_redirect?{escape(target)}">Open Slack</a>')),
+    )
+
+
+def _done_for_all(found: Granted) -> Response:
+    """Installed for an organisation, it is in none of its workspaces before an admin adds it to them.
+
+    https://docs.slack.dev/enterprise/organization-ready-apps has it so, and the address.
+    """
+    url = f"https://app.slack.com/manage/{quote(found.enterprise_id or '')}/integrations/profile/{quote(found.app_id)}"
+    return page(
+        "askrepo is installed for the organisation",
+        paragraph(text("It is in none of its workspaces yet: choose those that may use it.")),
+        Html(
+            "<ul><li>Then <code>/invite @askrepo</code> brings it into a channel.</li>"
+            "<li><code>/askrepo map owner/name</code> says which repository the channel is about.</li></ul>"
+        ),
+        paragraph(Html(f'<a class="button" href="{escape(url)}/workspaces/add">Add it to workspaces</a>')),
     )

@@ -115,9 +115,9 @@ class Pressing:
             case blocks.RETRY | blocks.AGAIN:
                 await self._again(somebody, clicked, channel)
             case blocks.STOP:
-                await self._stopped(somebody, channel, value)
+                await self._stopped(somebody, clicked, channel)
             case blocks.FEEDBACK:
-                await self._rated(somebody, channel, value)
+                await self._rated(somebody, clicked, channel)
             case blocks.MAP:
                 await self._map(somebody, clicked, channel)
             case offers.TOKEN:
@@ -134,14 +134,19 @@ class Pressing:
         if said:
             await self._managing.privately.say(somebody, said)
 
-    async def _stopped(self, somebody: Somebody, channel: ChannelRef, turn_id: str) -> None:
-        said = await self._steering.stop_turn(channel, turn_id)
+    async def _stopped(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
+        refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
+        said = sentence(refusal) if refusal is not None else await self._steering.stop_turn(channel, clicked.value)
         if said:
             await self._managing.privately.say(somebody, said)
 
-    async def _rated(self, somebody: Somebody, channel: ChannelRef, value: str) -> None:
-        word, turn_id = value[:1], value[1:]
+    async def _rated(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
+        word, turn_id = clicked.value[:1], clicked.value[1:]
         if word not in {"+", "-"} or await self._steering.place(channel, turn_id) is None:
+            return
+        refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
+        if refusal is not None:
+            await self._managing.privately.say(somebody, sentence(refusal))
             return
         await self._parts.feedback.give(channel.workspace, turn_id, somebody.user_id, helpful=word == "+")
         key = (turn_id, somebody.user_id)

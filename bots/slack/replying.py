@@ -10,6 +10,7 @@ from bots.slack.installed import Installed
 from bots.slack.privately import Privately, Somebody
 from bots.tasks import Tasks
 from core.conversation.values import Asker, Notice, ThreadRef
+from core.relay.delivery import persistently
 
 
 class Replying:
@@ -35,4 +36,5 @@ class Replying:
         somebody = Somebody(
             installed, asker.user_id, thread.channel, None if at == thread.thread_id else thread.thread_id
         )
-        self._tasks.start(self._privately.say(somebody, notice.text, *blocks.offered(notice, turn_id)))
+        buttons = blocks.offered(notice, turn_id)
+        self._tasks.start(persistently(lambda: self._privately.say(somebody, notice.text, *buttons)))

@@ -25,11 +25,12 @@ from core.errors import (
     BadAlias,
     BadPreference,
     DatabaseError,
+    FormGone,
     RepositoryNameError,
     SecretError,
 )
 from core.repositories import parse, parse_given
-from core.secret import Secret, bearer
+from core.secret import Secret, bearer, repeats
 from core.wording import code, sentence
 
 _AT_ONCE_SECONDS = 1.5  # of Slack's three, for trying a token
@@ -61,7 +62,7 @@ class Submitting:
         """What is wrong, by block; None where nothing is."""
         about = await self._managing.forms.about(submitted)
         if about is None:
-            return _at_first(submitted, "This form is not good any more. Close it, and open it anew.")
+            return _at_first(submitted, sentence(FormGone()))
         somebody = Somebody(
             submitted.installed,
             submitted.asker.user_id,
@@ -120,7 +121,7 @@ class Submitting:
             secret = bearer(submitted.value(modals.TOKEN))
         except SecretError as error:
             return {modals.TOKEN: _plain(sentence(error))}
-        if secret.reveal() in label:
+        if repeats(label, secret):
             return {modals.LABEL: "The label repeats the token. Choose another."}
         trying = asyncio.ensure_future(self._try_token(submitted, channel, about, secret, label))
         await asyncio.wait((trying,), timeout=_AT_ONCE_SECONDS)
@@ -136,8 +137,10 @@ class Submitting:
         actor, tokens = submitted.asker.user_id, self._parts.tokens
         try:
             problem = await self._parts.check(about.repository, secret)
-            if problem is not None or not await self._managing.forms.use_up(submitted):
+            if problem is not None:
                 return problem
+            if not await self._managing.forms.use_up(submitted):
+                return FormGone()
             if about.of_workspace:
                 await tokens.save_for_workspace(channel.workspace, secret, label=label, actor=actor)
             else:

@@ -71,14 +71,16 @@ class Interactions(Talk):
         return {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team.id}
 
     def _payload(self, kind: str, user: User, installation: Installation, view: View | None = None) -> Json:
-        grid = {"id": user.team.enterprise_id, "name": "grid"} if user.team.enterprise_id else None
+        # block_actions payload: "The workspace ID the app is installed on" (Slack's reference of interaction payloads)
+        team = user.team if user.team in installation.teams else installation.teams[0]
+        grid = {"id": team.enterprise_id, "name": "grid"} if team.enterprise_id else None
         return {
             "type": kind,
             "user": self._person(user),
             "api_app_id": self.app.id,
             "token": "verification-token-is-deprecated",
             "trigger_id": trigger(self, user, user.team, view),
-            "team": {"id": user.team.id, "domain": user.team.name},
+            "team": {"id": team.id, "domain": team.name},
             "enterprise": grid,
             "is_enterprise_install": installation.team is None,
         }
@@ -101,7 +103,7 @@ class Interactions(Talk):
 
         `value`: of feedback buttons "positive" or "negative"; of a select the value or id that is chosen.
         """
-        installation = self.installed(user.team)
+        installation = self._acting(user, on)
         view = on if isinstance(on, View) else None
         blocks = view.content["blocks"] if view else on.blocks if isinstance(on, Message) else []
         modal = view if view and view.content["type"] == "modal" else None
@@ -114,6 +116,15 @@ class Interactions(Talk):
             shown = view_json(self, view, installation)
             payload |= {"container": {"type": "view", "view_id": view.id}, "view": shown}
         return await self.pushing.push(Delivery("interactive", payload))
+
+    def _acting(self, user: User, on: Message | View) -> Installation:
+        """Whose app hears of it: in a shared channel somebody else's organisation may not have installed it."""
+        try:
+            return self.installed(user.team)
+        except LookupError:
+            if isinstance(on, View):
+                raise
+            return self.installed(on.channel.team)
 
     def _on_message(self, message: Message, user: User, installation: Installation) -> Json:
         container: Json = {

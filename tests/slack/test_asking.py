@@ -9,6 +9,7 @@ from core.conversation.values import ThreadRef
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack_values import Message
+from tests.slack import house
 from tests.slack.askers import quiet
 from tests.slack.house import World, answered
 from tests.turns import ended
@@ -181,19 +182,42 @@ async def test_a_call_that_gets_its_question_by_an_edit_asks_unless_it_is_long_a
     assert [request.question for request in chat.requests] == ["where is login?"]
 
 
+async def test_an_edited_mention_is_asked_as_it_is_now(world: World, app: App, chat: FakeChat) -> None:
+    """Slack tells of it by app_mention too: it was posted long ago, and is asked now."""
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    slack.advance(-1_200)
+    root = await slack.says(world.alice, general, f"{bot}")
+    slack.advance(1_200)
+    await slack.until(lambda: slack.ephemerals(general, world.alice))
+    root.text, root.edited = f"{bot} where is login?", slack.now_ts()
+    assert (await slack.deliver(slack._message_event(root, type="app_mention"), world.askrepo, general)).acknowledged
+    await answered(world, root)
+    assert [request.question for request in chat.requests] == ["where is login?"]
+
+
+@pytest.mark.parametrize("direct", [False, True])
 async def test_a_question_that_is_edited_before_it_could_be_accepted_is_asked_once(
-    world: World, app: App, chat: FakeChat
+    world: World, app: App, chat: FakeChat, direct: bool
 ) -> None:
     """Its event comes again minutes later, with the words that it had."""
-    slack, general, bot = world.slack, world.general, world.askrepo.bot
-    root = Message(slack.now_ts(), general, world.alice, f"{bot} where is login?")
-    general.add(root)
-    first = slack._message_event(root, type="app_mention")
-    await slack.edits(root, f"{bot} where is logout?")
+    slack = world.slack
+    await app.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="U")
+    channel, call = (slack.dm(world.alice), "") if direct else (world.general, f"{world.askrepo.bot} ")
+    root = Message(slack.now_ts(), channel, world.alice, f"{call}where is login?")
+    channel.add(root)
+    first = slack._message_event(root, type="message" if direct else "app_mention")
+    await slack.edits(root, f"{call}where is logout?")
     await answered(world, root)
-    assert (await slack.deliver(first, world.askrepo, general)).acknowledged
+    assert (await slack.deliver(first, world.askrepo, channel)).acknowledged
     await quiet(world, app, chat)
     assert [request.question for request in chat.requests] == ["where is logout?", "is all done?"]
+
+
+async def test_help_is_told_though_slack_is_away_at_first(world: World, app: App) -> None:
+    failed = world.slack.fail("chat.postEphemeral", drop="before", times=2)
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot}")
+    await world.slack.until(lambda: world.slack.ephemerals(world.general, world.alice))
+    assert failed.struck
 
 
 async def test_a_deleted_question_stops_and_is_forgotten(world: World, app: App, chat: FakeChat) -> None:

@@ -15,6 +15,7 @@ from bots.pages.token import token_routes
 from core.bootstrap import App
 from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
+from tests.channels.places import confirmed
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, Reply, refuses, says
 from tests.fakes.slack_values import Channel, Message, User, View
@@ -177,7 +178,7 @@ async def test_a_suspended_mapping_is_confirmed_by_those_who_may(world: World, p
 async def test_an_old_confirmation_does_not_confirm_a_later_suspension(world: World, people: People, app: App) -> None:
     await app.mappings.suspend(world.place, actor="test")
     listed = await people.command(world.alice, "list")
-    await app.mappings.confirm(world.place, actor="test")
+    await confirmed(app.mappings, world.place, actor="test")
     await app.mappings.suspend(world.place, actor="test")
     await world.slack.clicks(world.alice, listed, "confirm")
     await world.slack.until(lambda: "changed meanwhile" in listed.shown)
@@ -564,3 +565,42 @@ async def test_a_slow_service_is_waited_for_after_the_form_is_closed(
         assert words in (await people.next(world.alice, before)).shown
     (mapping,) = await app.mappings.list(world.place)
     assert mapping.token_id is not None
+
+
+async def test_a_token_form_that_was_sent_already_saves_nothing(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    await world.slack.command(world.alice, world.general, "token set")
+    form = await people.form(world.alice, "Enter a token")
+    gate = asyncio.Event()
+
+    async def held(exchange: Exchange) -> None:
+        await gate.wait()
+        await says("pong")(exchange)
+
+    chat.will(held, held)
+    for token in (TOKEN, "another-token-1234"):
+        world.slack.views[form.id] = form
+        await world.slack.submits(world.alice, form, token=token)
+    gate.set()
+    await people.next(world.alice, 1)
+    told = sorted(each.shown for each in world.slack.ephemerals(world.general, world.alice))
+    assert "not saved. This form is not good any more" in told[0]
+    assert "is in use from now on" in told[1]
+    assert len(await app.tokens.list(world.place.workspace)) == 1
+
+
+async def test_a_refusal_below_a_question_that_we_showed_is_seen(world: World, people: People, app: App) -> None:
+    slack = world.slack
+    slack.allows_pings_of(world.bob)
+    await slack.command(world.bob, world.general, "where is login?")
+    await slack.until(lambda: slack.posts(world.general))
+    echo = slack.posts(world.general)[0]
+    (answer,) = await house.answered(world, echo)
+    while await app.threads.unfinished(world.place):  # noqa: ASYNC110  nothing tells that the outcome is recorded
+        await asyncio.sleep(0.01)
+    await app.mappings.unmap(world.place, actor="U")
+    slack.advance(1_900)  # nothing can be said in reply to the command any more
+    before = len(slack.ephemerals(world.general, world.bob))
+    await slack.clicks(world.bob, answer, "retry")
+    assert "mapped" in (await people.next(world.bob, before)).shown

@@ -44,6 +44,24 @@ async def test_the_asker_is_told_when_slack_sends_it_no_more(world: World, app: 
     assert chat.requests == []
 
 
+async def test_whoever_asks_by_an_edit_is_told_when_slack_sends_it_no_more(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    slack = world.slack
+    slack.allows("not_acknowledged")
+    root = await slack.says(world.alice, world.general, "how does it work?")
+    close(app)
+    await slack.edits(root, f"{world.askrepo.bot} how does it work?")
+    for seconds in (0, 60, 300):
+        assert slack.ephemerals(world.general, world.alice) == []
+        slack.advance(seconds)
+        delivered = await slack.retries()
+    assert [each.acknowledged for each in delivered] == [True]
+    assert await ended(app) == ["refused"]
+    (told,) = slack.ephemerals(world.general, world.alice)
+    assert NO_ROOM in told.text
+
+
 async def test_a_command_is_sent_once_and_so_is_told_at_once(world: World, app: App, chat: FakeChat) -> None:
     close(app)
     delivery = await world.slack.command(world.alice, world.general, "how does it work?")

@@ -11,7 +11,7 @@ from core.bootstrap import App
 from core.conversation.values import ChannelRef
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack_pushing import Delivery
-from tests.fakes.slack_values import Channel, User
+from tests.fakes.slack_values import Channel, Message, User
 from tests.platform_contract import holding
 from tests.slack import house
 from tests.slack.askers import (
@@ -122,6 +122,15 @@ async def test_our_own_members_ask_in_a_shared_channel(
     assert len(chat.requests) == 1
 
 
+async def test_a_file_in_a_shared_channel_is_read(
+    world: World, app: App, chat: FakeChat, shared: tuple[Channel, User, ChannelRef]
+) -> None:
+    """Its event says nothing of it but its id."""
+    log = world.slack.file(world.alice, "log.txt", b"it failed", "text/plain")
+    await answered(world, await world.slack.says(world.alice, shared[0], f"{world.askrepo.bot} why?", files=[log]))
+    assert "Attached file `log.txt`:\n\n```\nit failed\n```" in chat.requests[0].questions[0]
+
+
 TEAMS = ("user_team", "team", "source_team")
 SHAPES: dict[str, dict[str, Any]] = {  # what stands in the event instead of its three teams; "T" is theirs
     "as Slack sends it": {"user_team": "T", "team": "T", "source_team": "T"},
@@ -215,6 +224,32 @@ async def test_an_outsider_does_not_steer(
     posts = await answered(world, root, 2)
     assert "Stopped" not in posts[-1].body
     assert [len(request.messages) for request in chat.requests] == [1, 3]
+
+
+async def test_an_outsider_stops_no_answer_and_judges_none(
+    world: World, app: App, chat: FakeChat, shared: tuple[Channel, User, ChannelRef]
+) -> None:
+    channel, otto, place = shared
+    world.slack.native_streaming = False  # else Slack shows a button of its own
+    chat.will(holding("It is ", "there.", go_on := asyncio.Event()))
+    root = await ask(world, world.alice, channel)
+    await chat.arrival()
+
+    def growing() -> list[Message]:
+        posts = world.slack.thread(channel, root.ts)[1:]
+        return [post for post in posts if any(each["action_id"] == "stop" for each in post.buttons)]
+
+    await world.slack.until(growing)
+    await world.slack.clicks(otto, growing()[0], "stop")
+    await world.slack.until(lambda: world.slack.ephemerals(channel, otto))
+    assert REFUSED_OUTSIDER in world.slack.ephemerals(channel, otto)[-1].body
+    go_on.set()
+    (answer,) = await answered(world, root)
+    assert "Stopped" not in answer.body
+    await world.slack.clicks(otto, answer, "feedback", "negative")
+    await world.slack.until(lambda: len(world.slack.ephemerals(channel, otto)) == 2)
+    assert REFUSED_OUTSIDER in world.slack.ephemerals(channel, otto)[-1].body
+    assert await app.feedback.counts(place.workspace) == (0, 0)
 
 
 # bots
