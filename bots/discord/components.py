@@ -109,6 +109,11 @@ def about(channel_id: str, words: str) -> Message:
     return _message(f"<#{channel_id}>: {rendered(native(words))}")
 
 
+def leading_away(message: Message) -> Message:
+    """A message without the buttons that are good only where they were made: what is left opens pages."""
+    return {**message, "components": row(*(dict(each) for each in _buttons(message) if "url" in each))}
+
+
 def shows(message: Mapping[str, object], turn_id: str) -> int | None:
     """Which post of this turn's answer a message is, by its buttons."""
     for pressed in _buttons(message):

@@ -95,7 +95,8 @@ class DiscordDelivery:
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         """To the asker alone where they used a command, else under the question, else in a direct message."""
-        await self._privately.tell(asker(question), components.notice(notice, turn_id), caller=turn_id)
+        told = components.notice(notice, turn_id)
+        await self._privately.tell(asker(question), told, caller=turn_id or question.message_id)
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """Our posts of this turn, by the ids of their buttons, and its file by its name.

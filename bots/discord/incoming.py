@@ -99,7 +99,7 @@ def of_edit(post: Post, bot_id: str) -> Edited | Ignored:
     if not (called or post.spot.within):
         return Ignored(Reason.NOT_FOR_US)
     question = _question(post, bot_id)
-    return Edited(question, called and thread_word(question.text) is None)
+    return Edited(question, (called or post.spot.direct) and thread_word(question.text) is None)
 
 
 def channel_of(spot: Spot) -> ChannelRef:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bots.discord.asking import Asking
 from bots.discord.bot import Bot
-from bots.discord.commands import Commanding
+from bots.discord.commands import Commanding, meant
 from bots.discord.completing import choices
 from bots.discord.direct import Direct
 from bots.discord.ignored import Ignored
@@ -32,6 +32,7 @@ from bots.discord.submitting import Submitting
 from bots.parts import Parts
 from bots.tasks import Tasks
 from core import logs
+from core.channels.grammar import Help
 from core.conversation.values import WorkspaceRef
 from core.errors import AskrepoError
 from core.relay.steering import Steering
@@ -97,7 +98,9 @@ class Interacting:
 
     async def _directly(self, reply: Reply, found: _Served) -> None:
         """A direct message is for a guild that has to be found out, which may take long: no form is opened there."""
-        if isinstance(found, Commanded | Clicked):
+        if isinstance(found, Commanded) and isinstance(meant(found), Help):
+            await self._served(reply, found)  # it is the same for every guild
+        elif isinstance(found, Commanded | Clicked):
             await (reply.begin() if isinstance(found, Commanded) else reply.update())
             guild = await self._direct.guild(found.sender.asker.user_id)
             if isinstance(guild, WorkspaceRef):

@@ -24,7 +24,8 @@ class Posing:
     async def command(self, reply: Reply, sender: Sender, text: str) -> None:
         """A question by command: its thread begins with the post that shows it, unless it was asked in one."""
         thread = sender.thread or ThreadRef(sender.channel, _message_id(sender))
-        reference = Reference(in_thread=sender.thread is not None, direct=sender.spot.direct)
+        direct = sender.spot.direct
+        reference = Reference(in_thread=sender.thread is not None and not direct, direct=direct)
         await self._pose(sender, thread, text, reference, Invocation("", ""))
         await reply.say(_ELSEWHERE if sender.thread is None else _IN_PLACE)
 

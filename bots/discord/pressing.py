@@ -16,11 +16,13 @@ from bots.discord.manifest import ABOUT_MESSAGE
 from bots.discord.reference import Invocation, Reference
 from bots.discord.replying import Reply
 from bots.discord.text import quotable
+from bots.discord.words import words
 from bots.parts import Parts
 from core import logs
 from core.channels import replies
 from core.relay.steering import NOT_HERE, NOTHING_RUNS, Steering
 
+_EMPTY = "I can read no text in that message. Please ask in its thread, and say there what it shows."
 _THANKED = 10_000
 
 log = logs.get(__name__)
@@ -98,15 +100,17 @@ class Pressing:
         return "Thank you. You can change your mind by pressing the other one."
 
 
-async def _about(shortcut: Shortcut) -> About:
-    """The form to ask about this message, whose thread is opened from it where it stands in none."""
+async def _about(shortcut: Shortcut) -> About | str:
+    """The form to ask about this message, whose thread is opened from it where it stands in none; or why not."""
     sender = shortcut.sender
     post = reading.of_raw(shortcut.message, sender.spot, None)
-    said = quotable(post.text, post.names) if post is not None else ""
+    said = quotable(words(shortcut.message), post.names) if post is not None else ""
+    if post is None or not (said or post.files):
+        return _EMPTY
     reference = Reference(
         in_thread=sender.thread is not None,
-        files=post.files if post is not None else (),
-        left_out=post.left_out if post is not None else 0,
+        files=post.files,
+        left_out=post.left_out,
         command=Invocation("", about_text=said),
     )
     thread_id = sender.thread.thread_id if sender.thread is not None else shortcut.message_id

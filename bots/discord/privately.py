@@ -107,7 +107,8 @@ class Privately:
         if channel_id is None:
             raise DeliveryUncertain("a direct message without a channel")
         alone = f"{subject} alone"
-        await patiently(partial(self._posting.post, channel_id, message, subject=alone, caller=caller))
+        elsewhere = components.leading_away(message)
+        await patiently(partial(self._posting.post, channel_id, elsewhere, subject=alone, caller=caller))
 
 
 def asker(question: Question) -> Somebody:

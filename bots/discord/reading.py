@@ -15,6 +15,7 @@ from bots.discord.fields import number, snowflake
 from bots.discord.posts import Answered, Post, Spot
 from bots.discord.readers import Doors, Overwrite
 from bots.discord.reference import files_of
+from bots.discord.words import words
 from bots.fields import items, mapping, text
 
 _CHANNELS = re.compile(r"<#([0-9]{1,20})>")
@@ -188,7 +189,12 @@ def _answered(reference: discord.MessageReference | None) -> Answered | None:
     to = reference.resolved
     if not isinstance(to, discord.Message):
         return Answered(str(reference.message_id))
-    return Answered(str(to.id), str(to.author.id), text(to.content) or "")
+    forwarded = [{"message": _written(each)} for each in to.message_snapshots]
+    return Answered(str(to.id), str(to.author.id), words(_written(to) | {"message_snapshots": forwarded}))
+
+
+def _written(message: discord.Message | discord.MessageSnapshot) -> dict[str, object]:
+    return {"content": message.content, "embeds": [each.to_dict() for each in message.embeds]}
 
 
 def _raw_answered(raw: Mapping[str, object]) -> Answered | None:
@@ -196,7 +202,7 @@ def _raw_answered(raw: Mapping[str, object]) -> Answered | None:
     message_id = snowflake(reference.get("message_id"))
     if message_id is None or (number(reference.get("type")) or _REPLY) != _REPLY:
         return None
-    return Answered(message_id, snowflake(mapping(to.get("author")).get("id")) or "", text(to.get("content")) or "")
+    return Answered(message_id, snowflake(mapping(to.get("author")).get("id")) or "", words(to))
 
 
 def _name(user: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bots.discord import outgoing
-from bots.discord.components import Button, Message, said
+from bots.discord.components import Button, Message, leading_away, said
 from bots.discord.failures import DiscordRefused
 from bots.discord.fields import snowflake
 from bots.discord.harmless import EPHEMERAL
@@ -47,7 +47,7 @@ class Aside:
         """Show it. Raises DeliveryError."""
         try:
             opened = await self.rest.patiently("POST", "/users/@me/channels", body={"recipient_id": self.user_id})
-            await self._post(snowflake(mapping(opened).get("id")) or "", message)
+            await self._post(snowflake(mapping(opened).get("id")) or "", leading_away(message))
         except (DiscordRefused, PlaceGone) as error:
             log.info("no direct message", reason=str(error))
             await self._post(self.place_id, {"content": f"<@{self.user_id}> {message['content']}"})

@@ -33,7 +33,7 @@ from bots.tasks import Tasks
 from core import logs
 from core.conversation.values import Notice, Question
 from core.errors import DatabaseUnavailable, DeliveryError, DeliveryUncertain, PlatformAway, SettingMissing
-from core.relay.delivery import patiently
+from core.relay.delivery import persistently
 from core.relay.steering import Steering, Stop
 from core.secret import Secret
 from core.settings import Settings
@@ -136,7 +136,7 @@ class DiscordService:
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         """Show a notice about a question, as soon as the pace allows."""
-        await patiently(lambda: self.delivery.tell(question, turn_id, notice))
+        await persistently(lambda: self.delivery.tell(question, turn_id, notice))
 
 
 @contextlib.asynccontextmanager

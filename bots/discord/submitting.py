@@ -23,7 +23,7 @@ from core.errors import (
     SecretError,
 )
 from core.repositories import parse, parse_given
-from core.secret import Secret, bearer
+from core.secret import Secret, bearer, repeats
 from core.wording import code, sentence
 
 
@@ -105,7 +105,7 @@ class Submitting:
             secret = bearer(submitted.value(modals.TOKEN))
         except SecretError as error:
             return sentence(error)
-        if secret.reveal() in label:
+        if repeats(label, secret):
             return "The label repeats the token. Choose another."
         problem = await self._parts.check(about.repository, secret)
         if problem is None and not await self._used(submitted):

@@ -12,6 +12,7 @@ from bots.discord.posting import Posting
 from bots.discord.reference import Reference
 from bots.discord.rest import Rest
 from bots.discord.text import readable
+from bots.discord.words import words
 from bots.fields import items, mapping
 from bots.fields import text as string
 from core import logs, wording
@@ -108,8 +109,8 @@ def _line(message: Json) -> str:
         return ""
     author, member = mapping(message.get("author")), mapping(message.get("member"))
     name = string(member.get("nick")) or string(author.get("global_name")) or string(author.get("username"))
-    words = readable(string(message.get("content")) or "", _names(message))
-    return f"{name or 'Somebody'}:\n{quoted(words)}" if words else ""
+    said = readable(words(message), _names(message))
+    return f"{name or 'Somebody'}:\n{quoted(said)}" if said else ""
 
 
 def _names(message: Json) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from core import logs
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question
-from core.errors import NotYet
+from core.errors import DatabaseUnavailable, DeliveryUncertain, NotYet, PlatformAway
 from core.wording import duration
 
 log = logs.get(__name__)
@@ -132,6 +132,22 @@ class Delivery(Protocol):
         Raises PostUnknown where nobody can know: then nothing is posted twice.
         """
         ...
+
+
+_TRIES_SECONDS = (0.5, 2.0, 5.0, 20.0)
+
+
+async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
+    """`patiently`, and some times more where what hinders it may pass, within half a minute.
+
+    For a word to somebody, of whom nothing is stored: told twice, where a reply was lost, rather than perhaps never.
+    """
+    for seconds in _TRIES_SECONDS:
+        try:
+            return await patiently(act)
+        except (PlatformAway, DeliveryUncertain, DatabaseUnavailable):
+            await asyncio.sleep(seconds)
+    return await patiently(act)
 
 
 async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:

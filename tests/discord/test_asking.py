@@ -228,6 +228,17 @@ async def test_a_deleted_question_is_forgotten(world: World, heard: Ear) -> None
     assert erased == {one.id: True, two.id: True, last.id: False}
 
 
+async def test_in_a_direct_message_an_edit_asks_what_was_no_question(world: World, heard: Ear) -> None:
+    discord = world.discord
+    await heard.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor=world.alice.id)
+    direct = discord.dm(world.alice)
+    picture = await discord.says(world.alice, direct, files=[discord.file("screen.png", b"\x89PNG\0")])
+    await heard.until_told()
+    assert await heard.turns() == []
+    await discord.edits(picture, "why does this fail?")
+    assert await heard.heard() == [picture.id]
+
+
 async def test_a_direct_message_is_for_the_one_guild_with_a_default(world: World, heard: Ear) -> None:
     discord = world.discord
     direct = discord.dm(world.alice)

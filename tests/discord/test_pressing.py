@@ -273,6 +273,25 @@ async def test_a_message_is_asked_about_in_its_thread(world: World, people: Peop
     assert len(chat.requests) == 1
 
 
+async def test_an_alert_is_asked_about(world: World, people: People, app: App, chat: FakeChat) -> None:
+    alert = await world.discord.webhook_says(world.general, "")
+    alert.embeds = [{"title": "Build 17 failed"}]
+    await world.discord.until(lambda: world.discord.commands.get(""))
+    await people.form(world.bob, await world.discord.context_command(world.bob, alert, ABOUT))
+    await people.sent(world.bob, question="why?")
+    await answers_in(world, await thread_from(world, alert))
+    assert "> Build 17 failed" in chat.requests[0].questions[0]
+
+
+async def test_a_message_without_words_is_not_asked_about(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    empty = await world.discord.webhook_says(world.general, "")
+    await world.discord.until(lambda: world.discord.commands.get(""))
+    said = await people.reply(await world.discord.context_command(world.bob, empty, ABOUT))
+    assert said.content.startswith("I can read no text in that message.")
+
+
 async def test_a_message_of_a_forum_post_is_asked_about_in_that_post(
     world: World, people: People, app: App, chat: FakeChat
 ) -> None:
@@ -298,6 +317,32 @@ async def test_directly_by_command(world: World, people: People, app: App, chat:
     said = await people.command(world.bob, "askrepo", {"question": "where?"}, direct)
     await world.discord.until(lambda: said.content.startswith(NO_GUILD[:40]))
     assert chat.requests == []
+    help_ = await people.command(world.bob, "askrepo-help", channel=direct)
+    assert "/askrepo-map" in help_.content
+
+
+async def test_a_word_to_somebody_is_said_though_discord_is_away_at_first(world: World, app: App) -> None:
+    """It stands for an outcome: no turn is stored for what fits no server."""
+    direct = world.discord.dm(world.bob)
+    failed = world.discord.fail("POST", "/channels/{channel_id}/messages", status=502, times=2, at=direct.id)
+    await world.discord.says(world.bob, direct, "how does it work?")
+    await world.discord.until(lambda: world.discord.answers(direct))
+    assert failed.struck
+    (told,) = world.discord.answers(direct)
+    assert told.content.startswith(NO_GUILD[:40])
+
+
+async def test_directly_by_command_nothing_of_before_is_sent_along(
+    world: World, people: People, start: Start, chat: FakeChat
+) -> None:
+    """What stands there may be of another server, whose code is not for this one's service."""
+    direct = world.discord.dm(world.bob)
+    await world.discord.says(world.bob, direct, "Of another server: cAnArY")
+    async with start() as app:
+        await app.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="U")
+        await people.command(world.bob, "askrepo", {"question": "where?"}, direct)
+        await answers_in(world, direct)
+    assert [request.questions for request in chat.requests] == [["where?"]]
 
 
 async def test_directly_with_a_default(world: World, people: People, app: App, chat: FakeChat) -> None:

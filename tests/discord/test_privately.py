@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord.components import said
+from bots.discord.components import MAP, button, link, said
 from bots.discord.failures import MISSHAPEN, DiscordRefused
 from bots.discord.posting import Posting
 from bots.discord.privately import Privately, Somebody
@@ -41,6 +41,16 @@ async def test_what_the_place_refuses_is_told_in_a_direct_message(
     assert refused.struck
     assert [each.content for each in discord.answers(discord.dm(world.alice))] == ["No."]
     assert discord.answers(world.general) == []
+
+
+async def test_a_direct_message_has_no_button_that_works_elsewhere(world: World, privately: Privately) -> None:
+    discord = world.discord
+    discord.fail(*POST, code=BLOCKED, times=-1, at=world.general.id)
+    page = link("Enter the token", "https://askrepo.example.com/token/x")
+    shown = said("No repository.", button(MAP, "Map a repository", "1"), page)
+    await privately.tell(Somebody(world.alice.id, world.general.id), shown, caller="1")
+    (told,) = discord.answers(discord.dm(world.alice))
+    assert (told.content, list(told.buttons)) == ("No repository.", ["Enter the token"])
 
 
 @pytest.mark.parametrize("code", sorted(MISSHAPEN))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from bots.discord.posting import Posting
 from bots.discord.reference import Invocation, Reference, decode
 from bots.discord.rest import Rest
 from bots.discord.surroundings import Around
+from bots.discord.words import words
 from core import bootstrap, wording
 from core.conversation.values import UNSAID, Question
 from tests.discord.answering import question, rest, settings
@@ -115,6 +117,36 @@ async def test_names_are_those_of_the_server(world: World, around: Around) -> No
     context, _ = await read(around, await asked(world, thread))
     assert "robot:\n> Deployed." in context
     assert "CI:\n> Built." in context
+
+
+_EMBED = {"title": "Build 17", "description": "failed", "fields": [{"name": "Stage", "value": "lint"}]}
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"content": "typed"}, "typed"),
+        ({"content": "typed", "embeds": [{"title": "the preview of a link"}]}, "typed"),
+        ({"content": "", "embeds": [_EMBED]}, "Build 17\nfailed\nStage\nlint"),
+        ({"embeds": [{"title": "one"}, {"image": {"url": "x"}}, {"description": "two"}]}, "one\ntwo"),
+        ({"content": "", "message_snapshots": [{"message": {"content": "It fails."}}]}, "It fails."),
+        ({"message_snapshots": [{"message": {"content": "", "embeds": [_EMBED]}}]}, "Build 17\nfailed\nStage\nlint"),
+        ({"content": 7, "embeds": "x", "message_snapshots": [7, {"message": []}]}, ""),
+        ({"embeds": [{"title": ["x"], "fields": "y"}, 7]}, ""),
+        ({"content": "x" * 20_000}, "x" * 10_000),
+        ({}, ""),
+    ],
+)
+def test_what_a_message_says(message: dict[str, Any], said: str) -> None:
+    assert words(message) == said
+
+
+async def test_a_thread_about_an_alert(world: World, around: Around) -> None:
+    root = await world.discord.webhook_says(world.general, "")
+    root.embeds = [_EMBED]
+    thread = await world.discord.opens_thread(world.bob, root, "Trouble")
+    context, _ = await read(around, await asked(world, thread))
+    assert "Deployments:\n> Build 17\n> failed\n> Stage\n> lint" in context
 
 
 async def test_what_a_question_is_about(world: World, around: Around) -> None:
