@@ -51,10 +51,11 @@ def body(
 def without_oldest(messages: Sequence[Message]) -> tuple[list[Message], int] | None:
     """The messages without the oldest turns, and how many turns went; None if there is nothing to drop.
 
-    System messages and the question, which is last, stay. There is one retry, so it must be likely to fit: turns go
-    until at most half of the earlier text is left.
+    System messages stay, and the questions that are last: those after the last answer. There is one retry, so it must
+    be likely to fit: turns go until at most half of the earlier text is left.
     """
-    earlier = [index for index, message in enumerate(messages[:-1]) if message.role != "system"]
+    answered = max((index for index, message in enumerate(messages) if message.role == "assistant"), default=-1)
+    earlier = [index for index, message in enumerate(messages[: answered + 1]) if message.role != "system"]
     if not earlier:
         return None
     left = sum(len(messages[index].content) for index in earlier)

@@ -27,7 +27,17 @@ _SIMILAR = 0.75
 
 
 def answer(name: str, index: Index, messages: Sequence[Message]) -> str:
-    """The answer to the last message, in Markdown. Every citation in it exists in `index`."""
+    """The answer to the questions at the end, in Markdown, each on its own. Every citation in it exists in `index`."""
+    answered = max((at for at, message in enumerate(messages) if message.role == "assistant"), default=-1)
+    asked = [message for message in messages[answered + 1 :] if message.role == "user"]
+    if len(asked) < 2:
+        return _answer(name, index, messages)
+    before, numbers = messages[: answered + 1], range(1, len(asked) + 1)
+    told = (f"**Question {number}**\n\n{_answer(name, index, [*before, *asked[:number]])}" for number in numbers)
+    return "\n\n".join(told)
+
+
+def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     source = Source(name, index.commit, index.changed)
     skips = index.skipped()
     if not index.size.files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Update, and_, case, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,6 +60,14 @@ class Claim(Open):
     waited: float  # seconds since it was put in line, for the first time or to be asked again
 
 
+class Covered(NamedTuple):
+    """A waiting turn that another's answer covers: as it was worded then, with what stood around it."""
+
+    turn_id: str
+    revision: int
+    sealed_context: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a turn ended, for the record. `sealed_answer` is None where no text was kept."""
@@ -68,7 +76,7 @@ class Ending:
     sealed_answer: bytes | None = None
     repository: str | None = None
     model: str | None = None
-    covers: tuple[tuple[str, int], ...] = ()  # waiting turns that end with it: id and revision that was answered
+    covers: tuple[Covered, ...] = ()  # waiting turns that end with it
     told: bool = False  # its notice is out: what becomes of the question meanwhile changes nothing any more
 
 

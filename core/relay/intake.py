@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
 from core.conversation.history import text_cell
-from core.conversation.values import Question
+from core.conversation.values import UNSAID, Question
 from core.database import Database
 from core.errors import DatabaseError, DatabaseUnavailable, LineFull
 from core.metrics import Metrics
@@ -23,6 +23,7 @@ from core.relay.shares import Line, Shares, Standing
 from core.workspaces import Workspaces
 
 _GROUP = 256  # questions that share one transaction at most
+_AGAIN_SECONDS = 1.0  # after which a command that nobody acknowledged has failed in its asker's eyes, or soon will have
 _TURNED_AWAY = {"declined": FULL, "declined_for": None, "behind": int(-LATE_SECONDS * 1000)}  # to be told so at once
 
 
@@ -74,7 +75,7 @@ class Intake:
         row |= _place(question, standing, self._wall())
         accepted = Accepted(None)
         try:
-            accepted = await self._stored(row, last=last)
+            accepted = await self._surely(row, since, last=last)
             if accepted.turn_id is None:
                 self._metrics.again(workspace.platform)
             else:
@@ -86,6 +87,21 @@ class Intake:
         finally:
             if accepted.turn_id is None:
                 self._line.leave(question, standing)
+
+    async def _surely(self, row: dict[str, Any], since: float, *, last: bool) -> Accepted:
+        """Stored; or refused to the platform, which sends it again.
+
+        A command it sends once: where the database may have stored it without our hearing of that, it is stored again,
+        unless so much time went by that its asker was told otherwise.
+        """
+        try:
+            return await self._stored(row, last=last)
+        except LineFull:
+            raise
+        except DatabaseUnavailable:
+            if not row["message_id"].startswith(UNSAID) or self._clock() - since > _AGAIN_SECONDS:
+                raise
+        return await self._stored(row, last=last)
 
     async def _stored(self, row: dict[str, Any], *, last: bool) -> Accepted:
         try:

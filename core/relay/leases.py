@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
-from core.conversation.values import ThreadRef
+from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, Unit, now_ms, padded
 from core.errors import AskrepoError, GaveUp, LeaseLost, TooManyAsked
 from core.locks import lock_claims
@@ -178,7 +179,8 @@ class Leases:
 
     async def keep_context(self, claim: Claim, sealed: bytes) -> None:
         """Store what stood around the question: a redo, and every later question of the thread, is asked with it."""
-        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=sealed)))
+        kept = case((TurnRow.erased_at.is_(None), literal(sealed, LargeBinary())))
+        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=kept)))
 
     async def decline(self, claim: Claim, error: AskrepoError) -> None:
         """Record, before anybody is told, that the turn ends with this notice: a redo tells the same, and no more."""
@@ -188,10 +190,17 @@ class Leases:
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(values)))
 
     async def behind(self, claim: Claim) -> list[Open]:
-        """The thread's next waiting turns, in order; no more than one answer can cover."""
+        """The thread's next waiting turns, in order, up to what was answered since; no more than one answer can cover.
+
+        Where an old question is asked again, what came after later answers is about those.
+        """
+        said = aliased(TurnRow)
+        since = and_(said.position > claim.order, said.position < TurnRow.position)
+        between = exists().where(in_thread(said, claim.thread), since, said.status.in_(_SAID), said.erased_at.is_(None))
+        here = and_(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING, TurnRow.turn_id != claim.turn_id)
         statement = (
             select(TurnRow.__table__, now_ms().label("now"))
-            .where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING, TurnRow.turn_id != claim.turn_id)
+            .where(here, ~between)
             .order_by(TurnRow.position, TurnRow.message_id)
             .limit(_BEHIND)
         )
@@ -224,8 +233,13 @@ class Leases:
                 return
             if ending.covers:
                 others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
-                same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(ending.covers)  # one edited meanwhile waits
+                worded = [(each.turn_id, each.revision) for each in ending.covers]
+                same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(worded)  # one edited meanwhile waits
                 await connection.execute(others.where(same).values(done | {"answered_with": claim.turn_id}))
+            for turn_id, _, sealed in ending.covers:
+                covered = and_(of_turn(TurnRow, claim.workspace, turn_id), TurnRow.answered_with == claim.turn_id)
+                if sealed is not None:
+                    await connection.execute(update(TurnRow).where(covered, kept).values(context=sealed))
 
         await self._database.write(unit)
 
@@ -258,6 +272,7 @@ class Leases:
 
 
 _OPEN = ("running", "waiting")
+_SAID = (Outcome.ANSWERED.value, Outcome.STOPPED.value)
 
 
 def expired_statement() -> Update:

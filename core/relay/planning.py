@@ -14,8 +14,8 @@ from core.channels.tokens import ChosenToken, Tokens
 from core.chat.contract import Message
 from core.conversation.history import Exchange, History, put
 from core.conversation.values import Asker, Question
-from core.errors import AccessUnknown, CipherError, NoDefault, NotMapped
-from core.relay.claims import Claim, Open
+from core.errors import AccessUnknown, CipherError, DeliveryError, NoDefault, NothingAsked, NotMapped
+from core.relay.claims import Claim, Covered, Open
 from core.relay.delivery import Delivery, Surroundings, patiently
 from core.relay.leases import Leases
 from core.repositories import same
@@ -33,7 +33,7 @@ class Plan:
     messages: tuple[Message, ...]
     alias: str | None
     model: str | None  # the channel's own
-    covers: tuple[tuple[str, int], ...]
+    covers: tuple[Covered, ...]
     remarks: tuple[str, ...]
 
 
@@ -94,14 +94,16 @@ class Planning:
         if around.audience is Audience.SHARED and mapping is None:
             raise NotMapped  # other organisations read along: a default set for everywhere is not meant for them
         token = await self._tokens.choose(claim.workspace, choice.token_id)
-        texts, covers, remarks = [put(choice.text, around.context)], [], [*around.remarks]
+        if not (choice.text.strip() or around.context or claim.stop_requested):  # else it was deleted
+            raise NothingAsked(choice.repository)
+        texts, covers, remarks = [put(choice.text, around.context)], list[Covered](), [*around.remarks]
         for waiting in await self._leases.behind(claim):
             more = await self._also(waiting, preferences, around.audience)
             if more is None:
                 break
             texts.append(put(more[0], more[1].context))
             remarks += more[1].remarks
-            covers.append((waiting.turn_id, waiting.revision))
+            covers.append(Covered(waiting.turn_id, waiting.revision, await self._sealed(waiting, more[1].context)))
         return Plan(
             choice=choice,
             began_with=facts.thread_repository,
@@ -126,7 +128,10 @@ class Planning:
         if question.unsaid or names_repository(question.text):
             return None  # it has to be shown first, or chooses a repository of its own
         delivery = self._deliveries[waiting.workspace.platform]
-        around = await patiently(lambda: delivery.survey(question, first=False))
+        try:
+            around = await patiently(lambda: delivery.survey(question, first=False))
+        except DeliveryError:
+            return None  # it finds that out on its own
         if access.decide(around.standing, preferences.rules, recorded=None, now=audience) is not None:
             return None  # it is refused on its own
         return question.text, around
@@ -141,10 +146,13 @@ class Planning:
         await self._admit(claim, around, preferences, facts)
         if kept:
             return replace(around, context=kept)
-        if around.context:
-            sealed = await self._history.seal(claim.workspace, claim.turn_id, "context", around.context)
+        sealed = await self._sealed(claim, around.context)
+        if sealed is not None:
             await self._leases.keep_context(claim, sealed)
         return around
+
+    async def _sealed(self, turn: Open, context: str) -> bytes | None:
+        return await self._history.seal(turn.workspace, turn.turn_id, "context", context) if context else None
 
     async def _admit(self, claim: Claim, around: Surroundings, preferences: ChannelPreferences, facts: Facts) -> None:
         """Raise AccessError for somebody who may not ask here, or where more people read along than were told of."""

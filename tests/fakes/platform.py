@@ -39,6 +39,7 @@ class FakePlatform:
     told: dict[ThreadRef, list[Notice]] = field(default_factory=lambda: defaultdict(list))
     texts: list[str] = field(default_factory=list)  # of every change, in order
     surroundings: Surroundings = field(default=_AROUND)
+    brought: str = ""  # what comes with every question, as files do
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def visible(self, thread: ThreadRef) -> list[Shown]:
@@ -74,8 +75,9 @@ class Connection:
 
     async def survey(self, question: Question, *, first: bool) -> Surroundings:
         async with self._call("survey", question.message_id):
-            around = self._platform.surroundings
-            return around if first else replace(around, context="")
+            around, brought = self._platform.surroundings, self._platform.brought
+            earlier = around.context if first else ""
+            return replace(around, context="\n\n".join(filter(None, (earlier, brought))))
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         async with self._call("show", post.turn_id):

@@ -107,6 +107,19 @@ async def test_the_first_passage_answers_a_plain_question(shop: Path, opened: Op
             assert answer.startswith(f"No model is configured; these are the closest passages in `{asker.name}` at `")
 
 
+async def test_of_several_questions_each_is_answered(shop: Path, opened: Opened) -> None:
+    """They came while an answer ran: the last one is not all that was asked."""
+    asked = [{"role": "user", "content": f"where is {name}?"} for name in ("gross_price", "rebuild_catalogue")]
+    async with opened(shop) as asker:
+        body = {"messages": asked, "model": "gpt-4o", "stream": False}
+        response = await asker.client.post(
+            f"{asker.url}/chat", params={"repo_name": asker.name}, json=body, headers=asker.headers, timeout=30
+        )
+        answer = response.json()["choices"][0]["message"]["content"]
+        _, first, second = re.split(r"\*\*Question [12]\*\*\n\n", answer)
+    assert [check(each, shop)[0].path for each in (first, second)] == ["shop/prices.py", "shop/jobs/nightly.py"]
+
+
 async def test_a_name_written_as_code_leads_to_its_definition(tmp_path: Path, opened: Opened) -> None:
     uses = "".join(f"def use_{number}(bucket: TokenBucket):\n    return TokenBucket(bucket)\n" for number in range(3))
     defined = 'class TokenBucket:\n    """Allows bursts."""\n\n' + "    more = 1\n" * 30

@@ -14,11 +14,12 @@ from core.conversation.history import History
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, now_ms
 from core.errors import LeaseLost
-from core.relay.claims import LEASE_SECONDS, Claim, Ending, Scope, still_held
+from core.relay.claims import LEASE_SECONDS, Claim, Covered, Ending, Scope, still_held
 from core.relay.hold import Hold
 from core.relay.intake import Intake
 from core.relay.leases import Leases, Renewed
 from core.relay.posts import Posts
+from core.relay.revisions import Revisions
 from core.relay.shares import Rate, Share
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -188,6 +189,35 @@ async def test_a_superseded_attempt_does_not_say_what_the_thread_is_about(
     assert (await mappings.facts(thread())).thread_repository == "github.com/o/new"
 
 
+async def test_nothing_is_kept_for_a_question_that_was_deleted_meanwhile(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 10)
+    await leases.keep_context(claim, b"before")
+    await Revisions(database, workspaces).erase(thread().channel, claim.message_id)
+    await leases.keep_context(claim, b"what stands around it")
+    async with database.reading() as connection:
+        assert (await connection.execute(select(TurnRow.context))).scalars().all() == [None]
+
+
+async def test_an_old_question_takes_no_newer_one_along(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """What was asked later is about what was answered since."""
+    ended: list[str] = []
+    for at in (1, 2):
+        await intake.accept(question(at=at, within=thread()))
+        (claim,) = await leases.claim("a", ALL, 10)
+        await leases.finish(claim, ANSWERED)
+        ended.append(claim.turn_id)
+    await intake.accept(question(at=3, within=thread()))
+    assert await Revisions(database, workspaces).again(thread().channel.workspace, ended[0])
+    (claim,) = await leases.claim("a", ALL, 10)
+    assert claim.turn_id == ended[0]
+    assert await leases.behind(claim) == []
+
+
 async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Leases, database: Database) -> None:
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 10)
@@ -195,7 +225,7 @@ async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Le
     behind = await leases.behind(claim)
     assert [(each.thread, each.order) for each in behind] == [(thread(), 1), (thread(), 2)]
     await intake.accept(question(at=9, within=thread()))  # too late to be covered
-    covers = tuple((each.turn_id, each.revision) for each in behind)
+    covers = tuple(Covered(each.turn_id, each.revision) for each in behind)
     await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
     assert await statuses(database) == ["answered"] * 3 + ["waiting"] * 10
 
@@ -205,7 +235,7 @@ async def test_an_answer_to_its_old_words_does_not_cover_an_edited_question(
 ) -> None:
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 10)
-    covers = tuple((each.turn_id, each.revision) for each in await leases.behind(claim))
+    covers = tuple(Covered(each.turn_id, each.revision) for each in await leases.behind(claim))
     edit = update(TurnRow).where(TurnRow.turn_id == covers[0][0]).values(revision=TurnRow.revision + 1)
     await database.write(lambda connection: connection.execute(edit))
     await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))

@@ -89,6 +89,45 @@ async def test_what_arrives_while_an_answer_runs_is_answered_together_in_order(
     assert [post.text for post in platform.visible(HERE)] == ["slow answer", "both"]
 
 
+async def test_what_came_with_each_of_them_is_asked_with_it_ever_after(
+    process: Process, chat: FakeChat, platform: FakePlatform
+) -> None:
+    chat.will(says("slow ", "answer", delay=0.05), says("both"), says("third"))
+    first = asyncio.create_task(process.ask(question("one", at=1, within=HERE)))
+    await chat.arrival()
+    platform.brought = "a log"
+    for at, text in ((2, "two"), (3, "three")):
+        await process.intake.accept(question(text, at=at, within=HERE))
+    assert await first == "answered"
+    await chat.arrival()
+    platform.brought = ""
+    assert await process.ask(question("four", at=4, within=HERE)) == "answered"
+    asked = [message["content"] for message in chat.requests[-1].json["messages"] if message["role"] == "user"]
+    assert asked == ["one", "two\n\na log", "three\n\na log", "four"]
+
+
+async def test_what_hinders_one_that_waits_does_not_hinder_the_one_before(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    surveys = 0
+
+    async def step(name: str) -> None:
+        nonlocal surveys
+        await asyncio.sleep(0)
+        surveys += name == "before survey"
+        if name == "before survey" and surveys == 2:
+            raise DeliveryFailed("a file cannot be read")
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    for text, at in (("one", 1), ("two", 2)):
+        await process.intake.accept(question(text, at=at, within=HERE))
+    async with process.running():
+        while set((await process.records()).values()) != {"answered"}:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.01)
+    assert [request.question for request in chat.requests] == ["one", "two"]
+
+
 async def test_a_database_that_is_away_for_a_moment_has_no_answer_begun_anew(
     database: Database, database_url: str, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
@@ -150,6 +189,17 @@ async def test_a_thread_stays_on_its_repository_until_told_otherwise(
     assert "github.com/o/other" in platform.visible(HERE)[2].text
     await process.mappings.unmap(HERE.channel, "github.com/o/other", actor="U0")
     assert await process.ask(question("five", at=5, within=HERE)) == "refused"
+
+
+async def test_a_repository_alone_is_no_question(process: Process, chat: FakeChat, platform: FakePlatform) -> None:
+    await process.ask(question("one", at=1, within=HERE))
+    await process.mappings.map(HERE.channel, "github.com/o/other", alias="other", actor="U0")
+    assert await process.ask(question("in:other ", at=2, within=HERE)) == "refused"
+    assert "asked nothing" in platform.notices[HERE][-1]
+    await process.ask(question("two", at=3, within=HERE))
+    assert [request.repository for request in chat.requests] == [REPOSITORY, REPOSITORY]
+    platform.brought = "> a message it is about"
+    assert await process.ask(question("in:other", at=4, within=HERE)) == "answered"
 
 
 async def test_a_refused_token_is_marked_and_told(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
