@@ -24,7 +24,7 @@ from bots.console.lock import ThreadLocks
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
 from bots.operator import Where
-from bots.roles import Role
+from bots.roles import Platform, Role
 from core import bootstrap, logs, settings
 from core.bootstrap import App
 from core.cipher import new_key
@@ -63,7 +63,7 @@ app.add_typer(discord, name="discord")
 app.add_typer(slack, name="slack")
 app.add_typer(token, name="token")
 
-Platform = Annotated[str, typer.Option(help="The channel's platform.")]
+OfPlatform = Annotated[Platform, typer.Option(help="The channel's platform.")]
 Workspace = Annotated[str | None, typer.Option(help="The workspace's id; else this user's consoles.")]
 Channel = Annotated[str | None, typer.Option(help="The channel's id; else the console of this folder.")]
 Repository = Annotated[str | None, typer.Argument(help="owner/name, or any address of the repository.")]
@@ -303,12 +303,12 @@ def set_token(
     repo: Annotated[str | None, typer.Option(help="The mapping it is for; else the channel's default.")] = None,
     label: Annotated[str, typer.Option(help="What to call it.")] = "",
     fd: Annotated[int | None, typer.Option(help="Read it from this file descriptor.", min=0)] = None,
-    platform: Platform = "console",
+    platform: OfPlatform = Platform.CONSOLE,
     workspace: Workspace = None,
     channel: Channel = None,
 ) -> None:
     """Store the workspace's token, or with --repo or --channel a mapping's; read from a hidden prompt or a pipe."""
-    where = Where(platform, workspace, channel)
+    where = Where(platform.value, workspace, channel)
     if _loaded(where).chat_url is None:
         raise CommandError("The embedded /chat needs no token; set `ASKREPO_CHAT_URL` to the service it is for.")
     secret = operator.read_token(fd)
@@ -321,9 +321,9 @@ def set_token(
 
 
 @token.command("list")
-def list_tokens(platform: Platform = "console", workspace: Workspace = None) -> None:
+def list_tokens(platform: OfPlatform = Platform.CONSOLE, workspace: Workspace = None) -> None:
     """Show the workspace's tokens: labels and fingerprints, never values."""
-    where = Where(platform, workspace)
+    where = Where(platform.value, workspace)
     print(_with_app(lambda parts: operator.listed_tokens(parts.tokens, where), where))
 
 
@@ -335,32 +335,34 @@ def _command(words: list[str], where: Where) -> None:
 def map_channel(
     repository: Annotated[str, typer.Argument(help="owner/name, or any address of the repository.")],
     alias: Annotated[str | None, typer.Option("--as", help="A short name for `in:…`.")] = None,
-    platform: Platform = "console",
+    platform: OfPlatform = Platform.CONSOLE,
     workspace: Workspace = None,
     channel: Channel = None,
 ) -> None:
     """Map a channel to a repository."""
-    _command(["map", repository, *(["as", alias] if alias else [])], Where(platform, workspace, channel))
+    _command(["map", repository, *(["as", alias] if alias else [])], Where(platform.value, workspace, channel))
 
 
 @app.command()
 def unmap(
     repository: Repository = None,
-    platform: Platform = "console",
+    platform: OfPlatform = Platform.CONSOLE,
     workspace: Workspace = None,
     channel: Channel = None,
 ) -> None:
     """Remove a channel's mapping."""
-    _command(["unmap", *([repository] if repository else [])], Where(platform, workspace, channel))
+    _command(["unmap", *([repository] if repository else [])], Where(platform.value, workspace, channel))
 
 
 @app.command("list")
-def list_mappings(platform: Platform = "console", workspace: Workspace = None, channel: Channel = None) -> None:
+def list_mappings(
+    platform: OfPlatform = Platform.CONSOLE, workspace: Workspace = None, channel: Channel = None
+) -> None:
     """Show a channel's mappings."""
-    _command(["list"], Where(platform, workspace, channel))
+    _command(["list"], Where(platform.value, workspace, channel))
 
 
 @app.command()
-def why(platform: Platform = "console", workspace: Workspace = None, channel: Channel = None) -> None:
+def why(platform: OfPlatform = Platform.CONSOLE, workspace: Workspace = None, channel: Channel = None) -> None:
     """Show how the repository of a question is chosen."""
-    _command(["why"], Where(platform, workspace, channel))
+    _command(["why"], Where(platform.value, workspace, channel))

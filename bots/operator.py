@@ -61,8 +61,11 @@ def here() -> WorkspaceRef:
 
 
 def workspace_of(where: Where) -> WorkspaceRef:
-    """The workspace that is meant. Raises CommandError."""
+    """The workspace that is meant. Raises CommandError, also for an id that is no console's where none is named."""
     if where.workspace is not None:
+        if where.platform == place.PLATFORM and "@" not in where.workspace:
+            named = harmless(where.workspace)
+            raise CommandError(f"`{named}` is no console's workspace: say `--platform slack` or `--platform discord`.")
         return WorkspaceRef(where.platform, where.workspace)
     if where.platform != place.PLATFORM:
         raise CommandError(f"Say which workspace of {where.platform} is meant, with `--workspace ID`.")

@@ -1,4 +1,4 @@
-"""What a process does, by name."""
+"""What a process does, and where, by name."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ class Role(StrEnum):
     SLACK = "slack"
     DISCORD = "discord"
     WORKER = "worker"
+
+
+class Platform(StrEnum):
+    """Where questions are asked."""
+
+    CONSOLE = "console"
+    SLACK = "slack"
+    DISCORD = "discord"

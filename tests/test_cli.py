@@ -75,6 +75,9 @@ async def test_mappings_of_a_channel(home: Home) -> None:
     assert "is not mapped" in (await home.run("unmap", "acme/widgets", *SLACK)).sentence
     assert "is one word" in (await home.run("map", "widgets", *SLACK)).sentence
     assert "cannot be an alias" in (await home.run("map", "acme/widgets", "--as", "no good", *SLACK)).sentence
+    assert "--platform slack" in (await home.run("list", "--workspace", "T1", "--channel", "C1")).sentence
+    assert "--platform slack" in (await home.run("token", "set", "--workspace", "T1", given=f"{TOKEN}\n")).sentence
+    assert (await home.run("list", "--platform", "Slack", "--workspace", "T1", "--channel", "C1")).code == 2
     assert "--workspace" in (await home.run("list", "--platform", "slack")).sentence
     assert "--channel" in (await home.run("list", "--platform", "slack", "--workspace", "T1")).sentence
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from bots.console.parts import Parts
 from bots.errors import CommandError
@@ -52,6 +52,6 @@ async def reply(parts: Parts, command: Command, thread: ThreadRef, user: str) ->
 
 
 def _check_no_folder(given: str) -> None:
-    if given and Path(given).expanduser().is_dir():
+    if given and os.path.isdir(os.path.expanduser(given)):  # noqa: PTH111, PTH112 - pathlib's raise where this is False
         again = wording.code(f"askrepo console --repo {given}")
         raise CommandError(f"{wording.code(given)} is a folder; to ask about it, leave and run {again}.")

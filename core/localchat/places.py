@@ -30,7 +30,7 @@ class Place:
 
 def locate(path: Path) -> Place:
     """The repository around `path`. Blocking, a few milliseconds. Raises RepositoryPathError or git.GitMissing."""
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 - of no such user, it stays as it is
     _check(path)
     try:
         told = git.line(["rev-parse", *_ASKED, "HEAD^{commit}"], folder=path).split("\n")

@@ -49,6 +49,7 @@ async def test_a_setting_that_cannot_work(home: Home, settings: dict[str, Any], 
     [
         ("./nowhere", ("does not exist", "Give another folder")),
         ("~/nowhere", ("does not exist",)),
+        ("~nobody-of-this-name/app", ("does not exist",)),
         ("README.md", ("is no folder",)),
         ("../outside", ("not inside a git repository",)),
         ("../empty", ("has no commit yet",)),
