@@ -199,6 +199,7 @@ class ChatClient:
         finally:
             with suppress(*_FOREIGN):
                 await response.aclose()
+            response.stream = httpx.ByteStream(b"")  # its own holds the response: both would wait for the collector
 
 
 class _Connecting:

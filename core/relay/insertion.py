@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from operator import itemgetter
 from typing import Any, cast
 
@@ -47,12 +48,13 @@ class Insertion:
         if done.rowcount == len(rows):
             return {row["turn_id"] for row in rows}
         keys = json.dumps([[row[column.key] for column in KEY] for row in rows])
-        return set((await connection.execute(stored_statement(keys))).scalars())
+        return set((await connection.execute(_stored_statement(), {"keys": keys})).scalars())
 
 
-def stored_statement(keys: str) -> Select[str]:
+@cache
+def _stored_statement() -> Select[str]:
     """Those of these turns that are stored; `keys` is a JSON list of their keys. SQLite only."""
-    key = func.json_each(keys).table_valued("value")
+    key = func.json_each(bindparam("keys")).table_valued("value")
     same = [column == func.json_extract(key.c.value, f"$[{place}]") for place, column in enumerate(KEY)]
     return select(TurnRow.turn_id).select_from(key).join(TurnRow, and_(*same))
 
