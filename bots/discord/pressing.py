@@ -22,7 +22,6 @@ from core import logs
 from core.channels import replies
 from core.relay.steering import NOT_HERE, NOTHING_RUNS, Steering
 
-_EMPTY = "I can read no text in that message. Please ask in its thread, and say there what it shows."
 _THANKED = 10_000
 
 log = logs.get(__name__)
@@ -106,7 +105,7 @@ async def _about(shortcut: Shortcut) -> About | str:
     post = reading.of_raw(shortcut.message, sender.spot, None)
     said = quotable(words(shortcut.message), post.names) if post is not None else ""
     if post is None or not (said or post.files):
-        return _EMPTY
+        return replies.NO_TEXT
     reference = Reference(
         in_thread=sender.thread is not None,
         files=post.files,

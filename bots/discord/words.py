@@ -14,22 +14,18 @@ _Fields = Mapping[str, object]
 
 def words(message: _Fields) -> str:
     """What it says itself, else what the message says that it forwards; mentions stand as they are written."""
-    forwarded = [mapping(each.get("message")) for each in _each(message, "message_snapshots")]
+    forwarded = [mapping(each.get("message")) for each in map(mapping, items(message.get("message_snapshots")))]
     return (_own(message) or _joined(map(_own, forwarded)))[:_MOST]
 
 
 def _own(message: _Fields) -> str:
     """Its content, beside which embeds are previews of links; else the words of its embeds."""
-    return string(message.get("content")) or _joined(map(_embed, _each(message, "embeds")))
+    return string(message.get("content")) or _joined(map(_embed, map(mapping, items(message.get("embeds")))))
 
 
 def _embed(embed: _Fields) -> str:
-    fields = [each.get(key) for each in _each(embed, "fields") for key in ("name", "value")]
+    fields = [each.get(key) for each in map(mapping, items(embed.get("fields"))) for key in ("name", "value")]
     return _joined(map(string, (embed.get("title"), embed.get("description"), *fields)))
-
-
-def _each(holder: _Fields, name: str) -> list[_Fields]:
-    return [mapping(each) for each in items(holder.get(name))]
 
 
 def _joined(parts: Iterable[str | None]) -> str:

@@ -149,21 +149,21 @@ class SlackDelivery:
         except (SlackRefused, PlaceGone) as error:
             raise PostUnknown(str(error)) from None
         messages = items(answer.get("messages"))
-        found, unfinished = own_posts(messages, turn_id, await self._bot_user_id(question))
+        bot_user_id = await self._bot_user_id(question)
+        found, unfinished = own_posts(messages, turn_id, bot_user_id)
         number = max(found, default=-1) + 1
         for ts in unfinished:
             found[max(0, number)] = ts
             number += 1
-        attached = await self._attached(client, question, messages, turn_id)
+        attached = await self._attached(client, question, messages, turn_id, bot_user_id)
         if attached is not None and _LIMITS.posts is not None:
             found[_LIMITS.posts] = attached
         return found
 
     async def _attached(
-        self, client: AsyncWebClient, question: Question, messages: Sequence[object], turn_id: str
+        self, client: AsyncWebClient, question: Question, messages: Sequence[object], turn_id: str, bot_user_id: str
     ) -> str | None:
         """The id of our file of this turn. In shared channels messages name no files: one has to ask."""
-        bot_user_id = await self._bot_user_id(question)
         for message in map(mapping, messages):
             for file in map(mapping, items(message.get("files"))):
                 file_id = string(file.get("id")) or ""

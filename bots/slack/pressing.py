@@ -32,7 +32,6 @@ from core.errors import AskrepoError
 from core.relay.steering import NOT_HERE, Steering
 from core.wording import sentence
 
-_EMPTY = "I can read no text in that message. Please ask in its thread, and say there what it shows."
 ABOUT_MESSAGE = "ask_about_message"  # the shortcut's callback_id in the manifest
 _THANKED = 10_000
 
@@ -77,7 +76,7 @@ class Pressing:
             shortcut.installed, shortcut.asker.user_id, thread.channel, response_url=shortcut.response_url
         )
         if shortcut.empty:
-            self._tasks.start(self._managing.privately.say(somebody, _EMPTY))
+            self._tasks.start(self._managing.privately.say(somebody, replies.NO_TEXT))
             return
         about = About(thread.channel, thread_id=thread.thread_id, reference=shortcut.reference.encode())
         self._tasks.start(self._managing.told(somebody, self._ask_form(somebody, shortcut.trigger_id, about)))

@@ -7,13 +7,13 @@ was lost nobody knows what was taken: the stream is ended and the post edited to
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import blocks
-from bots.slack.calls import Calls, SlackRefused
+from bots.slack.calls import Answer, Calls, SlackRefused
 from bots.slack.drawing import TOO_MUCH, drawn
 from bots.slack.outgoing import Growing
 from core import logs
@@ -99,24 +99,8 @@ class Showing:
             live = await self._start_stream(client, post, text, recipient_team)
             if live is not None:
                 return live
-        channel, workspace = _place(post)
-        posted, plain = await drawn(
-            lambda shown: self._calls.call(
-                client,
-                workspace,
-                "chat.postMessage",
-                caller=post.turn_id,
-                channel=channel,
-                thread_ts=post.question.thread.thread_id,
-                text=blocks.alternative(text),
-                blocks=shown,
-                metadata=blocks.metadata(post.turn_id, post.number),
-                unfurl_links=False,
-                unfurl_media=False,
-                parse="none",
-            ),
-            lambda plain: blocks.answer(text, post, footer, plain=plain),
-        )
+        said = {"thread_ts": post.question.thread.thread_id, "unfurl_links": False, "unfurl_media": False}
+        posted, plain = await self._drawn(client, post, text, footer, "chat.postMessage", said)
         return _Live(str(posted.get("ts")), self._clock(), shown=None, edited_at=self._clock(), plain=plain)
 
     async def _start_stream(self, client: AsyncWebClient, post: Post, text: str, recipient_team: str) -> _Live | None:
@@ -235,22 +219,37 @@ class Showing:
         live.edited_at = self._clock()
 
     async def _update(self, client: AsyncWebClient, post: Post, live: _Live, text: str, footer: Footer | None) -> None:
+        plain = live.plain and not _ends(post, footer)  # the whole may fit again: what grows has a button more
+        _, live.plain = await self._drawn(client, post, text, footer, "chat.update", {"ts": live.ts}, plain=plain)
+
+    async def _drawn(
+        self,
+        client: AsyncWebClient,
+        post: Post,
+        text: str,
+        footer: Footer | None,
+        method: str,
+        given: Mapping[str, object],
+        *,
+        plain: bool = False,
+    ) -> tuple[Answer, bool]:
+        """The whole post, as `drawn` has it: shown by this method, with what it is given besides."""
         channel, workspace = _place(post)
-        _, live.plain = await drawn(
+        return await drawn(
             lambda shown: self._calls.call(
                 client,
                 workspace,
-                "chat.update",
+                method,
                 caller=post.turn_id,
                 channel=channel,
-                ts=live.ts,
                 text=blocks.alternative(text),
                 blocks=shown,
                 metadata=blocks.metadata(post.turn_id, post.number),
                 parse="none",
+                **given,
             ),
             lambda plain: blocks.answer(text, post, footer, plain=plain),
-            plain=live.plain and not _ends(post, footer),  # the whole may fit again: what grows has a button more
+            plain=plain,
         )
 
 

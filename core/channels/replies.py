@@ -29,6 +29,8 @@ the whole workspace
 Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here. In a thread, \
 mention me with `stop`, `retry`, `new`, `mute` or `unmute` and nothing else."""
 
+NO_TEXT = "I can read no text in that message. Please ask in its thread, and say there what it shows."
+
 _RULES = {
     Rule.INLINE: "`in:…` in the question",
     Rule.THREAD: "this thread",

@@ -7,6 +7,7 @@ answer never fails over metadata.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
@@ -134,3 +135,8 @@ def parse(text: str) -> Completion | None:
     except (ValueError, RecursionError):
         return None
     return Completion.model_validate(value) if isinstance(value, dict) else None
+
+
+def answered(messages: Sequence[Message]) -> int:
+    """How many of the messages come up to the last answer, itself included: behind it stand the questions asked now."""
+    return max((number for number, message in enumerate(messages, 1) if message.role == "assistant"), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.chat.contract import ChatRequest, Message
+from core.chat.contract import ChatRequest, Message, answered
 from core.errors import SecretError, TokenRefused
 from core.secret import Secret, bearer
 
@@ -54,8 +54,7 @@ def without_oldest(messages: Sequence[Message]) -> tuple[list[Message], int] | N
     System messages stay, and the questions that are last: those after the last answer. There is one retry, so it must
     be likely to fit: turns go until at most half of the earlier text is left.
     """
-    answered = max((index for index, message in enumerate(messages) if message.role == "assistant"), default=-1)
-    earlier = [index for index, message in enumerate(messages[: answered + 1]) if message.role != "system"]
+    earlier = [index for index, message in enumerate(messages[: answered(messages)]) if message.role != "system"]
     if not earlier:
         return None
     left = sum(len(messages[index].content) for index in earlier)

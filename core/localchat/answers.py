@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.chat.contract import Message
+from core.chat.contract import Message, answered
 from core.localchat import excerpts, extractive, questions, rank, subjects, terms, usages
 from core.localchat.citations import Citation
 from core.localchat.excerpts import Excerpt
@@ -28,11 +28,11 @@ _SIMILAR = 0.75
 
 def answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     """The answer to the questions at the end, in Markdown, each on its own. Every citation in it exists in `index`."""
-    answered = max((at for at, message in enumerate(messages) if message.role == "assistant"), default=-1)
-    asked = [message for message in messages[answered + 1 :] if message.role == "user"]
+    before = messages[: answered(messages)]
+    asked = [message for message in messages[len(before) :] if message.role == "user"]
     if len(asked) < 2:
         return _answer(name, index, messages)
-    before, numbers = messages[: answered + 1], range(1, len(asked) + 1)
+    numbers = range(1, len(asked) + 1)
     told = (f"**Question {number}**\n\n{_answer(name, index, [*before, *asked[:number]])}" for number in numbers)
     return "\n\n".join(told)
 

@@ -1,4 +1,4 @@
-"""Who is next in line: the turns that may be claimed, and which of them fit into everybody's shares."""
+"""Who is next in line: the turns that may be claimed, which of them fit into everybody's shares, and who is behind."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Row, Select, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
-from core.conversation.values import ChannelRef, ThreadRef
+from core.conversation.values import ChannelRef, Outcome, ThreadRef
+from core.database import now_ms
 from core.relay.claims import NOW, RUNNING, WAITING, Scope
 from core.relay.shares import Shares
+from core.scope import THREAD, given, in_thread
 from core.tables import TurnRow
 
 _WORKSPACE = ("platform", "workspace_id")
+_MOST_BEHIND = 20  # questions that one answer covers at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,21 @@ def _in_same_thread(status: ColumnElement[str], *, earlier: bool = False) -> Col
             case((other.attempt > 0, or_(TurnRow.attempt == 0, in_order)), else_=and_(TurnRow.attempt == 0, in_order))
         )
     return found.correlate(TurnRow)
+
+
+# made once: an alias of a table costs a millisecond, and goes with the garbage collector alone
+_said = aliased(TurnRow)
+_SAID_SINCE = exists().where(
+    in_thread(_said, THREAD),
+    _said.status.in_((Outcome.ANSWERED.value, Outcome.STOPPED.value)),
+    _said.erased_at.is_(None),
+    _said.position > given("order"),
+    _said.position < TurnRow.position,
+)
+# what waits in a thread behind the claimed turn of this id and order, up to what was answered since
+BEHIND = (
+    select(TurnRow.__table__, now_ms().label("now"))
+    .where(in_thread(TurnRow, THREAD), TurnRow.status == WAITING, TurnRow.turn_id != given("turn_id"), ~_SAID_SINCE)
+    .order_by(TurnRow.position, TurnRow.message_id)
+    .limit(_MOST_BEHIND)
+)

@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
-from core.conversation.values import Outcome, ThreadRef
+from core.conversation.values import ThreadRef
 from core.database import Database, Unit, now_ms, padded
 from core.errors import AskrepoError, GaveUp, LeaseLost, TooManyAsked
 from core.locks import lock_claims
-from core.relay.candidates import candidate_of, candidates_statement, chosen, due_statement
+from core.relay.candidates import BEHIND, candidate_of, candidates_statement, chosen, due_statement
 from core.relay.claims import (
     GIVEN_UP,
     LATE_SECONDS,
@@ -42,12 +41,11 @@ from core.relay.claims import (
     unclaimed_since,
 )
 from core.relay.shares import Shares
-from core.scope import THREAD, given, in_thread, in_workspace, named, of_turn
+from core.scope import in_thread, in_workspace, named, of_turn
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
 MOST_FAILURES = 3
-_MOST_BEHIND = 20  # questions that one answer covers at most
 _LOOKED_AT = 4  # turns for each that is to be claimed: some may belong to somebody who has their share
 _LANDING_MS = 2_000
 
@@ -196,7 +194,7 @@ class Leases:
         """
         of_claim = named(claim.thread, turn_id=claim.turn_id, order=claim.order)
         async with self._database.reading() as connection:
-            return [open_turn(row) for row in await connection.execute(_BEHIND, of_claim)]
+            return [open_turn(row) for row in await connection.execute(BEHIND, of_claim)]
 
     async def finish(self, claim: Claim, ending: Ending) -> None:
         """Record the one outcome of this turn, and of the turns its answer covers, in one commit.
@@ -263,21 +261,6 @@ class Leases:
 
 
 _OPEN = ("running", "waiting")
-# made once: an alias of a table costs a millisecond, and goes with the garbage collector alone
-_said = aliased(TurnRow)
-_SAID_SINCE = exists().where(
-    in_thread(_said, THREAD),
-    _said.status.in_((Outcome.ANSWERED.value, Outcome.STOPPED.value)),
-    _said.erased_at.is_(None),
-    _said.position > given("order"),
-    _said.position < TurnRow.position,
-)
-_BEHIND = (
-    select(TurnRow.__table__, now_ms().label("now"))
-    .where(in_thread(TurnRow, THREAD), TurnRow.status == WAITING, TurnRow.turn_id != given("turn_id"), ~_SAID_SINCE)
-    .order_by(TurnRow.position, TurnRow.message_id)
-    .limit(_MOST_BEHIND)
-)
 
 
 def expired_statement() -> Update:

@@ -16,11 +16,10 @@ from core.batches import Batches
 from core.conversation.values import WorkspaceRef
 from core.database import Database, padded
 from core.errors import LeaseLost
-from core.relay.claims import Claim, held, still_held
+from core.relay.claims import KEY, Claim, held, still_held
 from core.scope import THREAD, WORKSPACE, given, in_thread, named, of_turn
 from core.tables import PostRow, TurnRow
 
-_TURN = ("platform", "workspace_id", "turn_id")  # what a turn is known by
 _GROUP = 32  # claims that one look-up is about at most
 
 
@@ -95,7 +94,7 @@ class Posts:
 _OF_TURN = select(PostRow.number, PostRow.post_id).where(of_turn(PostRow, WORKSPACE, given("turn_id")))
 _OF_OTHERS = (
     select(PostRow.post_id)
-    .join(TurnRow, and_(*(getattr(PostRow, name) == getattr(TurnRow, name) for name in _TURN)))
+    .join(TurnRow, and_(*(getattr(PostRow, column.key) == column for column in KEY)))
     .where(in_thread(TurnRow, THREAD), TurnRow.turn_id != given("turn_id"), PostRow.post_id == given("post_id"))
     .limit(1)
 )
