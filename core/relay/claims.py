@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Update, and_, case, literal_column, or_, select, update
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Unit, now_ms
 from core.errors import Declined, GaveUp, LeaseLost, Level, NoRoom, TooLate, TooManyAsked
-from core.scope import in_thread, of_turn
+from core.scope import given, in_thread, of_turn
 from core.tables import TurnRow
 
 LEASE_SECONDS = 15.0
@@ -168,10 +169,10 @@ def held(claim: Claim) -> ColumnElement[bool]:
     return and_(leased(claim), TurnRow.revision == claim.revision)
 
 
-def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update:
-    """Claim these turns (platform, workspace, turn) for `worker`, those of them that still wait."""
+@lru_cache(maxsize=64)
+def _claim_statement(number: int) -> Update:
     # one by one: SQLite looks no tuples up in a list, but goes through all that wait
-    these = or_(*(and_(*(column == value for column, value in zip(KEY, key, strict=True))) for key in keys))
+    these = or_(*(and_(*(column == given(f"{column.key}_{place}") for column in KEY)) for place in range(number)))
     # begun in time, it is not late when its worker ends or dies; but it has this once, so that it ends at last
     begun_in_time = and_(TurnRow.attempt == 0, TurnRow.late_at >= NOW)
     return (
@@ -179,13 +180,24 @@ def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> Update
         .where(these, TurnRow.status == WAITING)
         .values(
             status="running",
-            worker=worker,
+            worker=given("claiming"),
             attempt=TurnRow.attempt + 1,
             lease_until=now_ms() + int(LEASE_SECONDS * 1000),
             late_at=case((begun_in_time, NOW + int(LATE_SECONDS * 1000)), else_=TurnRow.late_at),
         )
         .returning(TurnRow.__table__, now_ms().label("now"))
     )
+
+
+def claim_statement(worker: str, keys: Sequence[tuple[str, str, str]]) -> tuple[Update, dict[str, str]]:
+    """Claim these turns (platform, workspace, turn) for `worker`, those of them that still wait: statement and values.
+
+    Made once for so many turns: left to the garbage collector, one for each question would be what lives longest.
+    """
+    values = {
+        f"{column.key}_{place}": value for place, key in enumerate(keys) for column, value in zip(KEY, key, strict=True)
+    }
+    return _claim_statement(len(keys)), values | {"claiming": worker}
 
 
 def still_held(claim: Claim) -> Unit[None]:

@@ -80,7 +80,7 @@ class Leases:
                 picked = chosen([candidate_of(row) for row in rows], self._shares, most - len(claims))
                 if not picked:
                     break
-                claimed = await connection.execute(claim_statement(worker, [each.key for each in picked]))
+                claimed = await connection.execute(*claim_statement(worker, [each.key for each in picked]))
                 claims += [claim_of(row) for row in claimed]
                 if len(rows) < window:
                     break
