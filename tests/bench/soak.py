@@ -74,6 +74,16 @@ class Sample:
     unanswered: int
 
 
+@dataclass
+class _Asked:
+    """A question, and the one more that may be asked in its thread: so many answers are wanted there."""
+
+    at: float
+    channel: Channel
+    root: Message
+    wanted: int = 1
+
+
 class Asking:
     """Those who ask, and what became of their questions. What is over is forgotten."""
 
@@ -82,7 +92,7 @@ class Asking:
         self.installations: list[Installation] = []
         self.channels: list[Channel] = []
         self._slack, self._chat, self._rate, self._peak_after = slack, chat, rate, peak_after
-        self._open: deque[tuple[float, Channel, Message, int]] = deque()
+        self._open: deque[_Asked] = deque()
         for number in range(_WORKSPACES):
             team = slack.team(f"team{number}")
             self.installations.append(slack.install(team))
@@ -110,27 +120,33 @@ class Asking:
         person = random.choice([each for each in channel.members if not each.bot])
         self.asked += 1
         root = await self._slack.says(person, channel, f"{askrepo} How is question {self.asked} answered?")
-        more = random.random() < _IN_A_THREAD
-        self._open.append((time.monotonic(), channel, root, 2 if more else 1))
-        if more:
-            await asyncio.sleep(_THINKING_SECONDS)
+        asked = _Asked(time.monotonic(), channel, root)
+        self._open.append(asked)
+        if random.random() >= _IN_A_THREAD:
+            return
+        await asyncio.sleep(_THINKING_SECONDS)
+        if self._answered(asked):  # two that wait are answered at once, in one answer
+            asked.wanted += 1
             self.asked += 1
             await self._slack.says(person, channel, f"{askrepo} And why?", thread=root)
 
     def _forget(self, before: float) -> None:
-        while self._open and self._open[0][0] < before:
-            _, channel, root, wanted = self._open.popleft()
-            thread = self._slack.thread(channel, root.ts)
-            ended = sum(any(each["action_id"] == "retry" for each in post.buttons) for post in thread if post.bot_id)
-            self.answered += ended
-            self.unanswered += wanted - ended
-            for message in thread:
-                channel.messages.pop(message.ts, None)
-            channel.replies.pop(root.ts, None)
-            channel.statuses.pop(root.ts, None)
+        while self._open and self._open[0].at < before:
+            asked = self._open.popleft()
+            answered = self._answered(asked)
+            self.answered += answered
+            self.unanswered += asked.wanted - answered
+            for message in self._slack.thread(asked.channel, asked.root.ts):
+                asked.channel.messages.pop(message.ts, None)
+            asked.channel.replies.pop(asked.root.ts, None)
+            asked.channel.statuses.pop(asked.root.ts, None)
         if len(self._slack.calls) > 2_000:
             for grown in (self._slack.calls, self._slack.deliveries, self._chat.requests):
                 grown.clear()
+
+    def _answered(self, asked: _Asked) -> int:
+        posts = [post for post in self._slack.thread(asked.channel, asked.root.ts) if post.bot_id]
+        return sum(any(each["action_id"] == "retry" for each in post.buttons) for post in posts)
 
 
 async def _outside(pipe: Connection, rate: float, peak_after: float) -> None:

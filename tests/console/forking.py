@@ -42,6 +42,7 @@ def main() -> None:
 
 
 def _watch(connection: socket.socket) -> None:
+    os.setsid()  # what ends the tests (a Ctrl-C, a time limit) must not end this before the process it watches
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, streams, _, _ = socket.recv_fds(connection, LIMIT, 3)
     process = os.fork()
