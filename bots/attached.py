@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass
 
 from bots.fields import items
+from core import logs
 from core.conversation.around import FILE_CHARACTERS, LARGEST_FILE, attached_text, may_be_text
+from core.errors import DeliveryFailed
 
 MOST = 10  # files of a question
 _UNREAL = 2**53  # more than any size or count
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,24 @@ async def texts(
     """
     found, skipped, left = list[str](), [""] * left_out, FILE_CHARACTERS
     for file in files:
-        text = await content(file)
+        text = await _tried(content, file)
         if text is None or len(text) > left:
             skipped.append(file.name)
             continue
         left -= len(text)
         found.append(attached_text(file.name, text))
     return found, skipped
+
+
+async def _tried(content: Callable[[File], Awaitable[str | None]], file: File) -> str | None:
+    """The text, if it can be had: a question does not wait for a file that the platform's other servers do not give."""
+    for last in (False, True):
+        try:
+            return await content(file)
+        except DeliveryFailed as error:
+            if last:
+                log.info("a file cannot be read", reason=str(error))
+    return None
 
 
 def _file(entry: object) -> File | None:
