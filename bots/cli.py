@@ -210,6 +210,8 @@ def run(
     loaded = settings.load()
     logs.configure(loaded.log_level, loaded.log_format)
     wanted = running.roles(loaded, roles or ())
+    if given is not None and Role.DISCORD not in wanted:
+        raise typer.BadParameter("--shards: it is for the role discord, which is not among these.")
 
     async def work() -> None:
         async with bootstrap.opened(loaded) as parts:

@@ -100,7 +100,7 @@ async def running(
             deliveries["slack"] = in_slack.delivery
             routes += in_slack.routes
             connections += [in_slack.socket()] if Role.SLACK in wanted else []
-            if Role.WEB in wanted and not in_slack.routes and Role.SLACK not in wanted:
+            if Role.WEB in wanted and settings.slack_signing_secret is None and settings.slack_app_token is None:
                 raise SettingMissing("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
         if discord.configured(settings):
             in_discord = await stack.enter_async_context(discord.opened(parts))

@@ -56,6 +56,8 @@ async def test_what_is_not_set_up_is_named(home: Home) -> None:
         everything = (await home.run("run", *named)).sentence
         assert "`DISCORD_TOKEN` or `SLACK_BOT_TOKEN`" in everything
         assert "`askrepo console` needs neither" in everything
+    idle = await home.run("run", "worker", "--shards", "0/1", DISCORD_TOKEN="x.y.z")
+    assert (idle.code, "the role discord" in idle.err) == (2, True)
     wrong = await home.run("run", "--shards", "5")
     assert (wrong.code, "write it like 0-3/16" in wrong.err) == (2, True)
     for command in (("run", "discord"), ("discord", "invite")):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SettingsError
+from bots.roles import Role
+from core.errors import SettingMissing, SettingsError
 from tests.fakes.chat import FakeChat
 from tests.slack import house
 from tests.slack.house import World
@@ -30,3 +31,21 @@ async def test_a_start_that_slack_refuses_leaves_no_connection_open(
         async with house.askrepo(world.slack, given):
             pass
     gc.collect()
+
+
+@pytest.mark.parametrize("by_oauth", [False, True])
+async def test_a_web_process_needs_a_way_in_for_slack(
+    world: World, chat: FakeChat, tmp_path: Path, *, by_oauth: bool
+) -> None:
+    """Where Socket Mode is another process's, it serves what else there is; where nobody hears Slack, it ends."""
+    app, more = world.slack.app, {}
+    if by_oauth:
+        more = {"SLACK_CLIENT_ID": app.client_id, "SLACK_CLIENT_SECRET": app.client_secret}
+        more |= {"SLACK_BOT_TOKEN": "", "ASKREPO_PUBLIC_URL": "https://askrepo.example.com"}
+    given = {**more, "database_url": f"sqlite:///{tmp_path}/askrepo.db"}
+    with pytest.raises(SettingMissing, match="SLACK_SIGNING_SECRET"):
+        async with house.askrepo(world.slack, house.settings(world.slack, world.askrepo, chat, **given), (Role.WEB,)):
+            pass
+    heard_elsewhere = house.settings(world.slack, world.askrepo, chat, **given, SLACK_APP_TOKEN=app.app_token)
+    async with house.askrepo(world.slack, heard_elsewhere, (Role.WEB,)):
+        assert not world.slack.sockets.open
