@@ -21,7 +21,7 @@ from bots.discord import reading
 from bots.discord.happened import ChannelDeleted, GuildJoined, GuildLeft, Happened, ReadersWidened
 from bots.discord.incoming import channel_of
 from bots.discord.posts import Post, Spot
-from bots.discord.readers import widened
+from bots.discord.readers import Doors, widened
 from bots.discord.shards import Shards
 from core import logs
 from core.conversation.values import WorkspaceRef
@@ -102,6 +102,7 @@ class Client(discord.AutoShardedClient):
         self._before_identify = before_identify
         self._settled: set[int] = set()  # shards
         self._before: dict[int, discord.Guild] = {}  # as the session before had them, until this one tells of them
+        self._doors: dict[int, Doors] = {}  # of channels that we do not see any more, as they were when we did
         parsers = self._connection.parsers
         for event, parse in parsers.items():
             if event == "READY":  # one that cannot be read is the end: without it there is no session
@@ -171,11 +172,24 @@ class Client(discord.AutoShardedClient):
 
     async def on_guild_channel_update(self, before: GuildChannel, after: GuildChannel) -> None:
         """Overwrites, a move into a category that brings its own, and much else."""
-        if widened(reading.doors(before), reading.doors(after)):
+        if self._opened(before, after):
             self._widened(after.guild, [after])
+
+    def _opened(self, before: GuildChannel, after: GuildChannel) -> bool:
+        """Whether more people can read it now. Of a channel that we do not see, Discord does not tell who may.
+
+        https://docs.discord.com/developers/resources/channel#channel-object-channel-flags
+        """
+        was = self._doors.get(before.id, reading.doors(before))
+        if reading.seen(after):
+            self._doors.pop(after.id, None)
+        elif reading.seen(before):
+            self._doors[after.id] = was
+        return widened(was, reading.doors(after))
 
     async def on_guild_channel_delete(self, channel: GuildChannel) -> None:
         """A channel is gone, with its threads."""
+        self._doors.pop(channel.id, None)
         self._hearing.happened(ChannelDeleted(channel_of(reading.spot(channel))))
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
@@ -184,11 +198,7 @@ class Client(discord.AutoShardedClient):
         earlier = {each.id: each for each in before.channels} if before is not None else {}
         self._widened(
             guild,
-            [
-                each
-                for each in guild.channels
-                if each.id in earlier and widened(reading.doors(earlier[each.id]), reading.doors(each))
-            ],
+            [each for each in guild.channels if each.id in earlier and self._opened(earlier[each.id], each)],
         )
         if guild.shard_id in self._settled:  # else it is looked through with the others of its shard
             self._sessions.arrived(guild.id)

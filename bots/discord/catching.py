@@ -1,8 +1,8 @@
 """Looks for questions that were asked while nobody listened: what a new session missed is not delivered again.
 
 They are looked for in channels that have a repository, their threads, and direct messages, and only of the last hour:
-an answer that comes later helps nobody. What is found twice is one question. What we heard and took for none is not to
-become one: so what does not call us by name counts only behind the last that is known of its conversation.
+whoever asked earlier does not wait any more. What is found twice is one question. What we heard and took for none is
+not to become one: so what does not call us by name counts only behind the last that is known of its conversation.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bots.discord import reading
 from bots.discord.direct import Direct
 from bots.discord.hearing import Hearing
 from bots.discord.incoming import PLATFORM, channel_of
+from bots.discord.permissions import READ_MESSAGE_HISTORY, has, to_read
 from bots.discord.places import Places
 from bots.discord.posts import Post, Spot
 from bots.discord.rest import Rest
@@ -100,7 +101,11 @@ class Catching:
         after, workspace = self._ago(WINDOW_SECONDS), WorkspaceRef(PLATFORM, str(guild.id))
 
         async def stretches() -> list[Stretch]:
-            spots = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
+            found = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
+            spots = [spot for spot in found if _readable(guild, spot)]
+            if len(spots) < len(found):
+                closed = sorted({spot.channel_id for spot in found} - {spot.channel_id for spot in spots})
+                log.info("not looked through: we may not read there", guild=str(guild.id), channels=closed)
             first = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots[:MOST_CALLS]]
             return first + [Stretch(spot, after, None) for spot in spots[MOST_CALLS:]]  # these are not come to
 
@@ -213,6 +218,14 @@ def _candidates(guild: discord.Guild) -> Iterator[Candidate]:
         newest = getattr(channel, "last_message_id", None)
         if newest and not isinstance(channel, discord.ForumChannel):  # there it is the newest post's thread
             yield Candidate(reading.spot(channel), newest)
+
+
+def _readable(guild: discord.Guild, spot: Spot) -> bool:
+    """Whether we may read what was posted there: what Discord refuses counts, and is not to be asked for in rows."""
+    place = guild.get_channel(int(spot.parent_id or spot.channel_id))
+    if place is None or guild.me is None:
+        return True
+    return has(place.permissions_for(guild.me).value, *to_read(place.type.value), READ_MESSAGE_HISTORY)
 
 
 def _snowflake(seconds: float) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 
 from bots.discord.bot import Bot
 from bots.discord.fields import number, snowflake
-from bots.discord.identifying import Door, door
+from bots.discord.identifying import RESERVE, Door, door
 from bots.discord.manifest import invite_url
 from bots.discord.rest import Rest
 from bots.fields import mapping, text
@@ -58,9 +58,10 @@ def sessions(found: Door) -> Finding:
     """Whether Discord lets us begin as many sessions as it takes."""
     anew = f", counted anew in {duration(found.resets_in)}" if found.resets_in else ""
     words = f"{found.remaining} of {found.total} may still be begun{anew}"
+    if found.remaining <= RESERVE:
+        return wrong(_GATEWAY, words, f"Wait: askrepo leaves the last {RESERVE} alone, and begins none before.")
     if found.remaining < found.shards:
-        fix = f"Wait; askrepo begins no session before, and takes {found.shards}."
-        return wrong(_GATEWAY, words, fix)
+        return wrong(_GATEWAY, words, f"Wait: askrepo takes {found.shards}, and so is not whole before.")
     if found.remaining < found.total * _FEW:
         return warning(_GATEWAY, words, "Find out what restarts so often, and restart rarely until then.")
     return ok(_GATEWAY, words)

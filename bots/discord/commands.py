@@ -10,6 +10,7 @@ from bots.discord.interactions import Commanded, Sender
 from bots.discord.managing import Managing, confirm
 from bots.discord.posing import Posing
 from bots.discord.replying import Reply
+from bots.discord.text import readable
 from bots.parts import Parts
 from core.channels import aliases, grammar
 from core.channels.grammar import (
@@ -43,7 +44,7 @@ def meant(command: Commanded) -> Command | Ask | Blank:
     repository = command.option(manifest.REPOSITORY)
     match command.name:
         case manifest.ASK:
-            return grammar.parse(command.option(manifest.QUESTION))
+            return grammar.parse(readable(command.option(manifest.QUESTION), {}))
         case manifest.MAP:
             return _map(repository, command.option(manifest.ALIAS)) if repository else Blank(manifest.MAP)
         case manifest.UNMAP:

@@ -114,6 +114,11 @@ def leading_away(message: Message) -> Message:
     return {**message, "components": row(*(dict(each) for each in _buttons(message) if "url" in each))}
 
 
+def to(user_id: str, message: Message) -> Message:
+    """A message that begins with somebody's name."""
+    return {**message, "content": f"<@{user_id}> {message['content']}"}
+
+
 def shows(message: Mapping[str, object], turn_id: str) -> int | None:
     """Which post of this turn's answer a message is, by its buttons."""
     for pressed in _buttons(message):

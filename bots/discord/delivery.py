@@ -107,10 +107,10 @@ class DiscordDelivery:
             return {}
         asked = int(question.message_id.removeprefix(UNSAID))
         bot = await self._ourselves.bot()
-        found: dict[int, str] = {}
+        found, seen = dict[int, str](), False
         try:
             async for message in self._posting.newest(question.thread.thread_id, caller=turn_id, pages=_PAGES):
-                message_id = snowflake(message.get("id"))
+                message_id, seen = snowflake(message.get("id")), True
                 if message_id is None or int(message_id) < asked:
                     break
                 if mapping(message.get("author")).get("id") == bot.user_id:
@@ -120,6 +120,10 @@ class DiscordDelivery:
             if is_here(question):
                 raise PostUnknown(str(error)) from None
             log.info("no thread yet", reason=str(error))
+        else:
+            # Discord shows nothing to who may not read what was posted before, and does not refuse it
+            if not seen and await self._people.unreadable(question.thread.channel, decode(question.reference).direct):
+                raise PostUnknown("what was posted there cannot be read")
         return found
 
     async def _standing(self, question: Question, reference: Reference) -> Standing:

@@ -48,6 +48,8 @@ _NEVER = {
     4014: (SETTING, "Discord does not deliver messages to it; look at the intents in the developer portal, page Bot"),
 }
 
+_FEW_SHARDS = 4011  # Discord says anew how many there are to be, where we leave it to Discord
+
 log = logs.get(__name__)
 
 
@@ -130,7 +132,7 @@ class Gateway:
         except discord.LoginFailure:
             _never(4004)
         except discord.ConnectionClosed as error:
-            if error.code in _NEVER:
+            if error.code in _NEVER and not (error.code == _FEW_SHARDS and self._shards is None):
                 _never(error.code)
             return f"closed with {error.code}"
         except SettingsError:

@@ -21,11 +21,13 @@ from core.relay.limits import Allowances
 _A_DAY = 200  # sessions of one shard, those begun at once among them
 _AT_ONCE = 20
 _SHARE = 0.8  # of what Discord allows in a day, whatever the number of shards
-_RESERVE = 20  # sessions that Discord allows and we never begin
+RESERVE = 20  # sessions that Discord allows and we never begin
 _LONGEST_PAUSE_SECONDS = 300.0  # until it is asked again
 _NEAR_SECONDS = 1.0  # a session is not reserved further ahead: what is reserved and not begun is lost
 _AGAIN_SECONDS = 15.0
 _APART_SECONDS = 5.0
+_SOON_SECONDS = 20.0  # to wait for those that are begun before
+_HELD_OPEN_SECONDS = 30.0  # nobody reads the connection while it waits: after 82 s without a heartbeat it is closed
 _AWAY_SECONDS = 1.0
 
 log = logs.get(__name__)
@@ -89,26 +91,35 @@ class Identifying:
         """Where to connect, once Discord allows more than a few new sessions. Raises what Rest raises."""
         while True:
             found = door(await self._rest.patiently("GET", "/gateway/bot"))
-            if found.remaining > _RESERVE:
+            if found.remaining > RESERVE:
                 return found
             log.error("Discord allows hardly any new session", remaining=found.remaining, resets_in=found.resets_in)
             await self._pause(min(_LONGEST_PAUSE_SECONDS, max(1.0, found.resets_in)))
 
     async def wait(self, shard: int, count: int, found: Door) -> None:
-        """Return when a session for one of so many shards may be begun; then it counts as begun."""
+        """Return when a session for one of so many shards may be begun; then it counts as begun.
+
+        Raises TimeoutError where it may not for so long that the connection has to be made anew.
+        """
         allowed, abreast = budget(count, found.total), f"identify {shard % found.abreast}"
-        while True:
+        waited = 0.0
+        while waited < _HELD_OPEN_SECONDS:
             try:
+                apart = await self._allowances.reserve(
+                    BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1, within=_SOON_SECONDS
+                )
                 ahead = await self._allowances.reserve(
                     BOT, "identify", per_minute=allowed.a_day / 1_440, burst=allowed.at_once, within=_NEAR_SECONDS
                 )
-                apart = await self._allowances.reserve(BOT, abreast, per_minute=60 / _APART_SECONDS, burst=1)
             except AllowanceSpent:
                 log.warning("too many sessions were begun lately; waiting", shard=shard)
-                await self._pause(_AGAIN_SECONDS)
+                pause = _AGAIN_SECONDS
             except DatabaseUnavailable as error:  # who cannot keep what is asked need not hear it
                 log.warning("no session is begun yet", shard=shard, reason=str(error))
-                await self._pause(_AWAY_SECONDS)
+                pause = _AWAY_SECONDS
             else:
                 await self._pause(max(ahead, apart))
                 return
+            await self._pause(pause)
+            waited += pause
+        raise TimeoutError

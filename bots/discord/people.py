@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bots.discord.bot import Ourselves
 from bots.discord.failures import UNKNOWN_MEMBER, UNKNOWN_USER, DiscordRefused
-from bots.discord.permissions import ADMINISTRATOR, NAMES, VIEW_CHANNEL, has
+from bots.discord.permissions import ADMINISTRATOR, NAMES, READ_MESSAGE_HISTORY, VIEW_CHANNEL, has, to_read
 from bots.discord.rest import Rest
 from bots.fields import items, mapping, text
 from bots.memory import Memory
@@ -62,7 +62,12 @@ class People:
         except DeliveryError:
             return ""
         held = permissions(member or {}, place, roles, guild_id)
-        return next((NAMES[each] for each in needed if not has(held, each)), "")
+        asked = (*to_read(place.get("type")), *needed)
+        return next((NAMES[each] for each in asked if not has(held, each)), "")
+
+    async def unreadable(self, channel: ChannelRef, direct: bool) -> bool:
+        """Whether we may not read there what was posted before: Discord then shows that there was nothing."""
+        return not direct and bool(await self.lacking(channel, (VIEW_CHANNEL, READ_MESSAGE_HISTORY)))
 
     def forget_channel(self, channel: ChannelRef) -> None:
         """Something about it, or about the guild's roles, changed."""
@@ -125,7 +130,8 @@ def readers(channel: Json, roles: Sequence[Json], guild_id: str) -> Audience:
     everyone = next((role for role in roles if role.get("id") == guild_id), None)
     if everyone is None or channel.get("guild_id") != guild_id:
         return Audience.UNKNOWN
-    return Audience.PUBLIC if has(permissions({}, channel, roles, guild_id), VIEW_CHANNEL) else Audience.PRIVATE
+    public = has(permissions({}, channel, roles, guild_id), *to_read(channel.get("type")))
+    return Audience.PUBLIC if public else Audience.PRIVATE
 
 
 def permissions(member: Json, channel: Json, roles: Sequence[Json], guild_id: str) -> int:

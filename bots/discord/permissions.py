@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bots.discord.posts import WITHOUT_THREADS
+
 ADMINISTRATOR = 1 << 3
 MANAGE_CHANNELS = 1 << 4
 MANAGE_SERVER = 1 << 5  # MANAGE_GUILD
@@ -11,6 +13,7 @@ VIEW_CHANNEL = 1 << 10
 SEND_MESSAGES = 1 << 11
 ATTACH_FILES = 1 << 15
 READ_MESSAGE_HISTORY = 1 << 16
+CONNECT = 1 << 20
 CREATE_PUBLIC_THREADS = 1 << 35
 SEND_MESSAGES_IN_THREADS = 1 << 38
 
@@ -19,6 +22,7 @@ NAMES: Mapping[int, str] = {
     SEND_MESSAGES: "Send Messages",
     ATTACH_FILES: "Attach Files",
     READ_MESSAGE_HISTORY: "Read Message History",
+    CONNECT: "Connect",
     CREATE_PUBLIC_THREADS: "Create Public Threads",
     SEND_MESSAGES_IN_THREADS: "Send Messages in Threads",
     MANAGE_CHANNELS: "Manage Channels",
@@ -33,6 +37,14 @@ WANTED: Mapping[int, str] = {
     CREATE_PUBLIC_THREADS: "to answer a question in a thread of its own",
     SEND_MESSAGES_IN_THREADS: "to answer there",
 }
+
+
+def to_read(kind: object) -> tuple[int, ...]:
+    """What reading a channel of this type needs: beside a voice channel or a stage, who may not connect sees nothing.
+
+    https://docs.discord.com/developers/topics/permissions#implicit-permissions
+    """
+    return (VIEW_CHANNEL, CONNECT) if kind in WITHOUT_THREADS else (VIEW_CHANNEL,)
 
 
 def has(permissions: int, *wanted: int) -> bool:

@@ -9,7 +9,7 @@ from bots.attached import File
 
 DM, GROUP = 1, 3  # channel types: https://docs.discord.com/developers/resources/channel
 THREADS = frozenset({10, 11, 12})  # of an announcement channel, public, private
-_WITHOUT_THREADS = frozenset({2, 13})  # the texts of voice and stage channels: no thread can be opened there
+WITHOUT_THREADS = frozenset({2, 13})  # the texts of voice and stage channels: no thread can be opened there
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Spot:
     @property
     def within(self) -> bool:
         """Whether the conversation is where the post is: nothing has to be opened for an answer."""
-        return self.kind in THREADS or self.kind in _WITHOUT_THREADS or self.direct
+        return self.kind in THREADS or self.kind in WITHOUT_THREADS or self.direct
 
 
 @dataclass(frozen=True, slots=True)

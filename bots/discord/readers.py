@@ -26,14 +26,15 @@ class Overwrite:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What decides who can see a channel. `everyone` is the id of @everyone, which is the guild's own.
+    """What decides who can read a channel. `everyone` is the id of @everyone, which is the guild's own.
 
-    `roles` are the permissions of each role of the guild, @everyone among them, by id.
+    `roles` are the permissions of each role of the guild, @everyone among them, by id. Reading needs all of `needed`.
     """
 
     everyone: str
     roles: Mapping[str, int] = field(default_factory=dict)
     overwrites: tuple[Overwrite, ...] = ()
+    needed: tuple[int, ...] = (VIEW_CHANNEL,)
 
 
 class _Held(IntFlag):
@@ -49,61 +50,81 @@ _BITS = 4  # of _Held
 
 
 def widened(before: Doors, after: Doors) -> bool:
-    """Whether somebody can see the channel after a change who could not before it."""
+    """Whether somebody may read the channel after a change who could not before it.
+
+    Where reading needs two permissions, whoever gains one of them counts: who has the other as well is not looked at.
+    """
     if before == after:
         return False
-    members = {each.target_id for each in (*before.overwrites, *after.overwrites) if each.member}
-    combinations = _combinations(before, after)
-    return any(_more(before, after, each, combinations) for each in (None, *members))
+    return any(_gained(_Change(before, after, each)) for each in {*before.needed, *after.needed})
 
 
-def _more(before: Doors, after: Doors, member: str | None, combinations: Iterable[tuple[_Held, _Held]]) -> bool:
-    """Whether a member, or anybody without an overwrite, sees more with any of these combinations of roles."""
-    was, now = (_held(doors, doors.everyone) for doors in (before, after))
-    own_before, own_after = (_own(doors, member) for doors in (before, after))
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Two states, and the one permission that is looked at."""
+
+    before: Doors
+    after: Doors
+    permission: int
+
+
+def _gained(change: _Change) -> bool:
+    """Whether somebody has the permission after a change who had it not before."""
+    members = {each.target_id for each in (*change.before.overwrites, *change.after.overwrites) if each.member}
+    combinations = _combinations(change)
+    return any(_more(change, each, combinations) for each in (None, *members))
+
+
+def _more(change: _Change, member: str | None, combinations: Iterable[tuple[_Held, _Held]]) -> bool:
+    """Whether a member, or anybody without an overwrite, may do more with any of these combinations of roles."""
+    states, permission = (change.before, change.after), change.permission
+    was, now = (_held(doors, doors.everyone, permission) for doors in states)
+    own_before, own_after = (_own(doors, member, permission) for doors in states)
     return any(_sees(now, later, own_after) and not _sees(was, earlier, own_before) for earlier, later in combinations)
 
 
-def _combinations(before: Doors, after: Doors) -> frozenset[tuple[_Held, _Held]]:
+def _combinations(change: _Change) -> frozenset[tuple[_Held, _Held]]:
     """What roles can bring along together, before and after: 256 pairs at most, however many roles there are."""
+    before, after, permission = change.before, change.after, change.permission
     named = {each.target_id for each in (*before.overwrites, *after.overwrites)}
     roles = {*before.roles, *after.roles} - {before.everyone}
     # those that the channel does not name differ by their permissions alone: one of each kind is enough
-    alike = {(_seeing(before, role), _seeing(after, role)): role for role in roles - named}
+    alike = {(_seeing(before, role, permission), _seeing(after, role, permission)): role for role in roles - named}
     found = {0}
     for bits in {
-        int(_held(before, role)) | int(_held(after, role)) << _BITS for role in (*alike.values(), *roles & named)
+        int(_held(before, role, permission)) | int(_held(after, role, permission)) << _BITS
+        for role in (*alike.values(), *roles & named)
     }:
         found |= {each | bits for each in found}
     mask = (1 << _BITS) - 1
     return frozenset((_Held(each & mask), _Held(each >> _BITS)) for each in found)
 
 
-def _seeing(doors: Doors, role: str) -> int:
-    """What of a role's permissions is about seeing."""
-    return doors.roles.get(role, 0) & (ADMINISTRATOR | VIEW_CHANNEL)
+def _seeing(doors: Doors, role: str, permission: int) -> int:
+    """What of a role's permissions counts."""
+    return doors.roles.get(role, 0) & (ADMINISTRATOR | permission)
 
 
-def _held(doors: Doors, role: str) -> _Held:
+def _held(doors: Doors, role: str, permission: int) -> _Held:
     """What one role brings along; one that the guild does not have brings nothing."""
     if role not in doors.roles:
         return _Held(0)
     permissions = doors.roles[role]
     held = _Held(0)
     held |= _Held.SEES_ALL if permissions & ADMINISTRATOR else held
-    held |= _Held.SEES if permissions & VIEW_CHANNEL else held
+    held |= _Held.SEES if permissions & permission else held
     for each in doors.overwrites:
         if each.target_id == role and not each.member:
-            held |= _Held.DENIED if each.deny & VIEW_CHANNEL else held
-            held |= _Held.ALLOWED if each.allow & VIEW_CHANNEL else held
+            held |= _Held.DENIED if each.deny & permission else held
+            held |= _Held.ALLOWED if each.allow & permission else held
     return held
 
 
-def _own(doors: Doors, member: str | None) -> bool | None:
+def _own(doors: Doors, member: str | None, permission: int) -> bool | None:
     """What the channel says about one member: allowed, denied, nothing."""
     for each in doors.overwrites:
-        if each.member and each.target_id == member and (each.allow | each.deny) & VIEW_CHANNEL:
-            return bool(each.allow & VIEW_CHANNEL)
+        if each.member and each.target_id == member and (each.allow | each.deny) & permission:
+            return bool(each.allow & permission)
     return None
 
 

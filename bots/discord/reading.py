@@ -12,6 +12,7 @@ from discord.abc import GuildChannel
 from bots import attached
 from bots.attached import File
 from bots.discord.fields import number, snowflake
+from bots.discord.permissions import to_read
 from bots.discord.posts import Answered, Post, Spot
 from bots.discord.readers import Doors, Overwrite
 from bots.discord.reference import files_of
@@ -116,14 +117,19 @@ def of_raw(told: object, stands: Spot, guild: discord.Guild | None) -> Post | No
 
 
 def doors(channel: GuildChannel, roles: Mapping[str, int] | None = None) -> Doors:
-    """What decides who can see a channel: with the guild's present roles, or with others."""
+    """What decides who can read a channel: with the guild's present roles, or with others."""
     overwrites = []
     for target, overwrite in channel.overwrites.items():
         allow, deny = overwrite.pair()
         overwrites.append(Overwrite(str(target.id), allow.value, deny.value, _is_member(target)))
     guild = channel.guild
     present = permissions(guild) if roles is None else dict(roles)
-    return Doors(str(guild.id), MappingProxyType(present), tuple(overwrites))
+    return Doors(str(guild.id), MappingProxyType(present), tuple(overwrites), to_read(channel.type.value))
+
+
+def seen(channel: GuildChannel) -> bool:
+    """Whether we can see the channel."""
+    return channel.guild.me is None or channel.permissions_for(channel.guild.me).view_channel
 
 
 def permissions(guild: discord.Guild) -> dict[str, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bots.discord import outgoing
-from bots.discord.components import Button, Message, leading_away, said
+from bots.discord.components import Button, Message, leading_away, said, to
 from bots.discord.failures import DiscordRefused
 from bots.discord.fields import snowflake
 from bots.discord.harmless import EPHEMERAL
@@ -50,7 +50,7 @@ class Aside:
             await self._post(snowflake(mapping(opened).get("id")) or "", leading_away(message))
         except (DiscordRefused, PlaceGone) as error:
             log.info("no direct message", reason=str(error))
-            await self._post(self.place_id, {"content": f"<@{self.user_id}> {message['content']}"})
+            await self._post(self.place_id, {"content": to(self.user_id, message)["content"]})
 
     async def _post(self, channel_id: str, message: Message) -> None:
         route = "/channels/{channel_id}/messages"

@@ -149,7 +149,7 @@ async def opened(parts: Parts) -> AsyncIterator[DiscordService]:
     rest, tasks = Rest(settings.discord_token, settings.discord_api_url, parts.allowances), Tasks()
     ourselves, posting = Ourselves(rest), Posting(rest)
     people, privately = People(rest, ourselves), Privately(rest, posting)
-    delivery = DiscordDelivery(rest, ourselves, people, posting, Around(rest, posting), privately)
+    delivery = DiscordDelivery(rest, ourselves, people, posting, Around(rest, posting, people), privately)
     try:
         yield DiscordService(settings.discord_token, rest, ourselves, people, delivery, privately, tasks)
     finally:

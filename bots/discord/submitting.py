@@ -9,6 +9,7 @@ from bots.discord.managing import NOT_GOOD, Managing
 from bots.discord.posing import Posing
 from bots.discord.reference import decode
 from bots.discord.replying import Reply
+from bots.discord.text import readable
 from bots.parts import Parts
 from core.channels import aliases, replies
 from core.channels.commands import Actor
@@ -73,7 +74,7 @@ class Submitting:
         return self._managing.rights(sender).actor(sender.asker.user_id, of_workspace=of_workspace)
 
     async def _ask(self, reply: Reply, submitted: Submitted, about: About) -> str | None:
-        text = submitted.value(modals.QUESTION).strip()
+        text = readable(submitted.value(modals.QUESTION), {})
         if not text:
             return "Write a question."
         reference = decode(about.reference)

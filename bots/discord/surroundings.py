@@ -8,6 +8,7 @@ from bots import attached
 from bots.attached import File
 from bots.discord.failures import Barred, DiscordRefused
 from bots.discord.fields import snowflake
+from bots.discord.people import People
 from bots.discord.posting import Posting
 from bots.discord.reference import Reference
 from bots.discord.rest import Rest
@@ -36,9 +37,10 @@ Json = Mapping[str, object]
 class Around:
     """Reads around questions. Raises NotYet and DeliveryFailed."""
 
-    def __init__(self, rest: Rest, posting: Posting) -> None:
+    def __init__(self, rest: Rest, posting: Posting, people: People) -> None:
         self._rest = rest
         self._posting = posting
+        self._people = people
 
     async def context(self, question: Question, reference: Reference, *, first: bool) -> tuple[str, tuple[str, ...]]:
         """As Markdown, with remarks on what was left out."""
@@ -72,6 +74,8 @@ class Around:
                 if left < 0:
                     return "\n\n".join(reversed(said)), True
                 said += [line] if line else []
+            if not read and await self._people.unreadable(question.thread.channel, direct=False):
+                return "", True
             more = read >= _PAGES * 100
             line = "" if top or more else _line(await self._starter(question))
         except (DiscordRefused, PlaceGone) as error:

@@ -20,6 +20,7 @@ from bots.discord.people import People
 from bots.discord.permissions import (
     CREATE_PUBLIC_THREADS,
     NAMES,
+    READ_MESSAGE_HISTORY,
     SEND_MESSAGES,
     SEND_MESSAGES_IN_THREADS,
     VIEW_CHANNEL,
@@ -37,6 +38,7 @@ _UNNAMED = "Question"
 _NAME_REFUSED = frozenset({INVALID_BODY, BLOCKED, TITLE_BLOCKED})
 _ARCHIVED_AFTER_MINUTES = 1440
 _REMEMBERED = 10_000
+_TO_OPEN = (VIEW_CHANNEL, READ_MESSAGE_HISTORY, SEND_MESSAGES_IN_THREADS, CREATE_PUBLIC_THREADS)
 _MENTION = re.compile(r"<(?:@[!&]?|#|a?:\w+:|t:|/[^>]*:)[^<>]*>|@(?=everyone|here)")
 _MARKUP = re.compile(r"[*_`~|\\]+|^\s*(?:>>>|>|#{1,3}|-#|[-*+]|\d+[.)])\s+", re.MULTILINE)
 
@@ -78,7 +80,7 @@ class Threads:
         return (VIEW_CHANNEL, SEND_MESSAGES_IN_THREADS if within else SEND_MESSAGES)
 
     async def _open(self, question: Question, caller: str) -> None:
-        async with self.named(question, VIEW_CHANNEL, SEND_MESSAGES_IN_THREADS, CREATE_PUBLIC_THREADS):
+        async with self.named(question, *_TO_OPEN):
             try:
                 await self._opened_as(name(question.text), question, caller)
             except DiscordRefused as error:

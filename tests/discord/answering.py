@@ -52,7 +52,9 @@ async def rest(discord: FakeDiscord, allowances: Allowances) -> AsyncIterator[Re
 def delivery(opened: Rest) -> DiscordDelivery:
     ourselves, posting = Ourselves(opened), Posting(opened)
     people = People(opened, ourselves)
-    return DiscordDelivery(opened, ourselves, people, posting, Around(opened, posting), Privately(opened, posting))
+    return DiscordDelivery(
+        opened, ourselves, people, posting, Around(opened, posting, people), Privately(opened, posting)
+    )
 
 
 @contextlib.asynccontextmanager

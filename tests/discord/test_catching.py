@@ -17,6 +17,7 @@ from tests.discord import house
 from tests.discord.house import World
 from tests.discord.listening import Ear, ear, listening
 from tests.fakes.chat import FakeChat
+from tests.fakes.discord_threads import open_from
 from tests.fakes.discord_values import VOICE, Channel, Message
 
 READ = ("GET", "/channels/{channel_id}/messages")
@@ -333,7 +334,6 @@ async def test_a_channel_that_cannot_be_read_is_declared(world: World, given: Se
     secret = discord.channel(world.guild, "secret")
     await discord.says(world.alice, secret, f"{discord.bot} here?")
     missed = await discord.says(world.alice, world.general, f"{discord.bot} or here?")
-    await discord.denies(secret, "READ_MESSAGE_HISTORY")
     discord.fail(*READ, status=503, times=-1, at=secret.id)
     async with ear(discord, given) as made:
         await made.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="x")
@@ -341,6 +341,24 @@ async def test_a_channel_that_cannot_be_read_is_declared(world: World, given: Se
             assert await made.heard() == [missed.id]
             await made.until(lambda: "may have been missed" in log.text)
     assert secret.id in log.text
+
+
+@pytest.mark.parametrize("permission", ["READ_MESSAGE_HISTORY", "VIEW_CHANNEL"])
+async def test_where_we_may_not_read_discord_is_not_asked(
+    world: World, given: Settings, log: Log, permission: str
+) -> None:
+    discord = world.discord
+    secret = discord.channel(world.guild, "secret")
+    thread = open_from(discord, await discord.says(world.alice, secret, "a question of people"), world.alice, "talk")
+    await discord.says(world.alice, thread, f"{discord.bot} here?")
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} or here?")
+    await discord.denies(secret, permission)
+    async with ear(discord, given) as made:
+        await made.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="x")
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+            await made.until(lambda: secret.id in log.text)
+    assert {call.ids["channel_id"] for call in discord.called(*READ)} == {world.general.id}
 
 
 async def test_what_cannot_be_read_just_now_is_read_later(world: World, given: Settings) -> None:

@@ -25,7 +25,8 @@ from tests.discord import house
 from tests.discord.house import World
 from tests.discord.listening import Ear, ear, listening
 from tests.fakes.chat import FakeChat
-from tests.fakes.discord_values import CATEGORY, Channel
+from tests.fakes.discord_permissions import NAMES
+from tests.fakes.discord_values import CATEGORY, Channel, Overwrite
 from tests.relay.house import SteppedDatabase
 
 FAR, LONG_AGO = datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
@@ -152,6 +153,36 @@ async def test_more_readers_between_two_sessions(
             await asyncio.sleep(0.01)
     assert not await suspended(heard, world.general)
     assert len(discord.gateway.identifies) == 2
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_who_takes_our_access_away_and_gives_it_back_lets_nobody_in(
+    world: World, heard: Ear, *, told: bool
+) -> None:
+    """Of a channel that we do not see Discord tells nothing but that we do not; `told`: while a session is there."""
+    discord = world.discord
+    secret = discord.channel(world.guild, "secret", private=True)
+    discord.channel_happened("CHANNEL_CREATE", secret)
+    await mapped(heard, secret)
+    await settled(world, heard)
+    doors, hidden = list(secret.overwrites), [Overwrite(world.guild.id, 0, deny=NAMES["VIEW_CHANNEL"])]
+    secret.overwrites[:] = hidden
+    if told:
+        discord.channel_happened("CHANNEL_UPDATE", secret)
+    else:
+        discord.gateway.lose_session()
+        await heard.until(lambda: len(discord.gateway.identifies) == 2 and heard.gateway.ready.is_set())
+    await settled(world, heard)
+    secret.overwrites[:] = doors
+    discord.channel_happened("CHANNEL_UPDATE", secret)
+    await settled(world, heard)
+    assert not await suspended(heard, secret)
+    secret.overwrites[:] = hidden
+    discord.channel_happened("CHANNEL_UPDATE", secret)
+    secret.overwrites.clear()
+    discord.channel_happened("CHANNEL_UPDATE", secret)
+    await settled(world, heard)
+    assert await suspended(heard, secret)
 
 
 async def test_a_role_that_kept_people_out_is_gone(world: World, heard: Ear) -> None:

@@ -47,6 +47,7 @@ def asked(name: str = "askrepo", /, **options: Any) -> object:
         ("askrepo", {"question": "map lookups, how do they work?"}, Ask("map lookups, how do they work?")),
         ("askrepo", {"question": "map acme/web as web"}, Map(WEB, "web")),
         ("askrepo", {"question": "token set sekrit-1234"}, Token(TokenAction.SET, pasted=True)),
+        ("askrepo", {"question": "what is <:shrug:123> in `<#5>`?"}, Ask("what is :shrug: in `<#5>`?")),
         ("askrepo", {"question": " "}, Help()),
         ("askrepo", {}, Help()),
         ("askrepo-map", {"repository": "acme/web"}, Map(WEB)),

@@ -18,7 +18,7 @@ from core import bootstrap
 from core.bootstrap import App
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Offer, Outcome, Question, ThreadRef
-from core.errors import DeliveryFailed, DeliveryUncertain, Gone, NotAttached, PlaceGone, PostGone
+from core.errors import DeliveryFailed, DeliveryUncertain, Gone, NotAttached, PlaceGone, PostGone, PostUnknown
 from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Footer, Post
 from tests.discord.answering import answering, commanded, delivery, question, rest, settings
@@ -203,6 +203,14 @@ async def test_nobody_can_know_where_a_thread_is_gone(world: World, desk: Desk) 
         await desk.delivery.find(question(world, root), TURN)
 
 
+async def test_nobody_can_know_where_what_was_posted_may_not_be_read(world: World, desk: Desk) -> None:
+    asked = question(world, await asks(world))
+    await desk.delivery.show(post(asked), "So", None)
+    await world.discord.denies(world.general, "READ_MESSAGE_HISTORY")  # then Discord shows an empty thread
+    with pytest.raises(PostUnknown):
+        await desk.delivery.find(asked, TURN)
+
+
 async def test_a_post_that_is_gone_is_posted_anew(world: World, desk: Desk) -> None:
     asked = question(world, await asks(world))
     first = await desk.delivery.show(post(asked), "So", None)
@@ -368,8 +376,21 @@ async def test_a_command_is_answered_in_private_while_its_token_lives(world: Wor
         await desk.delivery.tell(asked, TURN, Notice(f"Sorry, {age}."))
         shown = world.discord.ephemerals(thread_of(world, root), world.alice)
         assert len([each for each in shown if each.content == f"Sorry, {age}."]) == private
+    (direct,) = world.discord.answers(world.discord.dm(world.alice))
+    assert direct.content == "Sorry, 900.0."
+    assert world.discord.answers(world.general) == []
+
+
+async def test_a_command_whose_token_is_dead_is_answered_by_name_where_no_direct_message_is_taken(
+    world: World, desk: Desk
+) -> None:
+    world.discord.fail("POST", "/users/@me/channels", code=50007, times=-1)
+    world.discord.allows(50007)
+    invocation = Invocation(world.discord.application_id, "dead", time.time() - 15 * 60.0)
+    asked = commanded(world, world.alice, "why?", Reference(outsider=False, command=invocation))
+    await desk.delivery.tell(asked, TURN, Notice("Sorry."))
     (public,) = world.discord.answers(world.general)
-    assert public.content == "Sorry, 900.0."
+    assert public.content == f"{world.alice} Sorry."
 
 
 async def test_a_token_that_is_dead_already(world: World, desk: Desk) -> None:
@@ -377,7 +398,7 @@ async def test_a_token_that_is_dead_already(world: World, desk: Desk) -> None:
     asked = commanded(world, world.alice, "why?", Reference(outsider=False, command=invocation))
     world.discord.allows(50027, 10015)
     await desk.delivery.tell(asked, TURN, Notice("Sorry."))
-    assert [each.content for each in world.discord.answers(world.general)] == ["Sorry."]
+    assert [each.content for each in world.discord.answers(world.discord.dm(world.alice))] == ["Sorry."]
 
 
 # who may ask

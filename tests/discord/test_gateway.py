@@ -23,7 +23,7 @@ from tests.discord.listening import Ear, ear, listening
 from tests.fakes.chat import FakeChat
 
 RESUMED = [None, 1000, 1001, 4000, 4001, 4002, 4003, 4005, 4007, 4008, 4009]  # close codes after which it goes on
-DEADLY = {4004: SETTING, 4010: "--shards", 4011: "--shards", 4012: SETTING, 4013: SETTING}
+DEADLY = {4004: SETTING, 4010: "--shards", 4012: SETTING, 4013: SETTING}
 
 
 @pytest.fixture
@@ -111,6 +111,24 @@ async def test_what_can_never_work_ends_with_a_sentence(world: World, given: Set
             await asyncio.wait_for(asyncio.shield(made.running), 10)
     assert caught.value.name == DEADLY[code]
     assert len(world.discord.gateway.identifies) == 1
+
+
+async def test_more_shards_are_needed_than_were_asked_for(world: World, given: Settings) -> None:
+    async with ear(world.discord, given, shards=Shards.parse("0/1")) as made, listening(made):
+        assert made.running
+        world.discord.gateway.drop(4011)
+        with pytest.raises(SettingsError) as caught:
+            await asyncio.wait_for(asyncio.shield(made.running), 10)
+    assert caught.value.name == "--shards"
+
+
+async def test_where_discord_says_how_many_shards_there_are_it_is_asked_anew(world: World, given: Settings) -> None:
+    async with ear(world.discord, given) as made, listening(made):
+        world.discord.gateway.drop(4011)
+        await made.until(lambda: not made.gateway.ready.is_set())
+        await made.gateway.ready.wait()
+        await asks(world, made)
+        assert len(world.discord.called("GET", "/gateway/bot")) == 2
 
 
 async def test_a_token_that_was_reset_ends_it(world: World, given: Settings) -> None:

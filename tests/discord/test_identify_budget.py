@@ -60,7 +60,7 @@ class Day:
 
     async def process(self, life: float) -> None:
         """A process that begins a session as soon as it may, and is killed after so many seconds."""
-        ends = self.now + life
+        ends, begun = self.now + life, len(self.begun)
 
         async def pause(seconds: float) -> None:
             if seconds:
@@ -68,9 +68,12 @@ class Day:
             if self.now >= ends:
                 raise Killed
 
+        identifying = Identifying(self._rest(), self._allowances, pause=pause)
         with suppress(Killed):
-            await Identifying(self._rest(), self._allowances, pause=pause).wait(0, 1, DOOR)
-            self.begun.append(self.now)
+            while len(self.begun) == begun:
+                with suppress(TimeoutError):  # then it connects anew
+                    await identifying.wait(0, 1, DOOR)
+                    self.begun.append(self.now)
             await self.passes(ends - self.now)
 
 
@@ -98,6 +101,16 @@ async def test_ten_thousand_starts_of_a_day_begin_few_sessions(day: Day) -> None
     """PF-01, whole."""
     await crash_loop(day, starts=10_000, hours=24)
     assert len(day.begun) <= 200
+
+
+async def test_a_connection_is_not_held_open_until_it_is_dead(day: Day) -> None:
+    """Nobody reads it meanwhile; and what cannot be begun in time counts as no session of the day."""
+    for _ in range(20):
+        await day.shards(1, DOOR)
+    began = day.now
+    with pytest.raises(TimeoutError):
+        await day.shards(1, DOOR)
+    assert day.now - began <= 60
 
 
 async def test_ordinary_restarts_do_not_wait(day: Day) -> None:

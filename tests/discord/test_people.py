@@ -10,6 +10,7 @@ import pytest
 from bots.discord.bot import Ourselves
 from bots.discord.people import People, described, permissions, readers
 from bots.discord.permissions import (
+    CONNECT,
     CREATE_PUBLIC_THREADS,
     SEND_MESSAGES,
     SEND_MESSAGES_IN_THREADS,
@@ -25,9 +26,10 @@ from core.relay.limits import Allowances
 from core.secret import Secret
 from core.workspaces import Workspaces
 from tests.discord.house import World
+from tests.fakes.discord_values import VOICE
 
 GUILD = "1"
-EVERYONE = {"id": GUILD, "permissions": str(VIEW_CHANNEL | SEND_MESSAGES)}
+EVERYONE = {"id": GUILD, "permissions": str(VIEW_CHANNEL | SEND_MESSAGES | CONNECT)}
 STAFF = {"id": "2", "permissions": "0"}
 ADMIN = {"id": "3", "permissions": "8"}
 
@@ -37,6 +39,7 @@ def overwrite(target: str, *, allow: int = 0, deny: int = 0) -> dict[str, Any]:
 
 
 HIDDEN = overwrite(GUILD, deny=VIEW_CHANNEL)
+LOCKED = overwrite(GUILD, deny=CONNECT)
 
 
 def channel(*overwrites: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +75,10 @@ def test_standing(told: dict[str, Any] | None, standing: Standing) -> None:
         (channel(), [{"id": GUILD, "permissions": "0"}], Audience.PRIVATE),
         (channel(overwrite(GUILD, allow=VIEW_CHANNEL)), [{"id": GUILD, "permissions": "0"}], Audience.PUBLIC),
         (channel(HIDDEN), [{"id": GUILD, "permissions": "8"}], Audience.PUBLIC),
+        ({**channel(), "type": 2}, [EVERYONE], Audience.PUBLIC),
+        ({**channel(LOCKED), "type": 2}, [EVERYONE], Audience.PRIVATE),
+        ({**channel(LOCKED), "type": 13}, [EVERYONE], Audience.PRIVATE),
+        ({**channel(LOCKED), "type": 0}, [EVERYONE], Audience.PUBLIC),
         (channel(), [STAFF], Audience.UNKNOWN),
         ({**channel(), "guild_id": "77"}, [EVERYONE], Audience.UNKNOWN),
         ({}, [EVERYONE], Audience.UNKNOWN),
@@ -154,3 +161,11 @@ async def test_what_we_may_not_do(world: World, people: People, denied: str, lac
     assert await people.lacking(world.place, needed) == ""
     await world.discord.denies(world.general, denied)
     assert await people.lacking(world.place, needed) == lacking
+
+
+async def test_beside_a_voice_channel_we_must_be_able_to_connect(world: World, people: People) -> None:
+    voice = world.discord.channel(world.guild, "talk", type=VOICE)
+    place = ChannelRef("discord", world.guild.id, voice.id)
+    assert await people.lacking(place, (VIEW_CHANNEL, SEND_MESSAGES)) == ""
+    await world.discord.denies(voice, "CONNECT")
+    assert await people.lacking(place, (VIEW_CHANNEL, SEND_MESSAGES)) == "Connect"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord.permissions import ADMINISTRATOR, MANAGE_CHANNELS, SEND_MESSAGES, VIEW_CHANNEL
+from bots.discord.permissions import ADMINISTRATOR, CONNECT, MANAGE_CHANNELS, SEND_MESSAGES, VIEW_CHANNEL
 from bots.discord.readers import Doors, Overwrite, widened
 
 ALL, STAFF, MUTED, ANNA = "1", "2", "3", "9"
@@ -126,7 +127,7 @@ def test_no_more_readers(script: str) -> None:
     assert not widened(*NOT_WIDER[script])
 
 
-def sees(door: Doors, roles: tuple[str, ...], member: str) -> bool:
+def sees(door: Doors, roles: tuple[str, ...], member: str, permission: int = SEE) -> bool:
     """Discord's own recipe, step by step, for somebody with these roles."""
     permissions = door.roles[door.everyone]
     for role in roles:
@@ -143,7 +144,7 @@ def sees(door: Doors, roles: tuple[str, ...], member: str) -> bool:
         denied, allowed = denied | each.deny, allowed | each.allow
     permissions = permissions & ~denied | allowed
     own = of.get((member, True), nothing)
-    return bool((permissions & ~own.deny | own.allow) & SEE)
+    return bool((permissions & ~own.deny | own.allow) & permission)
 
 
 def everybody(*roles: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -168,6 +169,42 @@ def test_it_is_what_some_combination_of_roles_finds(before: Doors, after: Doors)
     people = everybody(STAFF, MUTED, "4", "5")
     expected = any(sees(after, *each) and not sees(before, *each) for each in people)
     assert widened(before, after) == expected
+
+
+BOTH = (VIEW_CHANNEL, CONNECT)
+
+
+def in_voice(*overwrites: Overwrite, everyone: int = SEE | CONNECT, staff: int = 0) -> Doors:
+    return replace(doors(*overwrites, everyone=everyone, staff=staff), needed=BOTH)
+
+
+def test_beside_a_voice_channel_who_may_not_connect_reads_nothing() -> None:
+    locked = in_voice(deny(ALL, CONNECT), allow(STAFF, CONNECT))
+    assert widened(locked, in_voice())
+    assert widened(locked, in_voice(deny(ALL, CONNECT), allow(STAFF, CONNECT), allow(ANNA, CONNECT)))
+    assert not widened(in_voice(), locked)
+    assert not widened(doors(deny(ALL, CONNECT)), doors())  # elsewhere it says nothing
+
+
+voice_bits = st.sampled_from([0, SEE, CONNECT, BOSS, SEE | CONNECT])
+voice_overwrite = st.tuples(*[st.sampled_from([0, SEE, CONNECT, SEE | CONNECT])] * 2)
+
+
+@st.composite
+def any_voice(draw: st.DrawFn) -> Doors:
+    roles = {ALL: draw(voice_bits), **draw(st.dictionaries(st.sampled_from([STAFF, MUTED]), voice_bits))}
+    said = draw(st.dictionaries(st.sampled_from([ALL, STAFF, MUTED, ANNA]), voice_overwrite))
+    overwrites = [Overwrite(target, each[0], each[1], member=target == ANNA) for target, each in said.items()]
+    return Doors(ALL, roles, tuple(overwrites), BOTH)
+
+
+@given(any_voice(), any_voice())
+def test_nobody_comes_to_read_beside_a_voice_channel_unnoticed(before: Doors, after: Doors) -> None:
+    def reads(door: Doors, roles: tuple[str, ...], member: str) -> bool:
+        return all(sees(door, roles, member, permission) for permission in BOTH)
+
+    if any(reads(after, *each) and not reads(before, *each) for each in everybody(STAFF, MUTED)):
+        assert widened(before, after)
 
 
 def test_a_guild_with_as_many_roles_as_it_can_have() -> None:

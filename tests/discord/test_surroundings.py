@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from bots.attached import File
+from bots.discord.bot import Ourselves
+from bots.discord.people import People
 from bots.discord.posting import Posting
 from bots.discord.reference import Invocation, Reference, decode
 from bots.discord.rest import Rest
@@ -34,7 +36,7 @@ async def opened(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[
 
 @pytest.fixture
 def around(opened: Rest) -> Around:
-    return Around(opened, Posting(opened))
+    return Around(opened, Posting(opened), People(opened, Ourselves(opened)))
 
 
 async def asked(world: World, thread: Channel) -> Question:
@@ -107,6 +109,16 @@ async def test_a_thread_that_cannot_be_read(world: World, around: Around) -> Non
     thread = await world.discord.opens_thread(world.bob, world.general)
     late = await asked(world, thread)
     world.discord.fail(*MESSAGES, code=50001)
+    assert await read(around, late) == ("", (wording.thread_cut(),))
+
+
+async def test_a_thread_of_which_we_may_read_nothing(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    alone = await asked(world, thread)
+    assert await read(around, alone) == ("", ())
+    await world.discord.says(world.bob, thread, "It fails.")
+    late = await asked(world, thread)
+    await world.discord.denies(world.general, "READ_MESSAGE_HISTORY")
     assert await read(around, late) == ("", (wording.thread_cut(),))
 
 

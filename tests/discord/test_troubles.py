@@ -160,6 +160,15 @@ async def test_a_missing_permission_is_said_by_its_name(
     assert len(chat.requests) <= 1  # asked beside the first sign
 
 
+async def test_who_may_not_read_what_was_posted_opens_no_thread(world: World, app: App) -> None:
+    root = await world.discord.says(world.alice, world.general, f"{world.discord.bot} why?")
+    await world.discord.denies(world.general, "READ_MESSAGE_HISTORY")
+    await app.intake.accept(question(world, root))
+    assert await ended(app) == ["failed"]
+    (notice,) = world.discord.answers(world.general)  # a reply is refused as well
+    assert "`Read Message History`" in notice.content
+
+
 async def test_a_permission_that_is_lost_in_mid_answer(world: World, app: App, chat: FakeChat) -> None:
     root, gate = await begun(world, app, chat)
     await world.discord.denies(world.general, "SEND_MESSAGES_IN_THREADS")

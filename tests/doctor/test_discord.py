@@ -60,7 +60,7 @@ async def test_an_application_that_is_set_up_otherwise(discord: FakeDiscord) -> 
     assert f"client_id={discord.application_id}" in said["Discord servers"].fix
 
 
-@pytest.mark.parametrize(("begun", "level"), [(0, OK), (900, OK), (901, WARNING), (999, WARNING), (1_000, WRONG)])
+@pytest.mark.parametrize(("begun", "level"), [(0, OK), (900, OK), (901, WARNING), (979, WARNING), (980, WRONG)])
 async def test_sessions_that_may_be_begun(begun: int, level: Level, discord: FakeDiscord) -> None:
     discord.gateway.identifies = [discord.clock()] * begun
     said = (await findings(of_discord(discord)))["Discord sessions"]

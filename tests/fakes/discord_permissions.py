@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tests.fakes.discord_errors import DiscordError
-from tests.fakes.discord_values import PRIVATE_THREAD, Channel, Guild, Member, User
+from tests.fakes.discord_values import PRIVATE_THREAD, VOICE, Channel, Guild, Member, User
 
 NAMES = {
     "ADMINISTRATOR": 1 << 3, "MANAGE_CHANNELS": 1 << 4, "MANAGE_GUILD": 1 << 5, "ADD_REACTIONS": 1 << 6,
     "VIEW_CHANNEL": 1 << 10, "SEND_MESSAGES": 1 << 11, "SEND_TTS_MESSAGES": 1 << 12, "MANAGE_MESSAGES": 1 << 13,
     "EMBED_LINKS": 1 << 14, "ATTACH_FILES": 1 << 15, "READ_MESSAGE_HISTORY": 1 << 16, "MENTION_EVERYONE": 1 << 17,
-    "USE_EXTERNAL_EMOJIS": 1 << 18, "MANAGE_ROLES": 1 << 28, "MANAGE_WEBHOOKS": 1 << 29,
+    "USE_EXTERNAL_EMOJIS": 1 << 18, "CONNECT": 1 << 20, "MANAGE_ROLES": 1 << 28,
+    "MANAGE_WEBHOOKS": 1 << 29,
     "USE_APPLICATION_COMMANDS": 1 << 31, "MANAGE_THREADS": 1 << 34, "CREATE_PUBLIC_THREADS": 1 << 35,
     "CREATE_PRIVATE_THREADS": 1 << 36, "SEND_MESSAGES_IN_THREADS": 1 << 38,
 }  # fmt: skip
@@ -24,6 +25,7 @@ def bits(*names: str) -> int:
 EVERYONE = bits(
     "VIEW_CHANNEL", "SEND_MESSAGES", "READ_MESSAGE_HISTORY", "ADD_REACTIONS", "EMBED_LINKS", "ATTACH_FILES",
     "USE_APPLICATION_COMMANDS", "CREATE_PUBLIC_THREADS", "CREATE_PRIVATE_THREADS", "SEND_MESSAGES_IN_THREADS",
+    "CONNECT",
 )  # fmt: skip
 BOT = bits(
     "VIEW_CHANNEL", "SEND_MESSAGES", "READ_MESSAGE_HISTORY", "EMBED_LINKS", "ATTACH_FILES", "CREATE_PUBLIC_THREADS",
@@ -47,7 +49,10 @@ def in_guild(guild: Guild, member: Member) -> int:
 
 
 def in_channel(channel: Channel, user: User) -> int:
-    """What the user may in a channel, thread or DM; 0 without VIEW_CHANNEL or membership."""
+    """What the user may in a channel, thread or DM; 0 without VIEW_CHANNEL or membership.
+
+    https://docs.discord.com/developers/topics/permissions#implicit-permissions
+    """
     guild = channel.guild
     if guild is None:
         return _IN_DM if user in channel.recipients or user.bot else 0
@@ -69,6 +74,8 @@ def in_channel(channel: Channel, user: User) -> int:
         held = held & ~own.deny | own.allow
     if not held & NAMES["VIEW_CHANNEL"]:
         return 0
+    if channel.type == VOICE and not held & NAMES["CONNECT"]:
+        return NAMES["VIEW_CHANNEL"]  # it is seen, and nothing that is said beside it
     speaks = "SEND_MESSAGES_IN_THREADS" if channel.thread else "SEND_MESSAGES"
     return held if held & NAMES[speaks] else held & ~_NEED_SENDING
 
