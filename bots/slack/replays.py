@@ -13,38 +13,62 @@ the next answer of that thread, where everybody sees it and can ask again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
+from dataclasses import dataclass, field
 
 from bots.slack.verify import WINDOW_SECONDS
 
 KEPT_SECONDS = 2 * WINDOW_SECONDS + 60  # a sender's clock may be ahead by the window; and a minute for ours
 _MOST = 100_000  # some 20 MB; signed requests only, so nobody else can fill it
+_SPAN_SECONDS = 60.0  # of what is forgotten at once
+_SPANS = 16  # at least, of a full memory
+
+
+@dataclass(slots=True)
+class _Span:
+    """The signatures that were taken one after another, until the moment `last`."""
+
+    first: float
+    last: float
+    signatures: set[bytes] = field(default_factory=set)
 
 
 class Memory:
     """The signatures that this process took, up to a number; beyond it the oldest are forgotten.
 
-    Then a replay in time would pass again, and meet the natural key of its question.
+    Then a replay in time would pass again, and meet the natural key of its question. They are kept in many small sets:
+    one large table of them would be made anew every half an hour, each time at the end of a heap with holes in it.
     """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._spans: deque[_Span] = deque()
 
     def __len__(self) -> int:
-        return len(self._until)
+        return sum(len(span.signatures) for span in self._spans)
 
     def take(self, signature: bytes, now: float) -> bool:
-        """Remember a proven signature for KEPT_SECONDS; False if it is remembered already."""
-        while self._until and next(iter(self._until.values())) < now:
-            self._until.popitem(last=False)
-        if signature in self._until:
+        """Remember a proven signature for KEPT_SECONDS, and a span more; False if it is remembered already."""
+        while self._spans and self._spans[0].last + KEPT_SECONDS < now:
+            self._spans.popleft()
+        if any(signature in span.signatures for span in self._spans):
             return False
-        self._until[signature] = now + KEPT_SECONDS
-        if len(self._until) > self._most:
-            self._until.popitem(last=False)
+        span = self._span(now)
+        span.last = max(span.last, now)
+        span.signatures.add(signature)
+        if len(self) > self._most:
+            self._spans.popleft()
         return True
 
     def release(self, signature: bytes) -> None:
         """Forget a signature whose request was not acknowledged."""
-        self._until.pop(signature, None)
+        for span in self._spans:
+            span.signatures.discard(signature)
+
+    def _span(self, now: float) -> _Span:
+        """The one that is being filled."""
+        newest = self._spans[-1] if self._spans else None
+        if newest and now < newest.first + _SPAN_SECONDS and len(newest.signatures) < max(1, self._most // _SPANS):
+            return newest
+        self._spans.append(_Span(now, now))
+        return self._spans[-1]

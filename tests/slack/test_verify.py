@@ -212,12 +212,22 @@ def test_a_signature_is_remembered_longer_than_it_would_be_in_time() -> None:
     memory = Memory()
     assert KEPT_SECONDS >= 660
     memory.take(b"a", NOW)
-    memory.take(b"b", NOW + 1)
+    memory.take(b"b", NOW + 90)
     assert not memory.take(b"a", NOW + 660)
-    assert memory.take(b"c", NOW + KEPT_SECONDS + 0.5)
+    assert memory.take(b"c", NOW + KEPT_SECONDS + 60.5)
     assert len(memory) == 2
-    assert memory.take(b"a", NOW + KEPT_SECONDS + 0.5)
-    assert not memory.take(b"b", NOW + KEPT_SECONDS + 0.5)
+    assert memory.take(b"a", NOW + KEPT_SECONDS + 60.5)
+    assert not memory.take(b"b", NOW + KEPT_SECONDS + 60.5)
+
+
+def test_of_many_signatures_none_is_forgotten_before_its_time_or_kept_much_longer() -> None:
+    memory = Memory()
+    for second in range(2_000):
+        now = NOW + second
+        assert memory.take(b"%d" % second, now)
+        if second >= KEPT_SECONDS:
+            assert not memory.take(b"%d" % (second - KEPT_SECONDS), now)
+        assert len(memory) <= KEPT_SECONDS + 62
 
 
 def test_the_memory_is_bounded_and_forgets_the_oldest_first() -> None:
