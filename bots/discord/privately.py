@@ -68,11 +68,10 @@ class Privately:
             return
         told = [caller, somebody.user_id, somebody.channel_id, somebody.message_id, message]
         subject = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-        if somebody.command is not None and not somebody.message_id:
-            await self._aside(somebody, message, subject, caller)
-            return
+        # what a command does not take any more stands under nothing that is theirs: so it says whom it is for
+        shown = components.to(somebody.user_id, message) if somebody.command and not somebody.message_id else message
         try:
-            await self._answered(somebody, message, subject, caller)
+            await self._answered(somebody, shown, subject, caller)
         except (PlaceGone, DiscordRefused) as error:
             if isinstance(error, DiscordRefused) and error.code in MISSHAPEN:
                 raise
@@ -89,16 +88,6 @@ class Privately:
             log.info("an interaction takes no answer", reason=str(error))
             return False
         return True
-
-    async def _aside(self, somebody: Somebody, message: Message, subject: str, caller: str) -> None:
-        """Say what a command does not take any more directly, else by name where it was used: nothing stands there."""
-        try:
-            await self._written(somebody, message, subject, caller)
-        except (PlaceGone, DiscordRefused) as error:
-            if isinstance(error, DiscordRefused) and error.code in MISSHAPEN:
-                raise
-            log.info("told where it was asked", reason=str(error))
-            await self._answered(somebody, components.to(somebody.user_id, message), subject, caller)
 
     async def _answered(self, somebody: Somebody, message: Message, subject: str, caller: str) -> None:
         """Post it where they did it, as a reply to what they wrote if that is still there."""

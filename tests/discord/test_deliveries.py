@@ -376,21 +376,8 @@ async def test_a_command_is_answered_in_private_while_its_token_lives(world: Wor
         await desk.delivery.tell(asked, TURN, Notice(f"Sorry, {age}."))
         shown = world.discord.ephemerals(thread_of(world, root), world.alice)
         assert len([each for each in shown if each.content == f"Sorry, {age}."]) == private
-    (direct,) = world.discord.answers(world.discord.dm(world.alice))
-    assert direct.content == "Sorry, 900.0."
-    assert world.discord.answers(world.general) == []
-
-
-async def test_a_command_whose_token_is_dead_is_answered_by_name_where_no_direct_message_is_taken(
-    world: World, desk: Desk
-) -> None:
-    world.discord.fail("POST", "/users/@me/channels", code=50007, times=-1)
-    world.discord.allows(50007)
-    invocation = Invocation(world.discord.application_id, "dead", time.time() - 15 * 60.0)
-    asked = commanded(world, world.alice, "why?", Reference(outsider=False, command=invocation))
-    await desk.delivery.tell(asked, TURN, Notice("Sorry."))
     (public,) = world.discord.answers(world.general)
-    assert public.content == f"{world.alice} Sorry."
+    assert public.content == f"{world.alice} Sorry, 900.0."
 
 
 async def test_a_token_that_is_dead_already(world: World, desk: Desk) -> None:
@@ -398,7 +385,7 @@ async def test_a_token_that_is_dead_already(world: World, desk: Desk) -> None:
     asked = commanded(world, world.alice, "why?", Reference(outsider=False, command=invocation))
     world.discord.allows(50027, 10015)
     await desk.delivery.tell(asked, TURN, Notice("Sorry."))
-    assert [each.content for each in world.discord.answers(world.discord.dm(world.alice))] == ["Sorry."]
+    assert [each.content for each in world.discord.answers(world.general)] == [f"{world.alice} Sorry."]
 
 
 # who may ask
