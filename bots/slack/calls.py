@@ -65,6 +65,7 @@ _GONE = frozenset(
 )
 # what is about us and no place: somebody may mend it, and until then every place and every question meets the same
 _SHUT = TOKEN_REFUSED - {_ANOTHER_KIND} | {"accesslimited", "org_login_required", "two_factor_setup_required"}
+_MOVING = "team_added_to_org"  # the workspace becomes part of an organisation; until it is, nothing works reliably
 _RATE = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # Slack says of these that the call may have had its effect
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
@@ -127,12 +128,14 @@ class Calls:
         for line, pace in lines.items():
             await self._lines.stand(workspace, line, pace, caller)
         try:
-            if known.takes_json:
-                response = await client.api_call(method, json=given)
-            else:
+            if known.reads:
                 response = await client.api_call(method, http_verb="GET", params=given)
+            else:
+                response = await client.api_call(method, json=given)
         except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _failure(method, error)
+            if known.reads and isinstance(failure, DeliveryUncertain):
+                failure = PlatformAway(str(failure))
             if isinstance(failure, NotYet):
                 await self._allowances.hold_back(workspace, method, failure.seconds)
             if isinstance(failure, ShutOut):
@@ -176,7 +179,7 @@ def _failure(method: str, error: Exception) -> DeliveryError:
     match error:
         case SlackApiError():
             return _answered(method, error)
-        case aiohttp.ClientConnectorError():
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return PlatformAway(f"{method}: no connection")
     return DeliveryUncertain(f"{method}: {type(error).__name__}")
 
@@ -192,5 +195,7 @@ def _answered(method: str, error: SlackApiError) -> DeliveryError:
         return DeliveryUncertain(f"{method}: {code or status}")
     if code in _SHUT:
         return ShutOut(method, code)
+    if code == _MOVING:
+        return PlatformAway(f"{method}: {code}")
     gone = code in _GONE or code.startswith("restricted_action")
     return PlaceGone(f"{method}: {code}") if gone else SlackRefused(method, code)

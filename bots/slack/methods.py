@@ -17,11 +17,11 @@ _HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`pace` is None for what `Calls` does not call. `takes_json` is false for methods that read."""
+    """`pace` is None for what `Calls` does not call. What only `reads` has no effect, and may be tried again."""
 
     scopes: tuple[str, ...] = ()
     pace: Pace | None = None
-    takes_json: bool = True
+    reads: bool = False
 
 
 METHODS = {
@@ -34,15 +34,15 @@ METHODS = {
     "chat.startStream": Method(("chat:write",), replace(_TIER_2, patient=False)),  # a post is as good a beginning
     "chat.stopStream": Method(("chat:write",), _TIER_2),
     "chat.update": Method(("chat:write",), _TIER_3),
-    "conversations.history": Method(_HISTORY, _TIER_3, takes_json=False),
-    "conversations.info": Method(_READ, _TIER_3, takes_json=False),
-    "conversations.replies": Method(_HISTORY, _TIER_3, takes_json=False),
+    "conversations.history": Method(_HISTORY, _TIER_3, reads=True),
+    "conversations.info": Method(_READ, _TIER_3, reads=True),
+    "conversations.replies": Method(_HISTORY, _TIER_3, reads=True),
     "files.completeUploadExternal": Method(("files:write",), _TIER_4),
     "files.delete": Method(("files:write",), _TIER_3),
-    "files.getUploadURLExternal": Method(("files:write",), _TIER_4, takes_json=False),
-    "files.info": Method(("files:read",), _TIER_4, takes_json=False),
+    "files.getUploadURLExternal": Method(("files:write",), _TIER_4, reads=True),
+    "files.info": Method(("files:read",), _TIER_4, reads=True),
     "oauth.v2.access": Method(),
-    "users.info": Method(("users:read",), _TIER_4, takes_json=False),
+    "users.info": Method(("users:read",), _TIER_4, reads=True),
     "views.open": Method((), _TIER_4),
     "views.publish": Method((), _TIER_4),
     "views.update": Method((), _TIER_4),

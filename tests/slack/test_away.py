@@ -1,0 +1,114 @@
+"""Slack does not work, or is out of reach: what had no effect there costs a question none of its attempts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.calls import Calls
+from bots.slack.web_client import Slack
+from core.bootstrap import App
+from core.database import Database
+from core.errors import DeliveryUncertain, PlatformAway
+from core.relay.limits import Allowances
+from core.secret import Secret
+from core.workspaces import Workspaces
+from tests.essays import lines
+from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
+from tests.slack.house import World
+from tests.slack.outcomes import Seen, outcome
+from tests.turns import ended
+
+SAID = lines(3)
+
+
+@pytest.fixture
+def transport() -> str:
+    """What answers meet does not depend on how questions arrive."""
+    return "http"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite: what differs between the databases is tested beside limits."""
+    return f"sqlite:///{tmp_path / 'calls.db'}"
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[AsyncWebClient]:
+    slack = Slack(world.slack.api_url)
+    yield slack.client(Secret(world.askrepo.token))
+    await slack.close()
+
+
+async def test_a_question_is_answered_though_slack_tells_nothing_at_first(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """More often than a question may fail by itself."""
+    chat.will(says(SAID))
+    for method in ("users.info", "conversations.info"):
+        world.slack.fail(method, status=503, times=-1)
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    await world.slack.until(lambda: len(world.slack.called("users.info")) == 4)
+    world.slack.faults.clear()
+    assert await ended(app, seconds=60) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+
+
+_UNCLEAR: list[dict[str, Any]] = [
+    {"status": 500},
+    {"html": True, "status": 502},
+    {"html": True},
+    {"drop": "before"},
+    {"drop": "after"},
+    *({"error": code} for code in ("fatal_error", "internal_error", "request_timeout", "service_unavailable")),
+]
+
+
+@pytest.mark.parametrize("fault", _UNCLEAR)
+async def test_what_only_reads_is_never_in_doubt(
+    world: World, client: AsyncWebClient, database: Database, workspaces: Workspaces, fault: dict[str, Any]
+) -> None:
+    calls, channel = Calls(Allowances(database, workspaces)), world.general.id
+    for method in ("conversations.info", "chat.postMessage"):
+        world.slack.fail(method, times=-1, **fault)  # aiohttp itself reads again over a new connection
+    with pytest.raises(PlatformAway):
+        await calls.call(client, world.place.workspace, "conversations.info", caller="us", channel=channel)
+    with pytest.raises(DeliveryUncertain):
+        await calls.call(client, world.place.workspace, "chat.postMessage", caller="us", channel=channel, text="a")
+
+
+async def test_a_workspace_that_moves_into_an_organisation_is_waited_for(
+    world: World, client: AsyncWebClient, database: Database, workspaces: Workspaces
+) -> None:
+    """It is no matter of our token: the next call is made at once."""
+    calls, given = Calls(Allowances(database, workspaces)), {"channel": world.general.id, "text": "a"}
+    world.slack.fail("chat.postMessage", error="team_added_to_org")
+    with pytest.raises(PlatformAway):
+        await calls.call(client, world.place.workspace, "chat.postMessage", caller="us", **given)
+    assert (await calls.call(client, world.place.workspace, "chat.postMessage", caller="us", **given))["ok"]
+
+
+async def test_what_was_never_sent_is_not_in_doubt(database: Database, workspaces: Workspaces, world: World) -> None:
+    """A host that takes no connection: this one's queue is full."""
+    with socket.socket() as server, socket.socket() as first:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        first.connect(server.getsockname())
+        slack, calls = Slack("http://{}:{}/api".format(*server.getsockname())), Calls(Allowances(database, workspaces))
+        with pytest.raises(PlatformAway):
+            await calls.call(
+                slack.client(Secret("t")),
+                world.place.workspace,
+                "chat.postMessage",
+                caller="us",
+                channel="C1",
+                text="a",
+            )
+        await slack.close()
