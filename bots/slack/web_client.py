@@ -24,6 +24,9 @@ TOKEN_REFUSED = frozenset(
 )
 _LONGEST_WAIT_SECONDS = 600.0
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
+# more than the worker's answers at once, each of which may call twice at a time: waiting for a free one counts as
+# waiting for Slack, and fails the call
+_CONNECTIONS = 1_000
 
 _quiet = logging.getLogger("slack_sdk.askrepo")  # at DEBUG the SDK logs tokens, codes and whole bodies
 _quiet.setLevel(logging.WARNING)
@@ -50,7 +53,8 @@ class Slack:
     def client(self, token: Secret | None = None, *, team_id: str | None = None) -> AsyncWebClient:
         """A client on the shared connections. `team_id` goes with every call: an organisation's token needs it."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False)
+            connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, trust_env=False)
         client = AsyncWebClient(
             token=None if token is None else token.reveal(),
             base_url=self._api_url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -112,3 +113,13 @@ async def test_what_was_never_sent_is_not_in_doubt(database: Database, workspace
                 text="a",
             )
         await slack.close()
+
+
+async def test_every_answer_of_a_worker_has_its_own_connection(world: World, client: AsyncWebClient) -> None:
+    """However slow Slack is: waiting for a free one would fail the call."""
+    held = world.slack.fail("auth.test", hold=(go_on := asyncio.Event()), times=-1)
+    world.slack.tiers.on = False
+    calls = [asyncio.create_task(client.auth_test()) for _ in range(350)]
+    await world.slack.until(lambda: held.times == -1 - len(calls), seconds=20)
+    go_on.set()
+    assert all(reply["ok"] for reply in await asyncio.gather(*calls))
