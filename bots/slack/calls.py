@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.methods import IN_CHANNEL, METHODS
-from bots.slack.web_client import TOKEN_REFUSED, retry_after
+from bots.slack.web_client import TOKEN_REFUSED, Redirected, retry_after
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import (
@@ -179,8 +179,8 @@ def _failure(method: str, error: Exception) -> DeliveryError:
     match error:
         case SlackApiError():
             return _answered(method, error)
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return PlatformAway(f"{method}: no connection")
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | Redirected():
+            return PlatformAway(f"{method}: {type(error).__name__}")
     return DeliveryUncertain(f"{method}: {type(error).__name__}")
 
 

@@ -32,6 +32,10 @@ _quiet = logging.getLogger("slack_sdk.askrepo")  # at DEBUG the SDK logs tokens,
 _quiet.setLevel(logging.WARNING)
 
 
+class Redirected(aiohttp.ClientError):
+    """Whoever answered in Slack's place sends us elsewhere. Tokens and texts go to no other address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """The app's own, for OAuth."""
@@ -41,9 +45,9 @@ class Credentials:
 
 
 class Slack:
-    """One process's way to Slack's Web API: one pool of connections, no retries, no proxy of the environment.
+    """One process's way to Slack's Web API: one pool of connections, no redirects, no proxy of the environment.
 
-    Whether a call is worth repeating is for the caller to know; a retry in between would post twice.
+    No retries either: whether a call is worth repeating is for the caller to know; a retry in between would post twice.
     """
 
     def __init__(self, api_url: str) -> None:
@@ -54,7 +58,9 @@ class Slack:
         """A client on the shared connections. `team_id` goes with every call: an organisation's token needs it."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, trust_env=False)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=_TIMEOUT, trust_env=False, trace_configs=[_straight()]
+            )
         client = AsyncWebClient(
             token=None if token is None else token.reveal(),
             base_url=self._api_url,
@@ -89,6 +95,18 @@ class Slack:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _straight() -> aiohttp.TraceConfig:
+    """Refuses redirects: the SDK has no way to tell aiohttp not to follow them."""
+
+    async def refuse(session: object, context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+        redirect.response.close()
+        raise Redirected(f"status {redirect.response.status}")
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(refuse)
+    return config
 
 
 def body(reply: AsyncSlackResponse) -> Mapping[str, object]:

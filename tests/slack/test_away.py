@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
+from starlette.responses import RedirectResponse
+from starlette.types import Receive, Scope, Send
 
 from bots.slack.calls import Calls
-from bots.slack.web_client import Slack
+from bots.slack.web_client import Credentials, Slack
 from core.bootstrap import App
 from core.database import Database
 from core.errors import DeliveryUncertain, PlatformAway
@@ -22,6 +24,8 @@ from core.workspaces import Workspaces
 from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
+from tests.fakes.slack import FakeSlack
+from tests.serving import served
 from tests.slack.house import World
 from tests.slack.outcomes import Seen, outcome
 from tests.turns import ended
@@ -123,3 +127,25 @@ async def test_every_answer_of_a_worker_has_its_own_connection(world: World, cli
     await world.slack.until(lambda: held.times == -1 - len(calls), seconds=20)
     go_on.set()
     assert all(reply["ok"] for reply in await asyncio.gather(*calls))
+
+
+async def test_nothing_goes_to_where_somebody_in_slacks_place_sends_us(
+    world: World, database: Database, workspaces: Workspaces
+) -> None:
+    """Neither a refresh token nor a text; and since nothing was taken, nothing is in doubt."""
+    async with FakeSlack() as elsewhere:
+
+        async def portal(scope: Scope, receive: Receive, send: Send) -> None:
+            await RedirectResponse(f"{elsewhere.base}{scope['path']}", 307)(scope, receive, send)
+
+        async with served(portal) as url:
+            slack, calls = Slack(f"{url}/api"), Calls(Allowances(database, workspaces))
+            with pytest.raises(PlatformAway, match="Redirected"):
+                await slack.exchange(Credentials("id", Secret("secret")), refresh_token="xoxe-1-refresh")
+            for method, given in (("chat.postMessage", {"text": "a"}), ("conversations.info", {})):
+                with pytest.raises(PlatformAway, match="Redirected"):
+                    await calls.call(
+                        slack.client(Secret("t")), world.place.workspace, method, caller="us", channel="C1", **given
+                    )
+            await slack.close()
+        assert elsewhere.calls == []
