@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.methods import IN_CHANNEL, METHODS
-from bots.slack.web_client import TOKEN_REFUSED, Redirected, retry_after
+from bots.slack.web_client import NOT_TAKEN, TOKEN_REFUSED, retry_after
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import (
@@ -176,12 +176,10 @@ class Calls:
 
 def _failure(method: str, error: Exception) -> DeliveryError:
     """What a failed call means. Nothing of Slack's answer but its code goes further."""
-    match error:
-        case SlackApiError():
-            return _answered(method, error)
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | Redirected():
-            return PlatformAway(f"{method}: {type(error).__name__}")
-    return DeliveryUncertain(f"{method}: {type(error).__name__}")
+    if isinstance(error, SlackApiError):
+        return _answered(method, error)
+    lost = f"{method}: {type(error).__name__}"
+    return PlatformAway(lost) if isinstance(error, NOT_TAKEN) else DeliveryUncertain(lost)
 
 
 def _answered(method: str, error: SlackApiError) -> DeliveryError:

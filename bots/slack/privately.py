@@ -15,6 +15,7 @@ from bots.slack.calls import Calls, SlackRefused
 from bots.slack.installed import Installed
 from bots.slack.installs import Installs
 from bots.slack.surroundings import Around
+from bots.slack.web_client import NOT_TAKEN
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import DeliveryUncertain, PlaceGone
@@ -93,7 +94,7 @@ class Privately:
         )
 
     async def _replied(self, client: AsyncWebClient, url: str, reply: Mapping[str, object]) -> bool:
-        """Whether Slack took it as a reply to what the person did."""
+        """Whether Slack took it as a reply to what the person did. Calls go to another host, which may be in reach."""
         session = client.session
         if not url or session is None or not self._around.is_slack(url):
             return False
@@ -101,5 +102,8 @@ class Privately:
             async with session.post(url, json=reply, allow_redirects=False) as response:
                 told = await response.json(content_type=None) if "json" in response.content_type else None
                 return response.status == 200 and mapping(told).get("ok") is not False
+        except NOT_TAKEN as error:
+            log.info("told by a call", reason=type(error).__name__)
+            return False
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise DeliveryUncertain(f"response_url: {type(error).__name__}") from None

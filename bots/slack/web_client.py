@@ -36,6 +36,9 @@ class Redirected(aiohttp.ClientError):
     """Whoever answered in Slack's place sends us elsewhere. Tokens and texts go to no other address."""
 
 
+NOT_TAKEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, Redirected)  # by Slack, in any case
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """The app's own, for OAuth."""

@@ -14,10 +14,16 @@ from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from bots.slack.calls import Calls
+from bots.slack.installed import Installed
+from bots.slack.installs import Installs
+from bots.slack.people import People
+from bots.slack.privately import Privately, Somebody
+from bots.slack.surroundings import Around
 from bots.slack.web_client import Credentials, Slack
 from core.bootstrap import App
 from core.database import Database
 from core.errors import DeliveryUncertain, PlatformAway
+from core.installations import Installations
 from core.relay.limits import Allowances
 from core.secret import Secret
 from core.workspaces import Workspaces
@@ -149,3 +155,19 @@ async def test_nothing_goes_to_where_somebody_in_slacks_place_sends_us(
                     )
             await slack.close()
         assert elsewhere.calls == []
+
+
+async def test_somebody_is_told_though_the_host_for_replies_cannot_be_reached(
+    world: World, database: Database, workspaces: Workspaces
+) -> None:
+    """Firewalls let slack.com through, and forget hooks.slack.com."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        hooks = "http://{}:{}".format(*nobody.getsockname())
+        slack, calls = Slack(world.slack.api_url), Calls(Allowances(database, workspaces))
+        installs = Installs(slack, Installations(database, workspaces), bot_token=Secret(world.askrepo.token))
+        privately = Privately(installs, calls, Around(calls, People(calls), hooks))
+        alice = Somebody(Installed(world.team.id), world.alice.id, world.place, response_url=f"{hooks}/response/x")
+        await privately.say(alice, "Mapped.")
+        await slack.close()
+    assert [told.body for told in world.slack.ephemerals(world.general, world.alice)] == ["Mapped."]
