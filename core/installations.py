@@ -21,7 +21,7 @@ from core import logs
 from core.cipher import Cell
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
-from core.errors import DatabaseUnavailable, DeliveryFailed
+from core.errors import DatabaseUnavailable, PlatformAway
 from core.scope import WORKSPACE, in_workspace, named
 from core.secret import Secret
 from core.tables import InstallationRow
@@ -133,7 +133,7 @@ class Installations:
 
         One of them holds the lease and exchanges, once. The others get the installation as it is if it has not
         expired, else they wait for the result. None if it is revoked meanwhile. Raises what `exchange` raises; then
-        nobody tries again before the lease ends. Raises DeliveryFailed where there is no result to wait for.
+        nobody tries again before the lease ends. Raises PlatformAway where there is no result to wait for.
 
         What remains of a crash: an exchange uses up the old payload's right to be exchanged, so its result is lost if
         the process dies between the platform's reply and the commit of ours. Nothing stands between the two but sealing
@@ -147,7 +147,7 @@ class Installations:
             if present is None or present.version != known.version or not present.expired:
                 return present
             if not await self._lease_ended(workspace, known.version):
-                raise DeliveryFailed("the installation has expired, and was not renewed")
+                raise PlatformAway("the installation has expired, and was not renewed")
         work = asyncio.create_task(self._exchanged(workspace, known, exchange))
         self._renewing.add(work)
         work.add_done_callback(self._renewing.discard)
@@ -172,7 +172,7 @@ class Installations:
             async with asyncio.timeout(_EXCHANGE_SECONDS):
                 renewed = await exchange(known.payload)
         except TimeoutError:
-            raise DeliveryFailed("the exchange took too long") from None
+            raise PlatformAway("the exchange took too long") from None
         sealed = await self._sealed(workspace, renewed.payload.reveal())
         written = (
             update(InstallationRow)

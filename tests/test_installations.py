@@ -14,7 +14,7 @@ from sqlalchemy import update
 from core.cipher import Keyring
 from core.conversation.values import WorkspaceRef
 from core.database import Database, now_ms
-from core.errors import DatabaseUnavailable, DeliveryFailed, UnknownKey
+from core.errors import DatabaseUnavailable, DeliveryFailed, PlatformAway, UnknownKey
 from core.installations import Installation, Installations, Renewed
 from core.secret import Secret
 from core.tables import InstallationRow
@@ -256,6 +256,24 @@ async def test_a_lease_of_the_dead_is_taken_over(database: Database, workspaces:
     renewed = await installations.renew(HERE, known, platform.exchange)
     assert renewed is not None
     assert renewed.payload.reveal() == "new"
+
+
+async def test_an_exchange_that_never_ends_is_waited_for_no_longer_than_a_lease(
+    database: Database, workspaces: Workspaces
+) -> None:
+    """Whoever exchanges it, here or elsewhere; the platform is away, which is nobody's fault."""
+    installations = Installations(database, workspaces, lease_seconds=0.3)
+    known = await installed(installations, expired=True)
+
+    async def times_out(payload: Secret) -> Renewed:
+        raise TimeoutError
+
+    with pytest.raises(PlatformAway, match="took too long"):
+        await installations.renew(HERE, known, times_out)
+    held = update(InstallationRow).values(renewing_until=now_ms() + 300_000)
+    await database.write(lambda connection: connection.execute(held))
+    with pytest.raises(PlatformAway, match="was not renewed"):
+        await installations.renew(HERE, known, times_out)
 
 
 async def test_a_crash_after_the_exchange_leaves_what_was(database: Database, workspaces: Workspaces) -> None:

@@ -17,7 +17,7 @@ from bots.slack.installed import PLATFORM
 from bots.slack.web_client import TOKEN_REFUSED, Credentials, Slack, body, refusal, slack_now
 from core import logs
 from core.conversation.values import WorkspaceRef
-from core.errors import AskrepoError, DeliveryFailed, PlaceGone, PlatformAway, SettingsError
+from core.errors import AskrepoError, PlaceGone, PlatformAway, SettingsError
 from core.installations import Installation, Installations, Renewed
 from core.secret import Secret
 
@@ -74,8 +74,8 @@ class Installs:
     async def of(self, workspace: WorkspaceRef, enterprise_id: str | None = None) -> SlackInstallation | None:
         """The installation that acts in this workspace.
 
-        Raises DatabaseError, CipherError, DeliveryFailed (Slack does not answer, or an expired token cannot be
-        renewed) and SettingsError (Slack refuses SLACK_BOT_TOKEN).
+        Raises DatabaseError, CipherError, PlatformAway (Slack does not answer, or an expired token cannot be renewed,
+        which waits for the app to be installed again) and SettingsError (Slack refuses SLACK_BOT_TOKEN).
         """
         if self._bot_token is not None:
             own = await self.own(self._bot_token)
@@ -150,7 +150,7 @@ class Installs:
         return found
 
     async def _renewed(self, workspace: WorkspaceRef, stored: Installation) -> SlackInstallation | None:
-        """The installation with a token that is good for a while. Raises DeliveryFailed if it has none any more."""
+        """The installation with a token that is good for a while. Raises PlatformAway if it has none any more."""
         known = of_stored(stored)
         if not _due(known):
             return known
@@ -167,16 +167,16 @@ class Installs:
         """One exchange of the refresh token, which works once."""
         known = of_stored(Installation(payload, 0, datetime.now(UTC), None))
         if self._credentials is None or known.refresh_token is None:
-            raise DeliveryFailed("a token that rotates cannot be renewed without SLACK_CLIENT_ID and its secret")
+            raise PlatformAway("a token that rotates cannot be renewed without SLACK_CLIENT_ID and its secret")
         try:
             reply = await self._slack.exchange(
                 self._credentials, grant_type="refresh_token", refresh_token=known.refresh_token.reveal()
             )
         except SlackApiError as error:
-            raise DeliveryFailed(f"Slack did not renew the token: {refusal(error)}") from None
+            raise PlatformAway(f"Slack did not renew the token: {refusal(error)}") from None
         fresh = rotated(body(reply), datetime.now(UTC))
         if fresh is None:
-            raise DeliveryFailed("Slack's reply holds no token")
+            raise PlatformAway("Slack's reply holds no token")
         changed = replace(known, bot_token=fresh.bot_token, refresh_token=fresh.refresh_token)
         return Renewed(changed.payload(), fresh.expires_at)
 

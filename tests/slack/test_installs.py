@@ -176,11 +176,20 @@ async def test_a_failed_renewal_is_no_failure_while_the_token_lasts(house: House
     assert await works(house.processes[0])
 
 
-async def test_an_expired_token_is_not_used(house: House) -> None:
+@pytest.mark.parametrize(
+    "how", [{"error": "invalid_client_id"}, {"error": "invalid_refresh_token"}, {"status": 429}, {"html": True}]
+)
+async def test_an_expired_token_is_not_used(house: House, how: dict[str, Any]) -> None:
     house.slack.app.rotation = True
     await house.stored(expires_at=soon(-1))
-    house.slack.fail("oauth.v2.access", error="invalid_client_id")
-    with pytest.raises(DeliveryFailed, match="invalid_client_id"):
+    house.slack.fail("oauth.v2.access", **how)
+    with pytest.raises(PlatformAway):
+        await house.processes[0].client(HERE)
+
+
+async def test_an_expired_token_that_nothing_renews_waits_for_the_app_to_be_installed_again(house: House) -> None:
+    await house.stored(expires_at=soon(-1))
+    with pytest.raises(PlatformAway, match="SLACK_CLIENT_ID"):
         await house.processes[0].client(HERE)
 
 

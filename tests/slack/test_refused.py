@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -101,6 +102,26 @@ async def test_a_workspace_that_installs_the_app_again_gets_its_answer_by_the_ru
         world.slack.issue(world.askrepo)
         await keep(parts, world.slack, world.askrepo)
         assert await ended(parts) == ["answered"]
+    assert outcome(world, root, SAID) is Seen.WHOLE
+
+
+async def test_a_question_that_an_expired_token_met_waits_for_the_app_to_be_installed_again(
+    world: World, chat: FakeChat, tmp_path: Path
+) -> None:
+    """Slack does not renew it: its refresh token has been used. That is no failure of the question's."""
+    chat.will(says(SAID))
+    world.slack.allows("invalid_refresh_token")
+    async with house.askrepo(world.slack, by_oauth(world.slack, chat, tmp_path)) as parts:
+        kept, now = replace(installed(world.slack, world.askrepo), refresh_token=Secret("used")), datetime.now(UTC)
+        yesterday, expired = now - timedelta(days=1), now - timedelta(minutes=1)
+        await parts.installations.save(kept.workspace, kept.payload(), installed_at=yesterday, expires_at=expired)
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+        assert await tried(parts) == "waiting"
+        await keep(parts, world.slack, world.askrepo)
+        assert await ended(parts, seconds=90) == ["answered"]
+        async with parts.database.reading() as connection:
+            assert (await connection.execute(select(TurnRow.failures))).scalar_one() == 0
     assert outcome(world, root, SAID) is Seen.WHOLE
 
 
