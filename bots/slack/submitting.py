@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from bots.slack.privately import Somebody
 from bots.slack.reference import Reference
 from bots.slack.rights import Rights
 from bots.tasks import Tasks
+from core import logs
 from core.channels import aliases, replies
 from core.channels.grammar import Map
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
@@ -26,6 +28,7 @@ from core.errors import (
     BadPreference,
     DatabaseError,
     FormGone,
+    PlatformAway,
     RepositoryNameError,
     SecretError,
 )
@@ -33,7 +36,9 @@ from core.repositories import parse, parse_given
 from core.secret import Secret, bearer, repeats
 from core.wording import code, sentence
 
-_AT_ONCE_SECONDS = 1.5  # of Slack's three, for trying a token
+_AT_ONCE_SECONDS = 2.0  # of Slack's three, for finding out who somebody is, and for trying a token
+
+log = logs.get(__name__)
 
 Errors = Mapping[str, str]
 Publish = Callable[[Somebody, Reference], Awaitable[None]]
@@ -49,7 +54,11 @@ class _Sent(NamedTuple):
 
 
 class Submitting:
-    """Carries forms out. Raises DatabaseError: then it was not done, and Slack shows that in the form."""
+    """Carries forms out. Raises DatabaseError: then it was not done, and Slack shows that in the form.
+
+    Where Slack does not say in time who somebody is, nothing is done either: else it would be done behind the error
+    that Slack shows after three seconds.
+    """
 
     def __init__(self, parts: Parts, managing: Managing, tasks: Tasks, asking: Asking, publish: Publish) -> None:
         self._parts = parts
@@ -71,15 +80,27 @@ class Submitting:
             response_url=about.response_url,
             original=about.original,
         )
-        if about.channel is None:
-            return await self._default(somebody, submitted)
-        carry_out = {
-            modals.ASK_FORM: self._ask,
-            modals.MAP_FORM: self._map,
-            modals.TOKEN_FORM: self._token,
-            modals.SETTINGS_FORM: self._settings,
-        }[submitted.callback_id]  # else there would be no ticket
-        return await carry_out(_Sent(somebody, submitted, about.channel, about))
+        try:
+            if about.channel is None:
+                return await self._default(somebody, submitted)
+            carry_out = {
+                modals.ASK_FORM: self._ask,
+                modals.MAP_FORM: self._map,
+                modals.TOKEN_FORM: self._token,
+                modals.SETTINGS_FORM: self._settings,
+            }[submitted.callback_id]  # else there would be no ticket
+            return await carry_out(_Sent(somebody, submitted, about.channel, about))
+        except PlatformAway as error:
+            log.warning("a form is not carried out", reason=str(error))
+            return _at_first(submitted, sentence(error))
+
+    async def _rights(self, somebody: Somebody, submitted: Submitted) -> Rights:
+        """What they may do. Raises PlatformAway where Slack does not say it in time."""
+        try:
+            async with asyncio.timeout(_AT_ONCE_SECONDS):
+                return await self._managing.doorman.rights(somebody, submitted.reference)
+        except TimeoutError:
+            raise PlatformAway("Slack does not say in time who somebody is") from None
 
     async def _ask(self, sent: _Sent) -> Errors | None:
         _, submitted, channel, about = sent
@@ -95,7 +116,7 @@ class Submitting:
 
     async def _map(self, sent: _Sent) -> Errors | None:
         somebody, submitted, channel, about = sent
-        held = await self._managing.doorman.rights(somebody, submitted.reference)
+        held = await self._rights(somebody, submitted)
         if not held.manages:
             return {modals.REPOSITORY: _plain(replies.denied(held.right))}
         alias = submitted.value(modals.ALIAS).strip()
@@ -112,7 +133,8 @@ class Submitting:
 
     async def _token(self, sent: _Sent) -> Errors | None:
         somebody, submitted, channel, about = sent
-        held = await self._managing.doorman.rights(somebody, submitted.reference)
+        begun = time.monotonic()
+        held = await self._rights(somebody, submitted)
         actor = held.actor(somebody.user_id, of_workspace=about.of_workspace)
         if not actor.may_manage:
             return {modals.TOKEN: _plain(replies.denied(actor.right))}
@@ -124,7 +146,7 @@ class Submitting:
         if repeats(label, secret):
             return {modals.LABEL: "The label repeats the token. Choose another."}
         trying = asyncio.ensure_future(self._try_token(submitted, channel, about, secret, label))
-        await asyncio.wait((trying,), timeout=_AT_ONCE_SECONDS)
+        await asyncio.wait((trying,), timeout=max(0.0, begun + _AT_ONCE_SECONDS - time.monotonic()))
         if trying.done() and (problem := trying.result()) is not None:
             return {modals.TOKEN: _plain(sentence(problem, repository=about.repository))}
         self._after(somebody, self._told_of_token(somebody, about, trying))
@@ -164,7 +186,7 @@ class Submitting:
 
     async def _settings(self, sent: _Sent) -> Errors | None:
         somebody, submitted, channel, _ = sent
-        held = await self._managing.doorman.rights(somebody, submitted.reference)
+        held = await self._rights(somebody, submitted)
         wanted = modals.settings_of(submitted)
         if not held.manages:
             return {modals.FOLLOW_UPS: _plain(replies.denied(held.right))}
@@ -197,7 +219,7 @@ class Submitting:
         await self._managing.privately.say(somebody, f"Saved. {replies.settings(preferences, default)}")
 
     async def _default(self, somebody: Somebody, submitted: Submitted) -> Errors | None:
-        held = await self._managing.doorman.rights(somebody, submitted.reference)
+        held = await self._rights(somebody, submitted)
         wrong = _default_problem(held, submitted.value(modals.DEFAULT))
         if wrong is None:
             await self._set_default(somebody, submitted.value(modals.DEFAULT))

@@ -238,6 +238,43 @@ async def test_a_right_that_was_lost_before_the_form_was_sent_is_lost(
         assert await app.mappings.list(ref(world, unmapped)) == ()
 
 
+@pytest.mark.parametrize(
+    ("command", "title", "given"),
+    [
+        ("settings", "Settings of this channel", {"model": "fast-one"}),
+        ("token set", "Enter a token", {"token": TOKEN, "label": "ours"}),
+        ("", "Map a repository", {"repository": "acme/other"}),
+    ],
+)
+async def test_a_form_whose_sender_slack_does_not_name_in_time_can_be_sent_again(
+    world: World, people: People, start: Start, command: str, title: str, given: dict[str, str]
+) -> None:
+    """Slack shows an error after three seconds: nothing may be done behind that."""
+    slack, alice, channel = world.slack, world.alice, world.slack.channel(world.team, "random", world.alice)
+    async with start() as parts:
+        if command:
+            await parts.mappings.map(ref(world, channel), house.REPOSITORY, actor=alice.id)
+            await slack.command(alice, channel, command)
+        else:
+            await slack.clicks(alice, (await asked_in_vain(world, people, channel, alice))[1], "map")
+        form = await people.form(alice, title)
+    async with start() as parts:  # which remembers nothing of this person
+        slack.fail("users.info", hold=(go_on := asyncio.Event()))
+        refused = await slack.submits(alice, form, **given)
+        go_on.set()
+        assert "cannot be reached just now" in next(iter(refused.answer["errors"].values()))
+        assert await done(parts, ref(world, channel)) == 0
+        assert not (await slack.submits(alice, form, **given)).answer
+        assert await done(parts, ref(world, channel)) == 1
+
+
+async def done(parts: App, channel: ChannelRef) -> int:
+    """How many of the forms above were carried out."""
+    tokens, model = await parts.tokens.list(channel.workspace), (await parts.preferences.of(channel)).model
+    others = [each for each in await parts.mappings.list(channel) if each.repository == OTHER]
+    return len(tokens) + (model is not None) + len(others)
+
+
 async def test_a_form_is_sent_once(world: World, people: People, app: App, chat: FakeChat, unmapped: Channel) -> None:
     _, notice = await asked_in_vain(world, people, unmapped, world.alice)
     await world.slack.clicks(world.alice, notice, "map")
