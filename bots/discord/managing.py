@@ -27,7 +27,7 @@ from core.channels.suspensions import suspension_of
 from core.channels.trials import Trials
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded
+from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenRefused
 from core.relay.steering import NOT_HERE, Steering
 from core.repositories import same
 from core.wording import code, sentence
@@ -153,7 +153,7 @@ class Managing:
         except DeliveryError as error:
             log.warning("not said", reason=str(error))  # the question that waits must not wait for this
         needed, problem = await self.trials.tried(sender.channel, wanted.repository)
-        if needed and problem is not None:
+        if needed and isinstance(problem, TokenRefused):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [button(components.AGAIN, "Ask again", turn_id)] if turn_id else []
             await reply.say(words, enter_token(wanted.repository), *again)

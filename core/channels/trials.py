@@ -32,7 +32,7 @@ class Trials:
         self._check = check
 
     async def tried(self, channel: ChannelRef, repository: str) -> tuple[bool, AskrepoError | None]:
-        """Whether a token is missing, and what the service has against the repository as it is mapped now."""
+        """Whether it has no token, and what the service has against the repository as it is mapped now."""
         workspace = channel.workspace
         here = await self._mappings.list(channel)
         token_id = next((each.token_id for each in here if each.repository == repository), None)
@@ -56,6 +56,6 @@ class Trials:
         needed, problem = await self.tried(channel, repository)
         if problem is None:
             return f"Service: it answers, knows {code(repository)} and takes {'no token' if needed else 'the token'}."
-        if needed:
+        if needed and isinstance(problem, TokenRefused):
             return "Service: it does not answer without a token, and there is none yet; `/askrepo token set` takes one."
         return f"Service: {sentence(problem, repository=repository)}"

@@ -282,6 +282,21 @@ async def test_without_a_token_the_question_waits_until_there_is_one(
         await house.answered(world, question)
 
 
+async def test_a_service_that_is_busy_when_it_is_tried_out_may_need_no_token(
+    world: World, people: People, chat: FakeChat, tmp_path: Path
+) -> None:
+    given = house.settings(world.discord, chat, f"sqlite:///{tmp_path}/none.db", ASKREPO_CHAT_TOKEN="")
+    chat._anonymous = True
+    chat.will(refuses(409), says("In the cellar."))
+    async with house.askrepo(world.discord, given):
+        question, notice = await asked_in_vain(world, world.general, world.alice)
+        await people.form(world.alice, await world.discord.clicks(world.alice, notice, "Map a repository"))
+        mapped = await world.discord.submits(world.alice, repository="acme/other")
+        await house.answered(world, question)
+        said = await people.reply(mapped, 1)
+        assert "I tried it out. `github.com/acme/other` is still being indexed." in said.content
+
+
 # settings
 
 

@@ -429,6 +429,25 @@ async def test_mapping_without_a_token_offers_to_enter_one_by_link(
     assert mapping.token_id is not None
 
 
+async def test_a_service_that_is_busy_when_it_is_tried_out_may_need_no_token(
+    world: World, people: People, tokenless: tuple[App, FakeChat]
+) -> None:
+    _, chat = tokenless
+    chat._token = None  # it takes questions without one
+    chat.will(refuses(409), says("In the cellar."))
+    question, notice = await asked_in_vain(world, people, world.general, world.alice)
+    await world.slack.clicks(world.alice, notice, "map")
+    form = await people.form(world.alice, "Map a repository")
+    await world.slack.submits(world.alice, form, repository="acme/other")
+    (answer,) = await house.answered(world, question)
+    assert answer.body.startswith("In the cellar.")
+    said = await people.next(world.alice, 1)
+    assert "I tried it out. `github.com/acme/other` is still being indexed." in said.shown
+    chat.will(refuses(409))
+    status = (await people.command(world.alice, "status")).shown
+    assert "Service: `github.com/acme/other` is still being indexed." in status
+
+
 async def test_a_link_is_not_made_for_those_who_may_not(
     world: World, people: People, tokenless: tuple[App, FakeChat]
 ) -> None:
