@@ -101,7 +101,8 @@ def _of_status(status: int, error: ErrorBody | None, wait: float | None) -> Chat
 def _of_words(status: int, words: str) -> type[ChatError] | None:
     if 400 <= status < 600 and _INDEXING.search(words):
         return RepositoryIndexing
-    if 400 <= status < 500 and _TOO_LONG.search(words):
+    # "Too many tokens" with a 429 are those of a minute.
+    if 400 <= status < 500 and status != 429 and _TOO_LONG.search(words):
         return ConversationTooLong
     return None
 
@@ -124,7 +125,8 @@ def _status(error: ErrorBody) -> int:
     if re.fullmatch(r"[45]\d\d", code, re.ASCII):
         return int(code)
     named = f"{code} {error.type or ''}".lower()
-    return next((status for word, status in _STATUS_OF_WORD if word in named), 500)
+    unnamed = 413 if _TOO_LONG.search(_words(error)) else 500
+    return next((status for word, status in _STATUS_OF_WORD if word in named), unnamed)
 
 
 def _words(error: ErrorBody | None) -> str:
