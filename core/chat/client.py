@@ -180,6 +180,7 @@ class ChatClient:
         try:
             kind = await _kind(response, octets, watch)
             if kind == "application/json":
+                watch.sending(streaming=False)  # nor is it, whatever was asked for
                 finished = whole_answer(await _whole_body(octets, watch))
                 yield Delta(finished.text)
                 yield finished

@@ -59,7 +59,6 @@ QUIET = [
     sends(b"", "stall"),
     sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-", "stall"),
     sends(head(200, "Transfer-Encoding: chunked"), "stall"),
-    sends(head(200, "Content-Length: 9", content_type="application/json") + b'{"ch', "stall"),
     streams(event(piece(role="assistant")), ending="stall"),
     streams(event({"choices": []}), ending="stall"),
     floods(b": ping\n\n", pause=SHORT / 5),
@@ -134,6 +133,14 @@ async def test_an_unstreamed_answer_may_take_the_whole_total() -> None:
     async with FakeChat(default=sends(b"", "stall")) as fake:
         deadlines = Deadlines(connect=20, first_token=SHORT / 4, silence=SHORT / 4, total=SHORT)
         assert timeout(await ask(fake.url, deadlines=deadlines, stream=False)) == (Deadline.TOTAL, SHORT, "")
+        assert len(fake.requests) == 1
+
+
+async def test_an_answer_that_is_not_streamed_though_it_was_asked_to_be_may_take_the_whole_total() -> None:
+    slow = sends(head(200, "Content-Length: 9", content_type="application/json") + b'{"ch', "stall")
+    async with FakeChat(default=slow) as fake:
+        deadlines = Deadlines(connect=20, first_token=ENOUGH, silence=SHORT, total=ENOUGH * 2)
+        assert timeout(await ask(fake.url, deadlines=deadlines)) == (Deadline.TOTAL, ENOUGH * 2, "")
         assert len(fake.requests) == 1
 
 
