@@ -129,7 +129,7 @@ def _gone(error: errors.MappingGone, _: _Asked) -> str:
     repository, again = code(error.repository), code(f"/askrepo map {error.repository}")
     if error.suspended:
         return (
-            f"{repository} is suspended here, because more people can read this channel than when it was mapped. "
+            f"{repository} is suspended here, because who reads this channel may have changed since it was mapped. "
             f"{_MANAGER} can confirm it with {again}."
         )
     return (

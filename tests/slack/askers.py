@@ -20,7 +20,7 @@ from tests.slack.house import World, answered
 REFUSED_GUEST = "Guests may not ask in this channel."
 REFUSED_OUTSIDER = "People of other organisations may not ask in this channel."
 REFUSED_UNKNOWN = "I could not find out whether you may ask here"
-SUSPENDED = "more people can read this channel than when it was mapped"
+SUSPENDED = "who reads this channel may have changed since it was mapped"
 WIDENED = "More people can read this channel than when its repository was mapped"
 
 
