@@ -406,7 +406,9 @@ class Gone(StrEnum):
 
     LEFT = "left"  # or anything else
     DELETED = "deleted"
+    ARCHIVED = "archived"
     LOCKED = "locked"
+    CLOSED = "closed"  # it takes no posts of ours, whoever invites us
     FULL = "full"  # it takes no more threads
     PERMISSION = "permission"
 

@@ -139,17 +139,20 @@ def _gone(error: errors.MappingGone, _: _Asked) -> str:
 
 
 def _place_gone(error: errors.PlaceGone, _: _Asked) -> str:
-    match error.gone:
-        case Gone.LOCKED:
-            return "The thread is locked, so I cannot write in it. Ask in another one, or have it unlocked."
-        case Gone.DELETED:
-            return "Where I was to answer is gone, so I could not. Ask somewhere else if you still need it."
-        case Gone.FULL:
-            return "There are as many threads here as there can be, so I could not open another. Ask inside a thread."
-        case Gone.PERMISSION:
-            needed = f"the permission {code(error.permission)}" if error.permission else "a permission I do not have"
-            return f"I cannot write there: I need {needed}. Whoever manages the place can grant it; then ask again."
-    return "I cannot write there. Invite me with `/invite @askrepo`, or ask somewhere else."
+    if error.gone is not Gone.PERMISSION:
+        return _NO_PLACE[error.gone]
+    needed = f"the permission {code(error.permission)}" if error.permission else "a permission I do not have"
+    return f"I cannot write there: I need {needed}. Whoever manages the place can grant it; then ask again."
+
+
+_NO_PLACE = {
+    Gone.LEFT: "I cannot write there. Invite me with `/invite @askrepo`, or ask somewhere else.",
+    Gone.DELETED: "Where I was to answer is gone, so I could not. Ask somewhere else if you still need it.",
+    Gone.ARCHIVED: "The channel is archived, so I cannot write in it. Ask in another one, or have it unarchived.",
+    Gone.LOCKED: "The thread is locked, so I cannot write in it. Ask in another one, or have it unlocked.",
+    Gone.CLOSED: "That place takes no messages of mine. Ask somewhere else.",
+    Gone.FULL: "There are as many threads here as there can be, so I could not open another. Ask inside a thread.",
+}
 
 
 def _elsewhere(error: errors.TokenForElsewhere, _: _Asked) -> str:

@@ -23,6 +23,7 @@ from core.errors import (
     DeliveryError,
     DeliveryFailed,
     DeliveryUncertain,
+    Gone,
     NotYet,
     PlaceGone,
     PlatformAway,
@@ -39,30 +40,29 @@ _UNKNOWN_RETRY_SECONDS = 5.0  # after a refusal for pace that does not say how l
 
 _ANOTHER_KIND = "not_allowed_token_type"  # of a method that takes no token like ours
 # what ends all hope for a place, as the methods' pages list it; so does every `restricted_action…`
-_GONE = frozenset(
-    {
-        _ANOTHER_KIND,
-        "access_denied",
-        "app_missing_action_url",
-        "cannot_dm_bot",
-        "cannot_reply_to_message",
-        "channel_is_archived",
-        "channel_not_found",
-        "ekm_access_denied",
-        "enterprise_is_restricted",
-        "invalid_thread_ts",
-        "is_archived",
-        "is_bot",
-        "messages_tab_disabled",
-        "missing_scope",
-        "no_permission",
-        "not_in_channel",
-        "team_not_found",
-        "thread_not_found",
-        "user_not_found",
-        "user_not_in_channel",
-    }
-)
+_GONE = {
+    _ANOTHER_KIND: Gone.CLOSED,
+    "access_denied": Gone.PERMISSION,
+    "app_missing_action_url": Gone.CLOSED,
+    "cannot_dm_bot": Gone.CLOSED,
+    "cannot_reply_to_message": Gone.CLOSED,
+    "channel_is_archived": Gone.ARCHIVED,
+    "channel_not_found": Gone.LEFT,
+    "ekm_access_denied": Gone.PERMISSION,
+    "enterprise_is_restricted": Gone.PERMISSION,
+    "invalid_thread_ts": Gone.DELETED,
+    "is_archived": Gone.ARCHIVED,
+    "is_bot": Gone.CLOSED,
+    "messages_tab_disabled": Gone.CLOSED,
+    "missing_scope": Gone.PERMISSION,
+    "no_permission": Gone.PERMISSION,
+    "not_in_channel": Gone.LEFT,
+    "restricted_action_thread_locked": Gone.LOCKED,
+    "team_not_found": Gone.CLOSED,
+    "thread_not_found": Gone.DELETED,
+    "user_not_found": Gone.CLOSED,
+    "user_not_in_channel": Gone.LEFT,
+}
 # what is about us and no place: somebody may mend it, and until then every place and every question meets the same
 _SHUT = TOKEN_REFUSED - {_ANOTHER_KIND} | {"accesslimited", "org_login_required", "two_factor_setup_required"}
 _MOVING = "team_added_to_org"  # the workspace becomes part of an organisation; until it is, nothing works reliably
@@ -195,5 +195,5 @@ def _answered(method: str, error: SlackApiError) -> DeliveryError:
         return ShutOut(method, code)
     if code == _MOVING:
         return PlatformAway(f"{method}: {code}")
-    gone = code in _GONE or code.startswith("restricted_action")
-    return PlaceGone(f"{method}: {code}") if gone else SlackRefused(method, code)
+    gone = _GONE.get(code, Gone.PERMISSION if code.startswith("restricted_action") else None)
+    return SlackRefused(method, code) if gone is None else PlaceGone(f"{method}: {code}", gone=gone)

@@ -22,7 +22,7 @@ from tests.fakes.slack_faults import Fault
 from tests.fakes.slack_values import Message, Stream
 from tests.sampling import sampled
 from tests.slack.house import World
-from tests.slack.outcomes import Seen, answers, outcome
+from tests.slack.outcomes import Seen, answers, outcome, told
 from tests.turns import ended
 
 SAID = lines(6)
@@ -169,20 +169,22 @@ async def test_replacing_a_post_fails_in_turn(world: World, app: App, chat: Fake
     assert outcome(world, root, SAID) is Seen.WHOLE
 
 
-_POST_ERRORS = [
-    "cannot_reply_to_message",
-    "restricted_action",
-    "restricted_action_thread_locked",
-    "restricted_action_non_threadable_channel",
-    "restricted_action_thread_only_channel",
-    "restricted_action_read_only_channel",
-    "messages_tab_disabled",
-    "not_in_channel",
-    "is_archived",
-]
+_NO_PERMISSION = "I need a permission I do not have."
+_POST_ERRORS = {
+    "cannot_reply_to_message": "That place takes no messages of mine.",
+    "restricted_action": _NO_PERMISSION,
+    "restricted_action_thread_locked": "The thread is locked",
+    "restricted_action_non_threadable_channel": _NO_PERMISSION,
+    "restricted_action_thread_only_channel": _NO_PERMISSION,
+    "restricted_action_read_only_channel": _NO_PERMISSION,
+    "messages_tab_disabled": "That place takes no messages of mine.",
+    "missing_scope": _NO_PERMISSION,
+    "not_in_channel": "Invite me",
+    "is_archived": "The channel is archived",
+}
 
 
-@pytest.mark.parametrize(("error", "streaming"), sampled(_POST_ERRORS, [True, False], one_in=2))
+@pytest.mark.parametrize(("error", "streaming"), sampled(list(_POST_ERRORS), [True, False], one_in=2))
 async def test_a_thread_that_takes_no_reply(
     world: World, app: App, chat: FakeChat, error: str, streaming: bool
 ) -> None:
@@ -192,6 +194,7 @@ async def test_a_thread_that_takes_no_reply(
     assert await ended(app) == ["failed"]
     assert all(map(met, spoiled))
     assert outcome(world, root, SAID) is Seen.NOTICE
+    assert _POST_ERRORS[error] in told(world, root)[0].body
     assert len(chat.requests) <= 1  # asked beside the first sign
 
 
