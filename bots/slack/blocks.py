@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bots.fields import items, mapping
-from bots.slack.outgoing import escaped, rendered
+from bots.slack.outgoing import escaped, in_code, rendered
 from core.conversation.values import Notice, Offer, Outcome
 from core.relay.delivery import Footer, Post
 from core.relay.pages import pages
@@ -31,9 +31,8 @@ def answer(text: str, post: Post, footer: Footer | None, *, plain: bool = False)
 def under(footer: Footer, turn_id: str) -> list[Block]:
     """What stands under a finished answer."""
     retry = _actions(button(RETRY, "Retry", turn_id))
-    if footer.outcome is not Outcome.ANSWERED:
-        return [_context(footer.line(escaped)), retry]
-    return [_context(footer.line(escaped)), _feedback(turn_id), retry]
+    line = _context(footer.line(escaped, in_code))
+    return [line, _feedback(turn_id), retry] if footer.outcome is Outcome.ANSWERED else [line, retry]
 
 
 def echo(asker_id: str, question: str, *, plain: bool = False) -> list[Block]:

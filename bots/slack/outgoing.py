@@ -141,6 +141,12 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def in_code(text: str) -> str:
+    """The same between backticks, where nothing formats: it cannot end them, nor mention or hide anything."""
+    text = unspoken(without_pings(" ".join(without_unseen(text).split()))).replace("`", "\u02cb")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _lines(text: str, settled: _Settled) -> Iterator[_Line]:
     """The lines after those that are settled."""
     state, read, written = settled.after, settled.read, len(settled.shown)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.slack.outgoing import GROWTH, Growing, escaped, rendered
+from bots.slack.blocks import under
+from bots.slack.outgoing import GROWTH, Growing, escaped, in_code, rendered
+from core.conversation.values import Outcome
+from core.relay.delivery import Footer
 from core.relay.pages import pages
 from tests.linear import is_linear
 from tests.relay.markdown import wild
@@ -282,12 +287,32 @@ def test_plain_text_for_fields(text: str, shown: str) -> None:
     assert escaped(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("github.com/acme/_site", "github.com/acme/_site"),
+        ("git.acme.io/~bob/x:8443:*", "git.acme.io/~bob/x:8443:*"),
+        ("a`b", "aˋb"),
+        ("<@U1> & <!here>", f"&lt;{Z}@U1&gt; &amp; &lt;{Z}!here&gt;"),
+        ("a\nb\u202ec", "a bc"),
+    ],
+)
+def test_names_between_backticks(text: str, shown: str) -> None:
+    assert in_code(text) == shown
+    footer = Footer(Outcome.ANSWERED, text, None, 3.0)
+    assert f"`{shown}` · 3 seconds" in json.dumps(under(footer, "t1"), ensure_ascii=False)
+
+
 @given(nasty)
 def test_no_field_formats_or_calls(text: str) -> None:
     shown = escaped(text)
     assert not mentions(shown)
     assert not unseen(shown)
     assert not set(shown) & set("<>*`~")
+    between = in_code(text)
+    assert not mentions(between)
+    assert not unseen(between)
+    assert not set(between) & set("<>`\n")
 
 
 @pytest.mark.parametrize(
