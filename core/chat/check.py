@@ -11,7 +11,7 @@ from core.chat.progress import Delta, Finished, Reason, Waiting
 from core.errors import ChatError, ChatTimeout, Deadline, RateLimited, RepositoryIndexing, ServiceUnavailable
 from core.secret import Secret
 
-_SECONDS = 15.0
+_CONNECT_SECONDS = 15.0
 _WAITS: dict[Reason, type[ChatError]] = {
     Reason.RATE_LIMITED: RateLimited,
     Reason.INDEXING: RepositoryIndexing,
@@ -20,12 +20,14 @@ _WAITS: dict[Reason, type[ChatError]] = {
 
 
 async def check(
-    client: ChatClient, repository: str, token: Secret | None, *, model: str | None = None, seconds: float = _SECONDS
+    client: ChatClient, repository: str, token: Secret | None, *, model: str | None = None, seconds: float | None = None
 ) -> ChatError | None:
     """What the service has against answering about `repository` with this token; None: nothing.
 
-    One question is sent, and broken off at the first word of its answer, or after so many seconds.
+    A question is sent, sent again like any other, and broken off at the first word of an answer; or after so many
+    seconds, by default those in which a first word has to come.
     """
+    seconds = client.first_token_seconds if seconds is None else seconds
     ping = [Message(role="user", content="ping")]
     try:
         async with asyncio.timeout(seconds), aclosing(client.ask(repository, ping, token, model=model)) as answer:
@@ -42,7 +44,7 @@ async def check(
     return None
 
 
-async def reached(url: str, *, seconds: float = _SECONDS) -> ChatError | None:
+async def reached(url: str, *, seconds: float = _CONNECT_SECONDS) -> ChatError | None:
     """What keeps a connection to the service at `url` from standing, TLS included; None: nothing.
 
     Nothing is asked over it, and it is closed at once.

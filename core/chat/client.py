@@ -99,6 +99,11 @@ class ChatClient:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
+    @property
+    def first_token_seconds(self) -> float:
+        """How long the first text of an answer is waited for."""
+        return self._service.deadlines.first_token
+
     async def aclose(self) -> None:
         """Close every connection. Questions still running end with an error."""
         await self._http.aclose()
@@ -116,7 +121,6 @@ class ChatClient:
         """Ask; the last of `messages` is the question. `model` is asked for instead of the service's usual one.
 
         After its first text the answer is read `every` so many seconds, 0.0 for as it comes.
-
         `ready` is awaited before each request, repeated ones too, and may raise to keep it from being sent.
         Yields text and notices, and Finished at the end, or raises a ChatError whose `partial` is the text that was
         yielded. Close it (`contextlib.aclosing`) to stop early: the connection is closed with it.

@@ -16,11 +16,17 @@ from tests.fakes.chat_replies import Reply, refuses, says, sends
 REPOSITORY = "github.com/acme/other"
 
 
-async def tried(chat: FakeChat, *, seconds: float = 10, token: str = "good-token-1234") -> ChatError | None:  # noqa: S107
+async def tried(
+    chat: FakeChat,
+    *,
+    seconds: float | None = 10,
+    token: str = "good-token-1234",  # noqa: S107
+    first_token: float = 5,
+) -> ChatError | None:
     async def no_pause(_: float) -> None:
         """Retries follow at once."""
 
-    client = ChatClient(Service(chat.url, deadlines=Deadlines(5, 5, 5, 20)), pause=no_pause)
+    client = ChatClient(Service(chat.url, deadlines=Deadlines(5, first_token, 5, 20)), pause=no_pause)
     try:
         return await check(client, REPOSITORY, Secret(token), seconds=seconds)
     finally:
@@ -52,6 +58,13 @@ async def test_what_the_service_has_against_it(reply: Reply, problem: type[ChatE
 async def test_silence_ends_in_time() -> None:
     async with FakeChat(sends(b"", "stall")) as chat:
         assert isinstance(await tried(chat, seconds=0.2), ChatTimeout)
+
+
+async def test_a_first_word_has_the_time_that_it_has_for_any_question() -> None:
+    async with FakeChat(default=sends(b"", "stall")) as chat:
+        problem = await tried(chat, seconds=None, first_token=0.5)
+        assert isinstance(problem, ChatTimeout)
+        assert (problem.seconds, len(chat.requests)) == (0.5, 1)
 
 
 async def test_a_service_is_reached_without_being_asked(unused_tcp_port: int) -> None:
