@@ -14,7 +14,7 @@ from core.errors import ChatError, DatabaseError, SettingsError
 from core.localchat.git import GitFailed, GitMissing
 from core.schema import State
 from core.settings import Settings, cache_folder, names, strangers
-from core.wording import code, codes
+from core.wording import code, codes, sentence
 
 _CHAT_SECONDS = 8.0  # for one question to /chat, within the check's own deadline
 _ALIKE = 0.85  # from here on a name is taken for a misspelt one
@@ -156,6 +156,14 @@ def _chat_problem(given: Settings, url: str, repository: str | None, error: Chat
             level, words, fix = warning, f"{url} is still indexing {about}", "Wait until it is done."
         case errors.RateLimited():
             level, words, fix = warning, f"{url} gets too many questions just now", "Try again in a few minutes."
+        case (
+            errors.RepositoryAway()
+            | errors.RepositoryUnreadable()
+            | errors.RepositoryTooLarge()
+            | errors.NoGit()
+            | errors.CacheUnusable()
+        ):
+            words, fix = sentence(error, repository=repository, operator=True), "Mend that where the service runs."
         case errors.ServiceUnavailable() | errors.ChatTimeout():
             words, fix = f"{url} does not answer{detail}", "Start the service, or correct `ASKREPO_CHAT_URL`."
         case _:

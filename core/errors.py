@@ -323,6 +323,10 @@ class ChatError(AskrepoError):
 
         TokenRefused, UnknownModel, UnknownRepository, RepositoryIndexing, ConversationTooLong, RateLimited,
         BadRequest, ServiceUnavailable, ChatTimeout, UnusableAnswer, BrokenOff
+
+    and what only the embedded /chat says of itself:
+
+        RepositoryAway and RepositoryUnreadable (both ServiceUnavailable), RepositoryTooLarge, NoGit, CacheUnusable
     """
 
     def __init__(self, detail: str = "", *, partial: str = "") -> None:
@@ -369,6 +373,26 @@ class ServiceUnavailable(ChatError):
     def __init__(self, detail: str = "", *, retry_after: float | None = None, partial: str = "") -> None:
         super().__init__(detail, partial=partial)
         self.retry_after = retry_after
+
+
+class RepositoryAway(ServiceUnavailable):
+    """The repository could not be fetched, because its host could not be reached."""
+
+
+class RepositoryUnreadable(ServiceUnavailable):
+    """Git could not fetch or read the repository, and nothing better is known."""
+
+
+class RepositoryTooLarge(ChatError):
+    """It exceeds a limit: the clone's size, the time for it, or the length of the list of its files. Not retried."""
+
+
+class NoGit(ChatError):
+    """Git is not installed where the embedded /chat runs. Not retried."""
+
+
+class CacheUnusable(ChatError):
+    """The embedded /chat cannot read or write the folder of its clones. Not retried."""
 
 
 class Deadline(StrEnum):

@@ -18,6 +18,7 @@ _SHOWN = 120  # characters of one value
 _AGAIN = "Please try again."
 _LATER = "Please try again in a few minutes."
 _OPERATOR = "Please tell whoever runs this bot."
+_STAYS = "If it stays, tell whoever runs this bot."
 _MANAGER = "Somebody who may manage this channel's mappings"
 
 
@@ -64,10 +65,17 @@ def sentence(
     if isinstance(error, ChatError) and error.partial:
         text = f"**The answer is cut off here.** {text}"
     if operator:
-        text = text.removesuffix(f" {_OPERATOR}")
+        text = text.removesuffix(f" {_OPERATOR}").removesuffix(f" {_STAYS}")
     if operator and isinstance(error, DatabaseError):
         text = f"{text} ({code(error.where)}: {code(error.problem)})"
     return text
+
+
+def to_operator(text: str) -> str:
+    """What was said to everybody, to whoever runs the bot: instead of themselves, `askrepo doctor` is named."""
+    return text.replace(_OPERATOR, "`askrepo doctor` says more.").replace(
+        _STAYS, "If it stays, `askrepo doctor` says why."
+    )
 
 
 def _unknown_model(_: errors.UnknownModel, asked: _Asked) -> str:
@@ -105,7 +113,25 @@ def _too_many(error: errors.TooManyAsked, _: _Asked) -> str:
 
 def _unavailable(error: errors.ServiceUnavailable, _: _Asked) -> str:
     wait = _LATER if error.retry_after is None else f"Please try again in {duration(error.retry_after)}."
-    return f"The service cannot be reached just now. {wait}"
+    return f"The service cannot be reached just now. {wait} {_STAYS}"
+
+
+def _away(_: errors.RepositoryAway, asked: _Asked) -> str:
+    repository = code(asked.repository) if asked.repository else "This repository"
+    return f"{repository} could not be fetched: its host could not be reached. {_LATER}"
+
+
+def _unreadable(_: errors.RepositoryUnreadable, asked: _Asked) -> str:
+    repository = code(asked.repository) if asked.repository else "This repository"
+    return f"{repository} could not be read with git where the embedded `/chat` runs. {_OPERATOR}"
+
+
+def _too_large(_: errors.RepositoryTooLarge, asked: _Asked) -> str:
+    repository = code(asked.repository) if asked.repository else "This repository"
+    return (
+        f"{repository} is too large for the embedded `/chat`. Whoever runs this bot can set `ASKREPO_CHAT_URL` to a "
+        "service that takes it."
+    )
 
 
 def _timeout(error: errors.ChatTimeout, _: _Asked) -> str:
@@ -164,7 +190,7 @@ def _elsewhere(error: errors.TokenForElsewhere, _: _Asked) -> str:
 
 
 _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
-    AskrepoError: f"Something went wrong on my side. {_AGAIN} If it stays, tell whoever runs this bot.",
+    AskrepoError: f"Something went wrong on my side. {_AGAIN} {_STAYS}",
     errors.SettingsError: lambda e, _: f"The setting {code(e.name)} cannot work: {e.problem}.",
     errors.SettingMissing: lambda e, _: f"The setting {code(e.name)} is missing: {e.problem}.",
     errors.SecretError: lambda e, _: f"That cannot be a token: {e.problem}. Copy it again, whole and alone.",
@@ -233,8 +259,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         f"People of other organisations may not ask in this channel. {_MANAGER} can allow it with `/askrepo settings`."
     ),
     errors.AccessUnknown: (
-        "I could not find out whether you may ask here, or who reads along, so I did not answer. "
-        f"{_AGAIN} If it stays, tell whoever runs this bot."
+        f"I could not find out whether you may ask here, or who reads along, so I did not answer. {_AGAIN} {_STAYS}"
     ),
     errors.AudienceWidened: (
         "More people can read this channel than when its repository was mapped, so I answer nothing here for now. "
@@ -264,8 +289,13 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         "new thread."
     ),
     errors.RateLimited: _rate_limited,
-    errors.BadRequest: f"The service did not accept the question. Ask in other words. If it stays: {_OPERATOR}",
+    errors.BadRequest: f"The service did not accept the question. Ask in other words. {_STAYS}",
     errors.ServiceUnavailable: _unavailable,
+    errors.RepositoryAway: _away,
+    errors.RepositoryUnreadable: _unreadable,
+    errors.RepositoryTooLarge: _too_large,
+    errors.NoGit: f"The embedded `/chat` needs git, which is not installed where it runs. {_OPERATOR}",
+    errors.CacheUnusable: f"The embedded `/chat` cannot use the folder that it clones into. {_OPERATOR}",
     errors.ChatTimeout: _timeout,
     errors.UnusableAnswer: f"The service sent something that is no answer. {_AGAIN}",
     errors.BrokenOff: f"The connection to the service ended too early. {_AGAIN}",

@@ -77,6 +77,11 @@ SAMPLES: list[AskrepoError] = [
             errors.RateLimited,
             errors.BadRequest,
             errors.ServiceUnavailable,
+            errors.RepositoryAway,
+            errors.RepositoryUnreadable,
+            errors.RepositoryTooLarge,
+            errors.NoGit,
+            errors.CacheUnusable,
             errors.UnusableAnswer,
             errors.BrokenOff,
         )
@@ -154,10 +159,24 @@ def test_only_the_operator_reads_what_the_database_said() -> None:
     assert sentence(errors.NotMapped(), operator=True) == sentence(errors.NotMapped())
 
 
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
+def test_whoever_runs_the_bot_is_not_sent_to_themselves(sample: AskrepoError) -> None:
+    for said in (sentence(sample, operator=True), wording.to_operator(sentence(sample))):
+        assert "tell whoever runs this bot" not in said
+        assert said.endswith((".", "`)"))
+        assert not FORBIDDEN.search(said) or isinstance(sample, errors.DatabaseError)
+
+
 def test_what_was_asked_is_named_where_it_is_known() -> None:
     repository = "github.com/acme/web"
     assert "`github.com/acme/web`" in sentence(errors.UnknownRepository(), repository=repository)
-    assert "`github.com/acme/web`" in sentence(errors.RepositoryIndexing(), repository=repository)
+    for kind in (
+        errors.RepositoryIndexing,
+        errors.RepositoryAway,
+        errors.RepositoryUnreadable,
+        errors.RepositoryTooLarge,
+    ):
+        assert sentence(kind(), repository=repository).startswith("`github.com/acme/web` ")
     assert "`gpt-4o`" in sentence(errors.UnknownModel(), model="gpt-4o")
 
 

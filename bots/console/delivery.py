@@ -15,6 +15,7 @@ from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question
 from core.errors import DeliveryFailed, PlaceGone
 from core.relay.delivery import Footer, Limits, Post, Surroundings
+from core.wording import to_operator
 
 _ENDLESS = 1_000_000_000  # characters of a post: a terminal has no limit, so an answer is one post
 _TICK_SECONDS = 0.125
@@ -26,7 +27,7 @@ class TerminalDelivery:
     Writing happens in threads: a terminal that is paused (Ctrl-S) blocks, and must not hold up the lease.
     """
 
-    limits = Limits(characters=_ENDLESS, seconds_between=0.1)
+    limits = Limits(characters=_ENDLESS, seconds_between=0.1, native=to_operator)
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
@@ -102,14 +103,14 @@ class TerminalDelivery:
         return {}
 
     def _as_rows(self, notice: Notice) -> list[Row]:
-        pieces, _ = cut(harmless(notice.text), Growth(), whole=True)
+        pieces, _ = cut(harmless(to_operator(notice.text)), Growth(), whole=True)
         return [each for piece in pieces for each in rows(piece, self.screen.console, self.screen.width)]
 
 
 class PlainDelivery:
     """Writes each answer once, whole, as the Markdown it is; what is no answer goes to the other stream."""
 
-    limits = Limits(characters=_ENDLESS, seconds_between=3_600.0)
+    limits = Limits(characters=_ENDLESS, seconds_between=3_600.0, native=to_operator)
 
     def __init__(self, answers: Outlet, notices: Outlet) -> None:
         self._answers = answers
@@ -154,7 +155,7 @@ class PlainDelivery:
 
     async def say(self, notice: Notice) -> None:
         """Write a notice. Raises PlaceGone."""
-        await self._write(self._notices, f"{harmless(notice.text).strip()}\n")
+        await self._write(self._notices, f"{harmless(to_operator(notice.text)).strip()}\n")
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """Nothing written can be edited."""

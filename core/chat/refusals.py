@@ -13,10 +13,15 @@ from email.utils import parsedate_to_datetime
 from core.chat.contract import ErrorBody, parse
 from core.errors import (
     BadRequest,
+    CacheUnusable,
     ChatError,
     ConversationTooLong,
+    NoGit,
     RateLimited,
+    RepositoryAway,
     RepositoryIndexing,
+    RepositoryTooLarge,
+    RepositoryUnreadable,
     ServiceUnavailable,
     TokenRefused,
     UnknownModel,
@@ -42,6 +47,15 @@ _MEANING: dict[int, type[ChatError]] = {
     403: TokenRefused,
     409: RepositoryIndexing,
     413: ConversationTooLong,
+}
+
+# The embedded /chat tells by a code of its own what no status can.
+_OF_CODE: dict[str, type[ChatError]] = {
+    "repository_away": RepositoryAway,
+    "repository_unreadable": RepositoryUnreadable,
+    "repository_too_large": RepositoryTooLarge,
+    "git_missing": NoGit,
+    "cache_unusable": CacheUnusable,
 }
 
 # An error inside an answer has no status of its own: the first word found in its code and type stands for one.
@@ -86,7 +100,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def _of_status(status: int, error: ErrorBody | None, wait: float | None) -> ChatError:
-    kind = _MEANING.get(status) or _of_words(status, _words(error))
+    kind = _MEANING.get(status) or _of_code(error) or _of_words(status, _words(error))
     if kind:
         return kind(str(status))
     if status == 404:
@@ -96,6 +110,10 @@ def _of_status(status: int, error: ErrorBody | None, wait: float | None) -> Chat
     if status == 408 or 500 <= status < 600:
         return ServiceUnavailable(str(status), retry_after=wait)
     return BadRequest(str(status)) if 400 <= status < 500 else UnusableAnswer(f"status {status}")
+
+
+def _of_code(error: ErrorBody | None) -> type[ChatError] | None:
+    return _OF_CODE.get(error.code or "") if error is not None else None
 
 
 def _of_words(status: int, words: str) -> type[ChatError] | None:

@@ -32,8 +32,7 @@ class Answering:
     async def answer(self, name: str, messages: Sequence[Message]) -> str:
         """The answer in Markdown.
 
-        Raises what Repositories.checkout raises, RepositoryIndexing where cloning and reading take long, and
-        ServiceUnavailable where the repository cannot be read.
+        Raises what Repositories.checkout and Indexes.of raise, and RepositoryIndexing where these take long.
         """
         try:
             async with asyncio.timeout(self._patience):

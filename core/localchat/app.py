@@ -74,7 +74,7 @@ class Desk:
             chat = requests.chat(await _body(request))
             return await self._answered(request, name, chat)
         except AskrepoError as error:
-            return _refused(refusals.of(error))
+            return _refused(_told(error))
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.NO_CONTENT)  # to nobody
         except Exception:
@@ -108,7 +108,7 @@ class Desk:
             for event in reply.events(_text(work)):
                 yield event
         except AskrepoError as error:
-            yield replies.event(refusals.of(error).body())
+            yield replies.event(_told(error).body())
         except Exception:
             log.exception("answer failed")
             yield replies.event(refusals.INTERNAL.body())
@@ -172,6 +172,14 @@ async def _gone(request: Request) -> None:
 async def _ended(work: asyncio.Task[str]) -> None:
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
+
+
+def _told(error: AskrepoError) -> Refusal:
+    """The refusal for an error. Where it is nothing the asker could mend, the log has it too."""
+    refusal = refusals.of(error)
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Refused):
+        log.warning("not answered", code=refusal.code, reason=str(error))
+    return refusal
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -21,7 +21,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core import logs
-from core.errors import BadRequest, ServiceUnavailable, UnknownRepository
+from core.errors import (
+    CacheUnusable,
+    NoGit,
+    RepositoryAway,
+    RepositoryTooLarge,
+    RepositoryUnreadable,
+    ServiceUnavailable,
+    UnknownRepository,
+)
 from core.localchat import git, transfer
 from core.localchat.git import Cause
 from core.localchat.shared import Shared
@@ -41,10 +49,6 @@ log = logs.get(__name__)
 
 class EmptyRepository(UnknownRepository):
     """The repository exists and has no commit."""
-
-
-class RepositoryTooLarge(BadRequest):
-    """It exceeds a limit: the clone's size, the time for it, or the length of the list of its files."""
 
 
 def https(name: str) -> str:
@@ -77,7 +81,8 @@ class Clones:
     async def current(self, name: str) -> tuple[Path, str]:
         """The git folder and commit for a checked name, cloned or refreshed if need be.
 
-        Raises UnknownRepository, EmptyRepository, RepositoryTooLarge, or ServiceUnavailable (host away, git missing).
+        Raises UnknownRepository, EmptyRepository, RepositoryTooLarge, RepositoryAway, RepositoryUnreadable, NoGit, or
+        CacheUnusable.
         """
         return await self._running.of(name, lambda: self._current(name))
 
@@ -87,6 +92,12 @@ class Clones:
         await self._running.ended()
 
     async def _current(self, name: str) -> tuple[Path, str]:
+        try:
+            return await self._found(name)
+        except OSError as error:
+            raise CacheUnusable(f"{self._folder} cannot be used: {error.strerror}") from None
+
+    async def _found(self, name: str) -> tuple[Path, str]:
         home = self._folder / name.replace("/", "+")
         have = await self._threads.run(_newest, home)
         if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
@@ -96,10 +107,10 @@ class Clones:
         try:
             async with self._turns:
                 found = await self._refreshed(name, home, have)
-        except ServiceUnavailable:
+        except (ServiceUnavailable, NoGit, OSError) as error:
             if have is None:
                 raise
-            log.warning("clone not refreshed", repository=name)
+            log.warning("clone not refreshed", repository=name, reason=str(error))
             found = have
         os.utime(found)
         return found, found.stem
@@ -113,16 +124,14 @@ class Clones:
             self._too_large_until[name] = time.monotonic() + self._fresh_seconds
             raise RepositoryTooLarge(f"{name} is too large to be cloned") from None
         except git.GitMissing:
-            raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
+            raise NoGit("git is not installed where the embedded /chat runs") from None
         except git.GitFailed as failure:
             if failure.cause is Cause.NOT_FOUND:
                 raise UnknownRepository(f"{name}: {failure.cause}") from None
             if failure.cause is Cause.EMPTY:
                 raise EmptyRepository(f"{name}: {failure.cause}") from None
-            log.warning("not cloned", repository=name, reason=str(failure.cause))
-            raise ServiceUnavailable(f"{name} could not be cloned: {failure.cause}") from None
-        except OSError as error:
-            raise ServiceUnavailable(f"the clone cache cannot be written: {error.strerror}") from None
+            kind = RepositoryAway if failure.cause is Cause.AWAY else RepositoryUnreadable
+            raise kind(f"{name} could not be cloned: {failure.cause}") from None
 
     async def _clone(self, name: str, home: Path) -> Path:
         await self._threads.run(_sweep, self._folder)

@@ -9,9 +9,8 @@ from threading import Event
 from weakref import WeakValueDictionary
 
 from core import logs
-from core.errors import ServiceUnavailable
+from core.errors import NoGit, RepositoryTooLarge, RepositoryUnreadable
 from core.localchat import building, git, listing
-from core.localchat.clones import RepositoryTooLarge
 from core.localchat.index import Index
 from core.localchat.listing import Listing
 from core.localchat.places import Place
@@ -42,7 +41,7 @@ class Indexes:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def of(self, name: str, place: Place) -> Index:
-        """The index of a repository as it is now. Raises RepositoryTooLarge, ServiceUnavailable if git fails."""
+        """The index of a repository as it is now. Raises RepositoryTooLarge, NoGit, RepositoryUnreadable."""
         try:
             listed = await self._listed(place)
             ready = self._found(name, listed.state)
@@ -50,9 +49,9 @@ class Indexes:
         except git.OverLimit:
             raise RepositoryTooLarge(f"{name} has too many files to be read") from None
         except git.GitMissing:
-            raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
+            raise NoGit("git is not installed where the embedded /chat runs") from None
         except git.GitFailed as failure:
-            raise ServiceUnavailable(f"{name} could not be read: {failure.cause}") from None
+            raise RepositoryUnreadable(f"{name} could not be read: {failure.cause}") from None
 
     async def close(self) -> None:
         """Stops every build and frees every index."""

@@ -7,13 +7,17 @@ from typing import Any
 
 from core.errors import (
     AskrepoError,
+    CacheUnusable,
+    NoGit,
+    RepositoryAway,
     RepositoryIndexing,
     RepositoryNameError,
     RepositoryPathError,
-    ServiceUnavailable,
+    RepositoryTooLarge,
+    RepositoryUnreadable,
     UnknownRepository,
 )
-from core.localchat.clones import EmptyRepository, RepositoryTooLarge
+from core.localchat.clones import EmptyRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,10 @@ _MEANINGS: tuple[tuple[type[AskrepoError], int, str, str | None], ...] = (
     (UnknownRepository, 404, "repository_not_found", "repo_name"),
     (RepositoryIndexing, 409, "repository_indexing", "repo_name"),
     (RepositoryTooLarge, 422, "repository_too_large", "repo_name"),
-    (ServiceUnavailable, 503, "unavailable", None),
+    (RepositoryAway, 503, "repository_away", "repo_name"),
+    (RepositoryUnreadable, 503, "repository_unreadable", "repo_name"),
+    (NoGit, 500, "git_missing", None),
+    (CacheUnusable, 500, "cache_unusable", None),
 )
 
 
@@ -73,4 +80,6 @@ def _message(error: AskrepoError) -> str:
         return f"repo_name is malformed: {error.problem}. An example is {error.example}."
     if isinstance(error, RepositoryPathError):
         return f"The repository's folder {error.problem}."  # which folder is the operator's business
+    if isinstance(error, CacheUnusable):
+        return "The folder of the clones cannot be used."  # likewise
     return f"{error}."

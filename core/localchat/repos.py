@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from core.errors import RepositoryPathError, ServiceUnavailable, UnknownRepository
+from core.errors import NoGit, RepositoryPathError, UnknownRepository
 from core.localchat import clones, git, names, places
 from core.localchat.places import Place
 from core.localchat.threads import Threads
@@ -81,7 +81,8 @@ class Repositories:
         """Where the repository lies now, and at which commit.
 
         Raises RepositoryNameError (malformed), UnknownRepository and its subclass EmptyRepository,
-        RepositoryTooLarge, RepositoryPathError (a registered folder became unusable), ServiceUnavailable.
+        RepositoryTooLarge, RepositoryPathError (a registered folder became unusable), RepositoryAway,
+        RepositoryUnreadable, NoGit, CacheUnusable.
         """
         name = names.check(name)
         folder = self._local.get(name) or self._spelt_otherwise(name)
@@ -89,7 +90,7 @@ class Repositories:
             try:
                 return Checkout(name, await self._threads.run(places.locate, folder))
             except git.GitMissing:
-                raise ServiceUnavailable("git is not installed where the embedded /chat runs") from None
+                raise NoGit("git is not installed where the embedded /chat runs") from None
         if self._clones is None or name.startswith(f"{names.LOCAL}/"):
             raise UnknownRepository(f"{name} is not registered here")
         folder, commit = await self._clones.current(name)

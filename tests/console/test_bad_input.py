@@ -92,7 +92,22 @@ async def test_a_service_that_is_not_there(home: Home, unused_tcp_port: int) -> 
         "ASKREPO_CHAT_URL": f"http://127.0.0.1:{unused_tcp_port}",
         "ASKREPO_CHAT_TOKEN": "tok-canary-1",
     }
-    assert "The service cannot be reached just now" in (await home.run(*ASK, **settings)).sentence
+    sentence = (await home.run(*ASK, **settings)).sentence
+    assert sentence.startswith("The service cannot be reached just now. ")
+    assert sentence.endswith("If it stays, `askrepo doctor` says why.")
+
+
+async def test_why_the_embedded_service_does_not_answer(home: Home, tmp_path: Path) -> None:
+    away = await home.run(*ASK, "--repo", "localhost.invalid/acme/widgets")
+    assert away.sentence.startswith("`localhost.invalid/acme/widgets` could not be fetched: its host could not be")
+    missing = await home.run(*ASK, "--repo", "acme/widgets", PATH="/nowhere")
+    assert missing.sentence.endswith("needs git, which is not installed where it runs. `askrepo doctor` says more.")
+    (tmp_path / "file").write_text("")
+    unusable = await home.run(*ASK, "--repo", "acme/widgets", XDG_CACHE_HOME=str(tmp_path / "file"))
+    assert "cannot use the folder that it clones into" in unusable.sentence
+    log = (home.data / "console.log").read_text()
+    for code in ("repository_away", "git_missing", "cache_unusable"):
+        assert f'"code": "{code}"' in log
 
 
 async def test_databases_that_cannot_be_used(home: Home, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ async def test_a_cache_folder_that_cannot_be_written(tmp_path: Path) -> None:
         (refuses(409), WARNING, "is still indexing", "Wait until it is done."),
         (refuses(429, "Retry-After: 30"), WARNING, "too many questions", "Try again"),
         (refuses(503, "Retry-After: 30"), WRONG, "does not answer", "Start the service"),
+        (refuses(422, code="repository_too_large"), WRONG, "`github.com/acme/widgets` is too large", "Mend that"),
         (refuses(400), WRONG, "not answer as a /chat does (400)", "`ASKREPO_CHAT_PATH`"),
         (
             sends(response(b"<html>", content_type="text/html")),

@@ -15,10 +15,17 @@ import httpx
 import pytest
 
 from core.chat.contract import Message
-from core.errors import ServiceUnavailable, UnknownRepository
+from core.errors import (
+    CacheUnusable,
+    NoGit,
+    RepositoryAway,
+    RepositoryTooLarge,
+    RepositoryUnreadable,
+    UnknownRepository,
+)
 from core.localchat.answering import Answering
 from core.localchat.app import Desk
-from core.localchat.clones import Clones, EmptyRepository, RepositoryTooLarge
+from core.localchat.clones import Clones, EmptyRepository
 from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
 from core.localchat.server import desk_open, serving
@@ -90,8 +97,8 @@ async def test_a_stale_clone_is_refreshed_and_survives_its_host(host: GitHost, s
         (404, UnknownRepository),
         (401, UnknownRepository),
         (403, UnknownRepository),
-        (500, ServiceUnavailable),
-        (503, ServiceUnavailable),
+        (500, RepositoryAway),
+        (503, RepositoryAway),
     ],
 )
 async def test_a_host_that_refuses(host: GitHost, tmp_path: Path, status: int, error: type[Exception]) -> None:
@@ -108,9 +115,22 @@ async def test_a_host_that_is_away_or_empty(tmp_path: Path) -> None:
     async with hosting(tmp_path / "empty") as host:
         with pytest.raises(EmptyRepository):
             await clones(host, tmp_path / "cache").current(NAME)
-    with pytest.raises(ServiceUnavailable):  # it has just closed
+    with pytest.raises(RepositoryAway):  # it has just closed
         await clones(host, tmp_path / "cache").current(NAME)
     assert left_over(tmp_path) == []
+
+
+async def test_a_machine_that_lacks_what_a_clone_needs(
+    host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CacheUnusable):
+        await clones(host, tmp_path / "file" / "cache").current(NAME)
+    have = await clones(host, tmp_path / "cache").current(NAME)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NoGit):
+        await clones(host, tmp_path / "other").current(NAME)
+    assert await clones(host, tmp_path / "cache", fresh_seconds=0).current(NAME) == have
 
 
 async def test_a_clone_has_limits(host: GitHost, shop: Path, tmp_path: Path) -> None:
@@ -135,7 +155,7 @@ async def test_a_repository_found_too_large_is_not_cloned_at_each_question(host:
 
 async def test_a_protocol_that_is_not_allowed_is_not_spoken(host: GitHost, shop: Path, tmp_path: Path) -> None:
     for url in (f"{host.url}/o/n", f"file://{shop}", "ext::sh -c true", f"{shop}"):
-        with pytest.raises(ServiceUnavailable):
+        with pytest.raises(RepositoryUnreadable):
             await Clones(tmp_path, Threads(2), url=lambda name, url=url: url).current(NAME)  # type: ignore[misc]
     assert host.requests == []
 

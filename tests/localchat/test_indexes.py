@@ -11,11 +11,10 @@ from threading import Event
 import pytest
 
 from core.chat.contract import Message
-from core.errors import ServiceUnavailable
+from core.errors import RepositoryTooLarge, RepositoryUnreadable
 from core.localchat import building, listing, places
 from core.localchat.answers import answer
 from core.localchat.building import BuildStopped
-from core.localchat.clones import RepositoryTooLarge
 from core.localchat.index import Index
 from core.localchat.indexes import Indexes
 from core.localchat.listing import Listing, Skip
@@ -98,7 +97,7 @@ async def test_the_least_recently_used_index_goes_first(tmp_path: Path) -> None:
 async def test_a_repository_that_vanishes_while_it_is_read(shop: Path, tmp_path: Path) -> None:
     place = places.locate(shop)
     shop.rename(tmp_path / "elsewhere")
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(RepositoryUnreadable):
         await Indexes().of("a", place)
 
 

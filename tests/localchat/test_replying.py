@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.chat.contract import Message
-from core.errors import AskrepoError
+from core.chat.contract import ErrorBody, Message
+from core.chat.refusals import in_answer
+from core.chat.refusals import refusal as meant
+from core.errors import (
+    AskrepoError,
+    CacheUnusable,
+    ChatError,
+    NoGit,
+    RepositoryAway,
+    RepositoryTooLarge,
+    RepositoryUnreadable,
+)
 from core.localchat import questions, refusals, replies
 from tests.linear import is_linear
 from tests.localchat.asking import content, events
@@ -52,6 +63,15 @@ def test_the_work_is_linear(unit: str) -> None:
         return questions.read([Message(role=role, content=content) for role, content in turns])
 
     assert is_linear(read, unit, 20_000)
+
+
+@pytest.mark.parametrize("kind", [RepositoryAway, RepositoryUnreadable, RepositoryTooLarge, NoGit, CacheUnusable])
+def test_a_client_is_told_why_it_gets_no_answer(kind: type[ChatError]) -> None:
+    refusal = refusals.of(kind("/srv/canary cannot be used" if kind is CacheUnusable else "github.com/o/n: so it is"))
+    body = refusal.body()
+    assert "canary" not in json.dumps(body)
+    assert type(meant(refusal.status, {}, json.dumps(body).encode(), datetime.now(UTC))) is kind
+    assert type(in_answer(ErrorBody.model_validate(body["error"]))) is kind
 
 
 def test_an_error_nobody_expected_is_a_plain_500() -> None:
