@@ -70,7 +70,7 @@ Repository = Annotated[str | None, typer.Argument(help="owner/name, or any addre
 
 
 def main() -> None:
-    """The console script. Whatever happens, one sentence is shown and no traceback."""
+    """The command, once it is loaded. Whatever happens, one sentence is shown and no traceback."""
     try:
         logs.configure("warning", None)  # before the settings are read, what fails would be logged with all its values
         app(prog_name="askrepo")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -43,6 +44,20 @@ def test_the_command_is_installed() -> None:
     askrepo = Path(sys.executable).parent / "askrepo"
     run = subprocess.run([askrepo, "--version"], capture_output=True, text=True, check=True)
     assert run.stdout.startswith("askrepo 0.")
+
+
+def test_an_interrupt_while_it_is_loaded_ends_it_without_a_trace() -> None:
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4_096)  # full after some fifty of the hundreds of imports: then it waits
+    command = [sys.executable, "-X", "importtime", "-c", "from bots.start import main; main()", "--version"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process, os.fdopen(ours) as imported:
+        os.close(theirs)
+        assert any(line.split("|")[-1].strip().startswith("asyncio") for line in imported)
+        process.send_signal(signal.SIGINT)
+        rest = imported.read()
+        assert process.wait() == -signal.SIGINT
+    assert "Traceback" not in rest
+    assert "bots.cli" not in rest
 
 
 def test_the_libraries_of_chat_platforms_are_loaded_by_what_needs_them_alone() -> None:
