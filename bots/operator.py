@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import re
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,25 @@ from core.channels.mappings import Mappings
 from core.channels.rotation import Rotation
 from core.channels.tokens import StoredToken, Tokens
 from core.conversation.values import ChannelRef, WorkspaceRef
+from core.errors import RepositoryNameError
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
+from core.repositories import parse
 from core.secret import Secret
 
 _LONGEST_TOKEN = 65_536  # octets read of a token; a real one is far shorter, and a longer text is told so
+
+# What an id looks like, and where it is found; a name, or an id of elsewhere, would be mapped and never asked in.
+_DIGITS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_COPY = "turn on Developer Mode in Discord's settings, then its menu has Copy {} ID"
+_WORKSPACES = {
+    "slack": (re.compile(r"[TE][A-Z0-9]+", re.ASCII), "it begins with T, and stands in the address of Slack's web app"),
+    "discord": (_DIGITS, _COPY.format("Server")),
+}
+_CHANNELS = {
+    "slack": (re.compile(r"[CGD][A-Z0-9]+", re.ASCII), "it begins with C, and stands below the channel's details"),
+    "discord": (_DIGITS, _COPY.format("Channel")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,7 @@ def workspace_of(where: Where) -> WorkspaceRef:
         if where.platform == place.PLATFORM and "@" not in where.workspace:
             named = harmless(where.workspace)
             raise CommandError(f"`{named}` is no console's workspace: say `--platform slack` or `--platform discord`.")
+        _check("workspace", _WORKSPACES, where.platform, where.workspace)
         return WorkspaceRef(where.platform, where.workspace)
     if where.platform != place.PLATFORM:
         raise CommandError(f"Say which workspace of {where.platform} is meant, with `--workspace ID`.")
@@ -75,11 +91,31 @@ def workspace_of(where: Where) -> WorkspaceRef:
 def channel_of(where: Where) -> ChannelRef:
     """The channel that is meant. Raises CommandError."""
     workspace = workspace_of(where)
+    if where.channel is not None and where.platform == place.PLATFORM:
+        return _consoles(workspace, where.channel)
     if where.channel is not None:
+        _check("channel", _CHANNELS, where.platform, where.channel)
         return ChannelRef(workspace.platform, workspace.workspace_id, where.channel)
     if where.platform != place.PLATFORM:
         raise CommandError(f"Say which channel of {where.platform} is meant, with `--channel ID`.")
     return channel_around(workspace, Path.cwd())
+
+
+def _check(what: str, forms: Mapping[str, tuple[re.Pattern[str], str]], platform: str, given: str) -> None:
+    """Raises CommandError where this cannot be such an id."""
+    form, found = forms.get(platform, (None, ""))
+    if form is not None and not form.fullmatch(given):
+        raise CommandError(f"`{harmless(given)}` is no {what}'s id: {found}.")
+
+
+def _consoles(workspace: WorkspaceRef, given: str) -> ChannelRef:
+    """The channel of a folder, or of a repository. Raises CommandError."""
+    try:
+        return place.channel(workspace, given if Path(given).is_absolute() else parse(given))
+    except RepositoryNameError:
+        raise CommandError(
+            f"`{harmless(given)}` is no console's channel: that is a folder's whole path, or a repository's name."
+        ) from None
 
 
 async def command(commands: Commands, words: Sequence[str], where: Where) -> str:

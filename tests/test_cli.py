@@ -99,6 +99,42 @@ async def test_mappings_of_a_channel(home: Home) -> None:
     assert "--channel" in (await home.run("list", "--platform", "slack", "--workspace", "T1")).sentence
 
 
+@pytest.mark.parametrize(
+    ("platform", "workspace", "channel", "said"),
+    [
+        ("slack", "T1", "#general", "`#general` is no channel's id: it begins with C"),
+        ("slack", "T1", "general", "`general` is no channel's id: it begins with C"),
+        ("slack", "T1", "c1", "`c1` is no channel's id"),
+        ("slack", "acme", "C1", "`acme` is no workspace's id: it begins with T"),
+        ("discord", "1", "foo", "`foo` is no channel's id: turn on Developer Mode"),
+        ("discord", "notanumber", "1", "`notanumber` is no workspace's id: turn on Developer Mode"),
+        ("discord", "1", "١", "is no channel's id"),
+        ("console", "ann@laptop", "C1", "`C1` is no console's channel: that is a folder's whole path"),
+        ("console", "ann@laptop", " ", "is no console's channel"),
+    ],
+)
+async def test_what_cannot_be_an_id_is_not_mapped(
+    home: Home, platform: str, workspace: str, channel: str, said: str
+) -> None:
+    where = ("--platform", platform, "--workspace", workspace, "--channel", channel)
+    assert said in (await home.run("map", "acme/widgets", *where)).sentence
+
+
+@pytest.mark.parametrize(
+    ("platform", "workspace", "channel"),
+    [
+        ("slack", "T024BE7LD", "D024BE91L"),
+        ("slack", "E1", "G1"),
+        ("discord", "81384788765712384", "381870553235193857"),
+        ("console", "ann@laptop", "/srv/some folder"),
+        ("console", "ann@laptop", "acme/gadgets"),
+    ],
+)
+async def test_every_kind_of_channel_can_be_mapped(home: Home, platform: str, workspace: str, channel: str) -> None:
+    where = ("--platform", platform, "--workspace", workspace, "--channel", channel)
+    assert (await home.run("map", "acme/widgets", *where)).code == 0
+
+
 async def test_the_console_of_this_folder_is_meant_by_default(home: Home) -> None:
     folder = home.repository / "deeper"
     folder.mkdir()
