@@ -143,7 +143,7 @@ async def _chat(given: Settings, url: str) -> list[Finding]:
 def _chat_problem(given: Settings, url: str, repository: str | None, error: ChatError) -> Finding:
     about, level, detail = code(str(repository)), wrong, f" ({error.detail})" if error.detail else ""
     match error:
-        case errors.TokenRefused() if given.chat_token is None:
+        case errors.TokenWanted():
             level = warning
             words, fix = f"{url} wants a token", "Set `ASKREPO_CHAT_TOKEN`, or give each channel a token of its own."
         case errors.TokenRefused():

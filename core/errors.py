@@ -321,8 +321,8 @@ class ChatError(AskrepoError):
     `partial` is the text that had arrived (empty if none). `detail` is for logs: a status or a short reason of
     ours, never a body of the service, a URL or a token. Branches:
 
-        TokenRefused, UnknownModel, UnknownRepository, RepositoryIndexing, ConversationTooLong, RateLimited,
-        BadRequest, ServiceUnavailable, ChatTimeout, UnusableAnswer, BrokenOff
+        TokenRefused (and below it TokenWanted), UnknownModel, UnknownRepository, RepositoryIndexing,
+        ConversationTooLong, RateLimited, BadRequest, ServiceUnavailable, ChatTimeout, UnusableAnswer, BrokenOff
 
     and what only the embedded /chat says of itself:
 
@@ -337,6 +337,10 @@ class ChatError(AskrepoError):
 
 class TokenRefused(ChatError):
     """401 or 403: the token is wrong, or has no access to this repository. Not retried."""
+
+
+class TokenWanted(TokenRefused):
+    """401 or 403 where no token was sent. Not retried."""
 
 
 class UnknownModel(ChatError):

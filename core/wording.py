@@ -281,6 +281,10 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.TokenRefused: (
         f"The service refused the token used for this channel. {_MANAGER} can replace it with `/askrepo token set`."
     ),
+    errors.TokenWanted: (
+        "The service wants a token, and none is set for this channel. "
+        f"{_MANAGER} can set one with `/askrepo token set`."
+    ),
     errors.UnknownModel: _unknown_model,
     errors.UnknownRepository: _unknown_repository,
     errors.RepositoryIndexing: _indexing,

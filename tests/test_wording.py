@@ -70,6 +70,7 @@ SAMPLES: list[AskrepoError] = [
         for kind in (
             ChatError,
             errors.TokenRefused,
+            errors.TokenWanted,
             errors.UnknownModel,
             errors.UnknownRepository,
             errors.RepositoryIndexing,

@@ -24,7 +24,7 @@ from core.chat.contract import DEFAULT_MODEL, Message
 from core.chat.deadlines import Deadlines, Watch
 from core.chat.network import Stream
 from core.chat.progress import Delta, Finished, Progress, Reason, Shortened, Waiting
-from core.chat.refusals import BODY_LIMIT, refusal
+from core.chat.refusals import BODY_LIMIT, refusal, without_token
 from core.chat.retries import Retries
 from core.errors import BadRequest, ChatError, ConversationTooLong, ServiceUnavailable, SettingsError, UnusableAnswer
 from core.secret import Secret
@@ -138,7 +138,7 @@ class ChatClient:
                         async for progress in attempt:
                             yield progress
                     except ChatError as error:
-                        failure = error
+                        failure = error if token is not None else without_token(error)
                 if failure is None:
                     return
                 fewer = request.without_oldest(messages) if isinstance(failure, ConversationTooLong) else None

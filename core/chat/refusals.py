@@ -24,6 +24,7 @@ from core.errors import (
     RepositoryUnreadable,
     ServiceUnavailable,
     TokenRefused,
+    TokenWanted,
     UnknownModel,
     UnknownRepository,
     UnusableAnswer,
@@ -83,6 +84,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, now: datetime)
 def in_answer(error: ErrorBody) -> ChatError:
     """The error that `{"error": …}` inside a 200 stands for."""
     return _of_status(_status(error), error, None)
+
+
+def without_token(error: ChatError) -> ChatError:
+    """What an error means where no token was sent."""
+    return TokenWanted(error.detail, partial=error.partial) if isinstance(error, TokenRefused) else error
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -11,8 +11,9 @@ from contextlib import aclosing
 import pytest
 
 from core.chat.client import ChatClient, Delta, Finished, Message, Progress, Service
-from core.errors import ServiceUnavailable, SettingsError, TokenRefused
+from core.errors import ServiceUnavailable, SettingsError, TokenRefused, TokenWanted
 from core.secret import Secret
+from core.wording import sentence
 from tests.chat.asking import QUESTION, REPOSITORY, TOKEN, ask, asking, check_harmless, question
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import (
@@ -234,6 +235,15 @@ async def test_a_token_that_cannot_be_sent_is_not(token: str) -> None:
         assert isinstance(asked.error, TokenRefused)
         check_harmless(asked.error, token, "zeb")
         assert fake.connections == 0
+
+
+async def test_a_token_that_is_wanted_is_told_from_one_that_is_refused() -> None:
+    async with FakeChat(refuses(401), refuses(401), anonymous=True) as fake, asking(fake.url) as asker:
+        assert type((await asker.ask(anonymous=True)).error) is TokenWanted
+        assert type((await asker.ask()).error) is TokenRefused
+    said = sentence(TokenWanted())
+    assert "wants a token, and none is set" in said
+    assert "refused" not in said
 
 
 async def test_no_log_line_holds_what_is_nobodys_business(caplog: pytest.LogCaptureFixture) -> None:
