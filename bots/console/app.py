@@ -104,6 +104,8 @@ class Session:
             return 0
         if not self._heard and not self._options.resume:
             raise CommandError("There was nothing to ask: the input is no terminal and held no question. Try `--ask`.")
+        if not self._heard and not self._outcomes:
+            await self._desk.say(commands.NOTHING_CUT_OFF)
         return 1 if self._failed or set(self._outcomes) - {Outcome.ANSWERED} else 0
 
     async def _thread(self, channel: ChannelRef) -> ThreadRef:
@@ -207,6 +209,8 @@ class Session:
                 self._outcomes.append(await conversation.ask(what.text))
             elif what is ThreadWord.RETRY:
                 await self._retry(conversation)
+            elif isinstance(what, Unknown):
+                raise CommandError(commands.unknown(what.word))
             else:
                 await self._desk.say(await self._reply(conversation, what))
         except DeliveryError:
@@ -224,12 +228,9 @@ class Session:
         await self._echo(turns[-1].question.text)
         self._outcomes.append(await conversation.ask(turns[-1].question.text))
 
-    async def _reply(self, conversation: Conversation, what: Command | ThreadWord | Unknown) -> str:
-        match what:
-            case Unknown(word):
-                return commands.unknown(word)
-            case ThreadWord():
-                return commands.NOT_RUNNING
+    async def _reply(self, conversation: Conversation, what: Command | ThreadWord) -> str:
+        if isinstance(what, ThreadWord):
+            return commands.NOT_RUNNING
         return await commands.reply(self._parts, what, conversation.thread, self._options.user)
 
     async def _echo(self, *questions: str) -> None:

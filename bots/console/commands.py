@@ -25,6 +25,7 @@ NO_REPOSITORY = (
 )
 NOT_RUNNING = "Nothing is being answered. While something is, Ctrl-C stops it."
 NOTHING_ASKED = "There is no question to ask again yet."
+NOTHING_CUT_OFF = "Nothing was cut off here."
 NEW = "A new conversation begins here."
 HOW_TO_LEAVE = "Ctrl-D or `/quit` leaves; so does Ctrl-C once more."
 

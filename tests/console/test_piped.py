@@ -80,6 +80,17 @@ async def test_one_question_from_a_script(away: Home, chat: FakeChat) -> None:
     assert (done.code, done.out, done.err) == (0, "You asked about github.com/acme/gadgets: what is it?\n", "")
 
 
+async def test_what_is_no_command_fails_a_script(home: Home) -> None:
+    for words, given in ((("--ask", "/nosuch"), ""), ((), "/nosuch\n")):
+        assert "`/nosuch` is no command" in (await home.run("console", *words, given=given)).sentence
+
+
+async def test_where_nothing_was_cut_off_resume_says_so(away: Home) -> None:
+    assert (await away.run("console", "--ask", "what is it?")).code == 0
+    done = await away.run("console", "--resume")
+    assert (done.code, done.out, done.err) == (0, "", "Nothing was cut off here.\n")
+
+
 async def test_many_lines_are_all_answered(away: Home) -> None:
     done = await away.run("console", given="".join(f"what is {number}?\n" for number in range(25)))
     assert (done.code, done.err) == (0, "")
