@@ -32,7 +32,7 @@ from core.errors import AskrepoError, RepositoryPathError, SettingsError
 from core.localchat.repos import Repositories
 from core.relay.shares import UNHURRIED
 from core.settings import Settings, cache_folder, data_folder
-from core.wording import sentence
+from core.wording import in_shell, sentence
 
 Result = TypeVar("Result")
 
@@ -89,7 +89,7 @@ def _problem(error: AskrepoError | CommandError | OSError) -> str:
         case RepositoryPathError():
             return f"{sentence(error)} Give another folder, or a name such as `owner/name`."
         case AskrepoError():
-            return sentence(error, operator=True)
+            return in_shell(sentence(error, operator=True))
         case OSError():
             reason = (error.strerror or type(error).__name__).lower()
             return f"`{error.filename}` cannot be used: {reason}." if error.filename else f"It failed: {reason}."

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bots.console import place
 from bots.console.arrival import around, channel_around
+from bots.console.commands import check_no_folder
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
 from bots.signals import handled
@@ -29,6 +30,7 @@ from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.repositories import parse
 from core.secret import Secret
+from core.wording import in_shell
 
 _LONGEST_TOKEN = 65_536  # octets read of a token; a real one is far shorter, and a longer text is told so
 
@@ -125,7 +127,8 @@ async def command(commands: Commands, words: Sequence[str], where: Where) -> str
         raise CommandError(
             f"`{harmless(' '.join(words))}` is no command; `askrepo {words[0]} --help` shows how it goes."
         )
-    return harmless(await commands.carry_out(meant, channel_of(where), f"{user()} (shell)"))
+    check_no_folder(meant, "run")
+    return harmless(in_shell(await commands.carry_out(meant, channel_of(where), f"{user()} (shell)")))
 
 
 def read_token(descriptor: int | None) -> Secret:

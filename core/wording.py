@@ -7,6 +7,7 @@ channels/replies.py. One module, long as it is: who changes a word reads the oth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,14 @@ _LATER = "Please try again in a few minutes."
 _OPERATOR = "Please tell whoever runs this bot."
 _STAYS = "If it stays, tell whoever runs this bot."
 _MANAGER = "Somebody who may manage this channel's mappings"
+_TO_OPERATOR = (
+    (_OPERATOR, "`askrepo doctor` says more."),
+    (_STAYS, "If it stays, `askrepo doctor` says why."),
+    (f"{_MANAGER} can", "You can"),
+    ("Whoever runs this bot can", "You can"),
+    ("`/askrepo token set`", "`askrepo token set`"),  # a token is entered in a shell alone
+)
+_IN_SHELL = re.compile(r"`/askrepo (?=(?:map|unmap|list|why)\b)")
 
 
 def code(text: str) -> str:
@@ -68,14 +77,19 @@ def sentence(
         text = text.removesuffix(f" {_OPERATOR}").removesuffix(f" {_STAYS}")
     if operator and isinstance(error, DatabaseError):
         text = f"{text} ({code(error.where)}: {code(error.problem)})"
-    return text
+    return to_operator(text) if operator else text
 
 
 def to_operator(text: str) -> str:
-    """What was said to everybody, to whoever runs the bot: instead of themselves, `askrepo doctor` is named."""
-    return text.replace(_OPERATOR, "`askrepo doctor` says more.").replace(
-        _STAYS, "If it stays, `askrepo doctor` says why."
-    )
+    """Words for everybody as whoever runs the bot hears them: not sent to themselves, but to `askrepo doctor`."""
+    for everybody, operator in _TO_OPERATOR:
+        text = text.replace(everybody, operator)
+    return text
+
+
+def in_shell(text: str) -> str:
+    """Words as `to_operator` has them, with the commands as a shell takes them."""
+    return _IN_SHELL.sub("`askrepo ", to_operator(text))
 
 
 def _unknown_model(_: errors.UnknownModel, asked: _Asked) -> str:

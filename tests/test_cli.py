@@ -80,7 +80,11 @@ async def test_what_is_not_set_up_is_named(home: Home) -> None:
 
 
 async def test_mappings_of_a_channel(home: Home) -> None:
-    assert "No repository is mapped here yet" in (await home.run("list", *SLACK)).out
+    assert (
+        "No repository is mapped here yet. You can map one with `askrepo map owner/name`."
+        in (await home.run("list", *SLACK)).out
+    )
+    assert "You can map one with `askrepo map owner/name`." in (await home.run("unmap", *SLACK)).sentence
     mapped = await home.run("map", "https://github.com/acme/widgets/tree/main", "--as", "web", *SLACK)
     assert (mapped.code, mapped.err) == (0, "")
     assert "`github.com/acme/widgets`" in mapped.out
@@ -91,6 +95,7 @@ async def test_mappings_of_a_channel(home: Home) -> None:
     assert (await home.run("unmap", "acme/widgets", *SLACK)).code == 0
     assert "is not mapped" in (await home.run("unmap", "acme/widgets", *SLACK)).sentence
     assert "is one word" in (await home.run("map", "widgets", *SLACK)).sentence
+    assert "`../widgets` is a folder; to ask about it, run" in (await home.run("map", "../widgets", *SLACK)).sentence
     assert "cannot be an alias" in (await home.run("map", "acme/widgets", "--as", "no good", *SLACK)).sentence
     assert "--platform slack" in (await home.run("list", "--workspace", "T1", "--channel", "C1")).sentence
     assert "--platform slack" in (await home.run("token", "set", "--workspace", "T1", given=f"{TOKEN}\n")).sentence

@@ -7,6 +7,7 @@ import os
 from bots.console.parts import Parts
 from bots.errors import CommandError
 from core import wording
+from core.channels import replies
 from core.channels.grammar import Command, Help, Map, Mistake
 from core.conversation.values import ThreadRef
 from core.errors import RepositoryNameError
@@ -37,11 +38,10 @@ def unknown(word: str) -> str:
 
 async def reply(parts: Parts, command: Command, thread: ThreadRef, user: str) -> str:
     """Run the command; whoever sits at the terminal may do everything. Raises AskrepoError and CommandError."""
-    if isinstance(command, Mistake) and isinstance(command.error, RepositoryNameError):
-        _check_no_folder(command.error.given)
-    said = await parts.commands.carry_out(command, thread, user)
+    check_no_folder(command, "leave and run")
     if isinstance(command, Help):
-        return f"{said}\n\n{_HELP}"
+        return f"{replies.HELP}\n\n{_HELP}"
+    said = await parts.commands.carry_out(command, thread, user)
     if isinstance(command, Map):
         facts = await parts.mappings.facts(thread)
         default = next((each.repository for each in facts.mappings if each.is_default), None)
@@ -52,7 +52,11 @@ async def reply(parts: Parts, command: Command, thread: ThreadRef, user: str) ->
     return said
 
 
-def _check_no_folder(given: str) -> None:
+def check_no_folder(command: Command, how: str) -> None:
+    """Raises CommandError where a folder stands for a repository's name; `how` it is asked about instead."""
+    if not isinstance(command, Mistake) or not isinstance(command.error, RepositoryNameError):
+        return
+    given = command.error.given
     if given and os.path.isdir(os.path.expanduser(given)):  # noqa: PTH111, PTH112 - pathlib's raise where this is False
         again = wording.code(f"askrepo console --repo {given}")
-        raise CommandError(f"{wording.code(given)} is a folder; to ask about it, leave and run {again}.")
+        raise CommandError(f"{wording.code(given)} is a folder; to ask about it, {how} {again}.")

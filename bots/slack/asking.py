@@ -65,7 +65,9 @@ class Asking:
         """Somebody called and said nothing: help is better than silence."""
         with self._heard.first(bare.thread.channel, bare.message_id) as first:
             if first:
-                self._replying.soon(bare.installed, bare.thread, bare.asker, Notice(replies.HELP), at=bare.message_id)
+                self._replying.soon(
+                    bare.installed, bare.thread, bare.asker, Notice(replies.HELP_IN_CHATS), at=bare.message_id
+                )
 
     async def worded(self, worded: Worded) -> None:
         """Steer the thread, once for each post."""

@@ -86,7 +86,7 @@ class Commands:
             case Mistake(error):
                 raise error
             case Help():
-                said = replies.HELP
+                said = replies.HELP_IN_CHATS
         return said
 
     async def _map(self, command: Map, channel: ChannelRef, actor: str) -> str:

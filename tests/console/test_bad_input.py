@@ -77,7 +77,7 @@ async def test_an_empty_repository_around(home: Home, tmp_path: Path) -> None:
 async def test_no_repository_around(home: Home, tmp_path: Path) -> None:
     done = await home.run(*ASK, folder=tmp_path)
     assert (done.code, done.out) == (1, "")
-    assert "No repository is mapped here yet" in done.err
+    assert "No repository is mapped here yet. You can map one with" in done.err
     assert "`--repo PATH`" in done.err
 
 

@@ -85,6 +85,13 @@ async def test_what_is_no_command_fails_a_script(home: Home) -> None:
         assert "`/nosuch` is no command" in (await home.run("console", *words, given=given)).sentence
 
 
+async def test_the_help_of_a_terminal_asks_for_no_mention(home: Home) -> None:
+    said = (await home.run("console", given="/help\n")).err
+    assert "in:owner/name" in said
+    assert "Ctrl-D or `/quit` leaves" in said
+    assert "mention" not in said
+
+
 async def test_where_nothing_was_cut_off_resume_says_so(away: Home) -> None:
     assert (await away.run("console", "--ask", "what is it?")).code == 0
     done = await away.run("console", "--resume")
