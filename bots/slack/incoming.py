@@ -1,7 +1,8 @@
 """Pure: what an event of Slack is: a question, a word that steers, an edit, something that happened; or why it is none.
 
-One post that mentions the bot arrives as a `message` and as an `app_mention`, in any order and any number of times: all
-of them are the same question.
+One post that mentions the bot arrives as a `message` and as an `app_mention`, in any order and any number of times, at
+any of our processes: all of them are the same question. What is no question leaves no trace by which another process
+could know that it was acted on, so there the `app_mention` alone counts, where one is certain to come.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 
 _POSTS = frozenset({None, "file_share", "thread_broadcast", "me_message"})  # subtypes of what people write
 _DIRECT = frozenset({"im", "app_home"})
+_CHANNELS = frozenset({"channel", "group"})
 _SLACKBOT = "USLACKBOT"
 _SAME_EDIT_SECONDS = 2  # between the moment of an edit and that of the event that tells of it
 
@@ -117,6 +119,17 @@ class _Delivery:
         """Whether the text mentions the bot. Of an `app_mention` Slack has said so."""
         return self.event.get("type") == "app_mention" or self.bot(raw) in mentioned(raw)
 
+    @property
+    def told_twice(self) -> bool:
+        """Whether it is the `message` of a post of which an `app_mention` tells too, if it mentions the bot.
+
+        That is certain in a channel of one organisation. It is not sent in direct messages, and in a channel of several
+        it may be sent for another's bot.
+        """
+        plain = self.event.get("type") == "message" and self.event.get("subtype") is None
+        ours = self.event.get("channel_type") in _CHANNELS and self.envelope.get("is_ext_shared_channel") is not True
+        return plain and ours
+
     def calls_another(self, raw: str) -> bool:
         """Whether Slack speaks of a mention of the app that is not one of this bot.
 
@@ -174,14 +187,21 @@ def _posted(delivery: _Delivery, question: Question) -> Incoming:
     called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
     if not (called or direct or (in_thread and question.text)):
         return Ignored(Reason.NOT_FOR_US)
-    if not question.text:
-        return Bare(question.thread, question.message_id, question.asker, installed)
     word = thread_word(question.text) if called or (direct and in_thread) else None
-    if word:
-        thread, message_id = question.thread, question.message_id
-        reference = _reference(delivery, delivery.event, in_thread=in_thread)
-        return Worded(word, thread, message_id, question.order, question.asker, reference, installed)
+    if word or not question.text:
+        return _unasked(delivery, question, word)
     return Asked(question, called, direct, calls_others(raw, delivery.bot(raw)), installed)
+
+
+def _unasked(delivery: _Delivery, question: Question, word: ThreadWord | None) -> Incoming:
+    """A word that steers, or a call and no words."""
+    thread, message_id, installed = question.thread, question.message_id, delivery.installed
+    if delivery.told_twice:
+        return Ignored(Reason.TOLD_TWICE)
+    if word is None:
+        return Bare(thread, message_id, question.asker, installed)
+    reference = _reference(delivery, delivery.event, in_thread=thread.thread_id != message_id)
+    return Worded(word, thread, message_id, question.order, question.asker, reference, installed)
 
 
 def _changed(delivery: _Delivery) -> Incoming:

@@ -26,16 +26,19 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_pushing import Delivery
 from tests.fakes.slack_values import Channel, Json, Message, User
 from tests.slack import house
+from tests.slack.askers import quiet
 from tests.slack.house import World, answered
 from tests.turns import ended
 
 BOTH = (Role.WEB, Role.WORKER)
 
 
-async def unheard(world: World, words: str, *, by: User | None = None, at: Channel | None = None) -> Message:
+async def unheard(
+    world: World, words: str, *, by: User | None = None, at: Channel | None = None, thread: Message | None = None
+) -> Message:
     """Somebody, Alice mostly, writes something that Slack has not told anybody about yet."""
     kept, world.slack.subscriptions = world.slack.subscriptions, set()
-    message = await world.slack.says(by or world.alice, at or world.general, words)
+    message = await world.slack.says(by or world.alice, at or world.general, words, thread=thread)
     world.slack.subscriptions = kept
     return message
 
@@ -151,6 +154,24 @@ async def test_a_word_is_heeded_once_though_two_events_tell_of_it(world: World, 
     await answered(world, root, 3)
     assert len(world.slack.ephemerals(world.general, world.alice)) == 2
     assert [request.questions[-1] for request in chat.requests] == ["one?", "two?", "two?", "last?"]
+
+
+@pytest.mark.parametrize(("word", "asked", "alone"), [("retry", 2, 0), ("", 1, 1)])
+async def test_a_word_is_heeded_once_though_two_processes_hear_of_it(
+    world: World, both: App, chat: FakeChat, word: str, asked: int, alone: int
+) -> None:
+    """Nobody is told that there is nothing to answer again, and a bare mention gets its help once."""
+    slack = world.slack
+    root = await slack.says(world.alice, world.general, f"{world.askrepo.bot} one?")
+    await answered(world, root)
+    said = await unheard(world, f"{world.askrepo.bot} {word}", thread=root)
+    for kind in ("message", "app_mention"):
+        slack.transport = "http" if kind == "message" else "socket"
+        assert (await slack.pushing.push(Delivery("events_api", told(world, said, kind)))).acknowledged
+    assert await ended(both) == ["answered"]
+    await quiet(world, both, chat)
+    assert [request.question for request in chat.requests] == ["one?"] * asked + ["is all done?"]
+    assert len(slack.ephemerals(world.general, world.alice)) == alone
 
 
 async def test_a_database_that_is_away_is_no_acknowledgement_and_the_retry_is_answered(

@@ -132,8 +132,9 @@ def test_the_mention_is_no_part_of_the_question(text: str, left: str) -> None:
 def test_a_mention_alone_is_bare(text: str) -> None:
     thread = ThreadRef(CHANNEL, TS)
     expected = Bare(thread, TS, Asker(ANNA), INSTALLED)
-    assert of_event(event("message", text=text)) == expected
     assert of_event(event("app_mention", text=text)) == expected
+    assert of_event(event("message", text=text)) == Ignored(Reason.TOLD_TWICE)
+    assert of_event(event("message", text=text, channel_type="mpim")) == expected
 
 
 def test_a_file_alone_is_bare_in_a_direct_message_and_nothing_in_a_thread() -> None:
@@ -144,13 +145,37 @@ def test_a_file_alone_is_bare_in_a_direct_message_and_nothing_in_a_thread() -> N
 
 @pytest.mark.parametrize("word", list(ThreadWord))
 def test_a_word_steers_after_a_mention_or_in_a_direct_thread(word: ThreadWord) -> None:
-    after_mention = of_event(event("message", text=f"<@{BOT}> {word.upper()}!", thread_ts=ROOT))
+    after_mention = of_event(event("app_mention", text=f"<@{BOT}> {word.upper()}!", thread_ts=ROOT))
     reference = Reference(HOME, foreign=False, in_thread=True)
     thread = ThreadRef(CHANNEL, ROOT)
     assert after_mention == Worded(word, thread, TS, 1760000100000200, Asker(ANNA), reference, INSTALLED)
     assert isinstance(of_event(event("message_im", text=str(word), thread_ts=ROOT)), Worded)
     assert isinstance(of_event(event("message_im", text=str(word))), Asked)
     assert isinstance(of_event(event("message_thread_reply", text=str(word))), Asked)
+
+
+@pytest.mark.parametrize("kind", ["channel", "group"])
+def test_a_word_after_a_mention_is_acted_on_by_one_of_its_two_events(kind: str) -> None:
+    """Each may reach another process, and neither process knows of the other's."""
+    stop: Json = {"text": f"<@{BOT}> stop", "thread_ts": ROOT, "channel_type": kind}
+    assert of_event(event("message", **stop)) == Ignored(Reason.TOLD_TWICE)
+    assert isinstance(of_event(event("app_mention", **stop)), Worded)
+    assert isinstance(of_event(event("message", **{**stop, "text": f"<@{BOT}> stop where?"})), Asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "around"),
+    [
+        ({"channel_type": "im"}, {}),
+        ({"channel_type": "mpim"}, {}),
+        ({"channel_type": ...}, {}),
+        ({"subtype": "thread_broadcast"}, {}),
+        ({}, {"is_ext_shared_channel": True}),
+    ],
+)
+def test_where_no_second_event_is_certain_a_word_counts_by_its_message(changes: Json, around: Json) -> None:
+    envelope = event("message", text=f"<@{BOT}> stop", thread_ts=ROOT, **changes) | around
+    assert isinstance(of_event(envelope), Worded)
 
 
 @pytest.mark.parametrize("text", ["help", "map acme/widgets", "status", "list"])
@@ -254,6 +279,7 @@ def test_a_deletion_of_a_post_of_ours_is_told_that_of_another_bot_is_not() -> No
 
 
 PASSED_OVER: list[tuple[Json, Reason]] = [
+    (event("message", text=f"<@{BOT}>"), Reason.TOLD_TWICE),
     (payload("message_own"), Reason.OWN),
     (event("message", user=BOT), Reason.OWN),
     (event("message_own", user="U0STRANGE1"), Reason.OWN),
