@@ -390,6 +390,16 @@ def thread_cut() -> str:
     return "Of this thread I read only the newest posts."
 
 
+def thread_unfinished() -> str:
+    """Below an answer to a question asked late in a thread, whose beginning alone was read."""
+    return "This thread is longer than what I can read at once, so I do not know its latest posts."
+
+
+def thread_unread() -> str:
+    """Below an answer to a question asked late in a thread that could not be read at all."""
+    return "I could not read the earlier posts of this thread."
+
+
 def files_skipped(names: Sequence[str]) -> str:
     """Below an answer given without some of the files that came with the question; "" is a file without a name."""
     known = [name for name in names if name]

@@ -52,9 +52,9 @@ class Around:
         if reference.command is not None and reference.command.about_text:
             parts.append(f"It is about this message:\n\n{quoted(reference.command.about_text)}")
         elif first and reference.in_thread:
-            earlier, left_out = await self._thread(client, question)
+            earlier, remark = await self._thread(client, question)
             parts += [f"Earlier in this thread:\n\n{earlier}"] if earlier else []
-            remarks += [wording.thread_cut()] if left_out else []
+            remarks += [remark] if remark else []
         caller = question.message_id
         files = [await self.whole(client, question, file, caller=caller) for file in reference.files]
         texts, skipped = await attached.texts(files, reference.left_out, partial(self._content, client))
@@ -62,25 +62,26 @@ class Around:
         remarks += [wording.files_skipped(skipped)] if skipped else []
         return "\n\n".join(parts), tuple(remarks)
 
-    async def _thread(self, client: AsyncWebClient, question: Question) -> tuple[str, bool]:
-        """The thread's posts before the question, the newest that fit; whether some were left out."""
+    async def _thread(self, client: AsyncWebClient, question: Question) -> tuple[str, str]:
+        """The thread's posts before the question, the newest that fit; and what is to be said of the others, if any."""
         try:
             posts, more = await self._replies(client, question)
         except (SlackRefused, PlaceGone) as error:
             log.info("the thread cannot be read", reason=str(error))
-            return "", True
+            return "", wording.thread_unread()
+        remark = wording.thread_unfinished() if more else ""
         said, left, names = [], THREAD_CHARACTERS, dict[str, str]()
         for post in reversed(posts):
             line = await self._line(client, question, post, names)
             left -= len(line)
             if left < 0:
-                more = True
+                remark = remark or wording.thread_cut()
                 break
             said.append(line)
-        return "\n\n".join(reversed(said)), more
+        return "\n\n".join(reversed(said)), remark
 
     async def _replies(self, client: AsyncWebClient, question: Question) -> tuple[list[Mapping[str, object]], bool]:
-        """The posts of the thread before the question; whether there are more than could be looked at."""
+        """The posts of the thread before the question, oldest first; whether there are more than could be looked at."""
         channel, cursor = question.thread.channel, ""
         posts: list[Mapping[str, object]] = []
         for _ in range(_PAGES):
