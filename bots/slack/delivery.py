@@ -15,6 +15,7 @@ from bots.fields import text as string
 from bots.slack import blocks
 from bots.slack.calls import Calls, SlackRefused
 from bots.slack.drawing import drawn
+from bots.slack.fields import following
 from bots.slack.installed import Installed
 from bots.slack.installs import Installs
 from bots.slack.people import People, stricter
@@ -128,27 +129,11 @@ class SlackDelivery:
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """Our posts of this turn, by the metadata they carry; a stream that was not finished is the one without."""
-        channel = question.thread.channel
         client = await self._client(question)
-        thread_ts = _thread_ts(question)
-        arguments: dict[str, object] = {
-            "channel": channel.channel_id,
-            "oldest": f"{question.asked_at.timestamp() - 60:.6f}" if question.unsaid else question.message_id,
-            "include_all_metadata": True,
-            "limit": _LOOKED_AT,
-        }
         try:
-            if thread_ts is None:
-                answer = await self._calls.call(
-                    client, channel.workspace, "conversations.history", caller=turn_id, **arguments
-                )
-            else:
-                answer = await self._calls.call(
-                    client, channel.workspace, "conversations.replies", caller=turn_id, ts=thread_ts, **arguments
-                )
+            messages = await self._since(client, question, turn_id)
         except (SlackRefused, PlaceGone) as error:
             raise PostUnknown(str(error)) from None
-        messages = items(answer.get("messages"))
         bot_user_id = await self._bot_user_id(question)
         found, unfinished = own_posts(messages, turn_id, bot_user_id)
         number = max(found, default=-1) + 1
@@ -159,6 +144,29 @@ class SlackDelivery:
         if attached is not None and _LIMITS.posts is not None:
             found[_LIMITS.posts] = attached
         return found
+
+    async def _since(self, client: AsyncWebClient, question: Question, turn_id: str) -> Sequence[object]:
+        """What was posted since the question where its answer stands; however slowly Slack gives the pages of it."""
+        channel, thread_ts = question.thread.channel, _thread_ts(question)
+        posts, cursor = list[object](), None
+        for _ in range(_LOOKED_AT // self._installs.page):
+            answer = await self._calls.patiently(
+                client,
+                channel.workspace,
+                "conversations.history" if thread_ts is None else "conversations.replies",
+                caller=turn_id,
+                channel=channel.channel_id,
+                ts=thread_ts,
+                oldest=f"{question.asked_at.timestamp() - 60:.6f}" if question.unsaid else question.message_id,
+                include_all_metadata=True,
+                limit=self._installs.page,
+                cursor=cursor,
+            )
+            posts += items(answer.get("messages"))
+            cursor = following(answer)
+            if cursor is None:
+                break
+        return posts
 
     async def _attached(
         self, client: AsyncWebClient, question: Question, messages: Sequence[object], turn_id: str, bot_user_id: str

@@ -6,7 +6,10 @@ A field that is absent or of another type than documented is None or empty, neve
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+
+from bots.fields import mapping, text
 
 _ID = re.compile(r"[A-Z][A-Za-z0-9_-]{0,63}")
 _STAMP = re.compile(r"[0-9]{1,10}\.[0-9]{6}")
@@ -31,3 +34,8 @@ def order(ts: str) -> int:
 def moment(ts: str) -> datetime:
     """When the message of this `ts` was written."""
     return _EPOCH + timedelta(microseconds=order(ts))
+
+
+def following(answer: Mapping[str, object]) -> str | None:
+    """The cursor of the page after this one; None where it is the last."""
+    return text(mapping(answer.get("response_metadata")).get("next_cursor")) or None

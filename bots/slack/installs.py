@@ -23,6 +23,7 @@ from core.secret import Secret
 
 RENEWED_WITH_LEFT = timedelta(hours=2)
 _CACHE_SECONDS = 5.0
+_PAGE, _PAGE_OF_MANY = 200, 15
 _CACHED = 1_000
 
 log = logs.get(__name__)
@@ -56,6 +57,15 @@ class Installs:
         self._asking = asyncio.Lock()
         self._cache: OrderedDict[str, tuple[float, SlackInstallation | None]] = OrderedDict()
         self._changes = 0
+
+    @property
+    def page(self) -> int:
+        """How many posts of a place one call may ask for.
+
+        An app that many workspaces install may be one that Slack gives 15 at most, and once a minute ("Rate limits":
+        commercial ones outside of its Marketplace).
+        """
+        return _PAGE if self._bot_token is not None else _PAGE_OF_MANY
 
     async def client(self, workspace: WorkspaceRef, enterprise_id: str | None = None) -> AsyncWebClient:
         """A client that acts in this workspace.

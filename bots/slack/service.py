@@ -109,7 +109,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
         raise
     calls = Calls(parts.allowances)
     people = People(calls)
-    around = Around(calls, people, settings.slack_api_url)
+    around = Around(calls, people, settings.slack_api_url, page=installs.page)
     privately = Privately(installs, calls, around)
     steering = Steering(parts.threads, parts.history, parts.revisions, stop)
     managing = Managing(parts, installs, calls, people, privately, steering)

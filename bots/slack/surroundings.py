@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
@@ -14,8 +15,8 @@ from bots.attached import File
 from bots.fields import items, mapping
 from bots.fields import text as string
 from bots.slack import blocks
-from bots.slack.calls import Calls, SlackRefused
-from bots.slack.fields import order, stamp
+from bots.slack.calls import Answer, Calls, SlackRefused
+from bots.slack.fields import following, order, stamp
 from bots.slack.people import People
 from bots.slack.reference import Reference, files_of
 from bots.slack.words import words
@@ -27,22 +28,24 @@ from core.conversation.around import (
     quoted,
 )
 from core.conversation.values import Question
-from core.errors import DeliveryFailed, PlaceGone
+from core.errors import DeliveryFailed, NotYet, PlaceGone
 from core.relay.delivery import patiently
 
 log = logs.get(__name__)
 
-_PAGES = 5  # of a thread, of up to 200 posts each
+_POSTS = 1_000  # of a thread that are looked at
+_PATIENCE_SECONDS = 5.0  # for a thread: the asker sees no sign of us before it is read
 _NAMES = 10  # people of a thread whose names are asked for
 
 
 class Around:
-    """Reads around questions. Raises NotYet and DeliveryFailed."""
+    """Reads around questions, by so many posts to a `page`. Raises NotYet and DeliveryFailed."""
 
-    def __init__(self, calls: Calls, people: People, api_url: str) -> None:
+    def __init__(self, calls: Calls, people: People, api_url: str, *, page: int = 200) -> None:
         self._calls = calls
         self._people = people
         self._api_host = urlsplit(api_url).netloc
+        self._page = page
 
     async def context(
         self, client: AsyncWebClient, question: Question, reference: Reference, *, first: bool
@@ -69,6 +72,8 @@ class Around:
         except (SlackRefused, PlaceGone) as error:
             log.info("the thread cannot be read", reason=str(error))
             return "", wording.thread_unread()
+        if more and not posts:
+            return "", wording.thread_unread()
         remark = wording.thread_unfinished() if more else ""
         said, left, names = [], THREAD_CHARACTERS, dict[str, str]()
         for post in reversed(posts):
@@ -81,27 +86,42 @@ class Around:
         return "\n\n".join(reversed(said)), remark
 
     async def _replies(self, client: AsyncWebClient, question: Question) -> tuple[list[Mapping[str, object]], bool]:
-        """The posts of the thread before the question, oldest first; whether there are more than could be looked at."""
-        channel, cursor = question.thread.channel, ""
+        """The posts of the thread before the question, from its beginning on; whether more follow that are not known.
+
+        Slack begins with the oldest post, and some apps get the next page after a minute only: nobody waits for that.
+        """
         posts: list[Mapping[str, object]] = []
-        for _ in range(_PAGES):
-            answer = await self._calls.patiently(
-                client,
-                channel.workspace,
-                "conversations.replies",
-                caller=question.message_id,
-                channel=channel.channel_id,
-                ts=question.thread.thread_id,
-                latest=None if question.unsaid else question.message_id,
-                limit=200,
-                cursor=cursor or None,
-            )
-            posts += [mapping(each) for each in items(answer.get("messages"))]
-            cursor = string(mapping(answer.get("response_metadata")).get("next_cursor")) or ""
-            if not cursor:
-                break
-        earlier = [post for post in posts if (ts := stamp(post.get("ts"))) and order(ts) < question.order]
-        return earlier, bool(cursor)
+        cursor, patience, pages = None, _PATIENCE_SECONDS, _POSTS // self._page
+        while pages:
+            try:
+                answer = await self._replies_from(client, question, cursor)
+            except NotYet as error:
+                patience -= error.seconds
+                if patience < 0:
+                    log.info("the thread is not read to its end", posts=len(posts), reason=str(error))
+                    return posts, True
+                await asyncio.sleep(error.seconds)
+                continue
+            found = (mapping(each) for each in items(answer.get("messages")))
+            posts += [post for post in found if (ts := stamp(post.get("ts"))) and order(ts) < question.order]
+            cursor, pages = following(answer), pages - 1
+            if cursor is None:
+                return posts, False
+        return posts, True
+
+    async def _replies_from(self, client: AsyncWebClient, question: Question, cursor: str | None) -> Answer:
+        channel = question.thread.channel
+        return await self._calls.call(
+            client,
+            channel.workspace,
+            "conversations.replies",
+            caller=question.message_id,
+            channel=channel.channel_id,
+            ts=question.thread.thread_id,
+            latest=None if question.unsaid else question.message_id,
+            limit=self._page,
+            cursor=cursor,
+        )
 
     async def _line(
         self, client: AsyncWebClient, question: Question, post: Mapping[str, object], names: dict[str, str]
