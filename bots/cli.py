@@ -12,9 +12,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from bots import operator
 from bots.console.app import Options, Session
@@ -39,8 +40,21 @@ Result = TypeVar("Result")
 log = logs.get(__name__)
 
 
+class _Group(TyperGroup):
+    """Commands whose wrong use is told without the words of the library that found it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the library has it."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
 def _group(text: str) -> typer.Typer:
     return typer.Typer(
+        cls=_Group,
         help=text,
         no_args_is_help=True,
         add_completion=False,

@@ -138,7 +138,8 @@ def _bound(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        raise ServerError(address, reason or "the address cannot be used") from None
+        said = (reason or "the address cannot be used").partition(" (while ")[0]  # Python says the address once more
+        raise ServerError(address, said.lower()) from None
 
 
 def _url(listener: socket.socket) -> str:

@@ -16,6 +16,12 @@ from core.secret import Secret, bearer
 
 _BEGINNINGS = ("ASKREPO_", "DISCORD_", "SLACK_")
 
+_PLAIN = {
+    "int_parsing": "it is not a whole number",
+    "float_parsing": "it is not a number",
+    "bool_parsing": "it is neither true nor false",
+}
+
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
 
@@ -149,7 +155,8 @@ def strangers() -> list[str]:
 
 def _problem(error: ErrorDetails) -> SettingsError:
     name = str(error["loc"][0]) if error["loc"] else "settings"
-    return SettingsError(name, error["msg"].removeprefix("Value error, "))
+    said = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    return SettingsError(name, _PLAIN.get(error["type"], said))
 
 
 def data_folder() -> Path:

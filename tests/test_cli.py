@@ -79,6 +79,13 @@ async def test_what_is_not_set_up_is_named(home: Home) -> None:
         assert (await home.run(*command)).sentence.startswith("The setting `DISCORD_TOKEN` is missing: ")
 
 
+async def test_wrong_use_is_told_in_plain_words(home: Home) -> None:
+    for words in (("run", "foo"), ("list", "--platform", "foo"), ("token", "list", "--platform", "foo")):
+        wrong = await home.run(*words)
+        assert (wrong.code, "Value error" in wrong.err) == (2, False)
+        assert "'foo' is not one of '" in wrong.err
+
+
 async def test_mappings_of_a_channel(home: Home) -> None:
     assert (
         "No repository is mapped here yet. You can map one with `askrepo map owner/name`."

@@ -78,6 +78,25 @@ def test_a_wrong_setting_is_named_and_not_repeated(name: str, value: str, monkey
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "abc", "it is not a whole number"),
+        ("PORT", "70000", "it should be less than or equal to 65535"),
+        ("ASKREPO_CHAT_TEMPERATURE", "warm", "it is not a number"),
+        ("ASKREPO_CHAT_STREAM", "maybe", "it is neither true nor false"),
+        ("ASKREPO_LOG_LEVEL", "loud", "it should be 'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert caught.value.problem == said
+
+
 def test_what_cannot_work_stands_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PORT", "many"), ("ASKREPO_CHAT_URL", "nowhere"), ("ASKREPO_CHAT_MODEL", "mine")):
         monkeypatch.setenv(name, value)
