@@ -53,7 +53,7 @@ _BY_ENDING = {
     "toml": "toml",
     "yaml": "yml yaml",
     "json": "json jsonc json5",
-    "xml": "xml svg xsd plist",
+    "xml": "xml xsd plist",
     "ini": "ini cfg conf properties",
     "text": "txt adoc asciidoc org tex po pot csv tsv",
 }

@@ -32,6 +32,7 @@ class Skip(StrEnum):
     LARGE = "over 1 MB"
     LOCK = "lock file"
     MINIFIED = "minified or generated"
+    DRAWING = "drawing"
     LINK = "symbolic link"
     SUBMODULE = "submodule"
     NAME = "unprintable name"
@@ -64,6 +65,7 @@ _LOCKS = re.compile(
     r"|(?:cartfile|package)\.resolved|gradle\.lockfile|.*\.lock"
 )
 _MINIFIED = re.compile(r"(?i)[.-]min\.(?:js|css|mjs)$|\.(?:map|bundle\.js|chunk\.js)$")
+_DRAWING = ".svg"  # text to git, and coordinates to whoever asks
 _LINK, _SUBMODULE, _SPARSE = "120000", "160000", "S"
 
 
@@ -91,6 +93,8 @@ def refused(path: str, mode: str) -> Skip | None:
     name = path.rpartition("/")[2].lower()
     if _LOCKS.fullmatch(name):
         return Skip.LOCK
+    if name.endswith(_DRAWING):
+        return Skip.DRAWING
     return Skip.MINIFIED if _MINIFIED.search(name) else None
 
 

@@ -140,6 +140,17 @@ async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opene
     assert len(check(broad, shop)) == 5
 
 
+async def test_a_drawing_is_no_text(tmp_path: Path, opened: Opened) -> None:
+    drawing = '<svg><text>the flux capacitor</text><path d="M0 0L1 1"/></svg>\n'
+    top = make(
+        tmp_path / "drawn", {"docs/flux.SVG": drawing, "flux.py": "def charge():\n    return 'flux capacitor'\n"}
+    )
+    async with opened(top) as asker:
+        answer = await asker.answer("where is the flux capacitor?")
+    assert [one.path for one in check(answer, top)] == ["flux.py"]
+    assert "`docs/flux.SVG` (drawing)" in answer
+
+
 async def test_nothing_found_is_said_and_hints_are_given(shop: Path, opened: Opened) -> None:
     async with opened(shop) as asker:
         nothing = await asker.answer("kubernetes ingress annotations")
