@@ -160,7 +160,7 @@ def _file_score(chunks: Sequence[Scored]) -> float:
 
 
 def _passages(by_file: Mapping[str, Sequence[Scored]]) -> list[Scored]:
-    files = list(by_file.values())
+    files = _without_copies(by_file.values())
     if not files:
         return []
     best = _file_score(files[0])
@@ -171,3 +171,11 @@ def _passages(by_file: Mapping[str, Sequence[Scored]]) -> list[Scored]:
         if _file_score(chunks) >= best * (_FILLING if number < _LEAST_PASSAGES else _WORTH)
     ]
     return (first + rest)[:_MOST_PASSAGES]
+
+
+def _without_copies(files: Iterable[Sequence[Scored]]) -> list[Sequence[Scored]]:
+    """The files without those whose best chunk says word by word what that of one before them says."""
+    found: dict[tuple[tuple[str, ...], ...], Sequence[Scored]] = {}
+    for chunks in files:
+        found.setdefault((chunks[0].candidate.name_terms, chunks[0].candidate.body_terms), chunks)
+    return list(found.values())

@@ -140,6 +140,22 @@ async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opene
     assert len(check(broad, shop)) == 5
 
 
+async def test_what_stands_in_two_files_is_shown_once(tmp_path: Path, opened: Opened) -> None:
+    described = "Widgets turn the crank of the gear.\n" * 3
+    top = make(
+        tmp_path / "copied",
+        {
+            "PKG-INFO": described,
+            "egg/PKG-INFO": described,
+            "gear.py": "def turn_crank(gear):\n    return gear\n",
+        },
+    )
+    async with opened(top) as asker:
+        found = check(await asker.answer("how do widgets turn the crank of a gear?"), top)
+    paths = [one.path for one in found]
+    assert sorted(path.removeprefix("egg/") for path in paths) == ["PKG-INFO", "gear.py"]
+
+
 async def test_a_drawing_is_no_text(tmp_path: Path, opened: Opened) -> None:
     drawing = '<svg><text>the flux capacitor</text><path d="M0 0L1 1"/></svg>\n'
     top = make(
