@@ -58,19 +58,20 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
 def _ranked(query: Query, index: Index) -> tuple[dict[str, float], Ranking]:
     """The value of each of the query's terms in this index, and the ranking by them."""
     frequencies = index.frequencies(query.weights)
+    names = (*query.identifiers, *(title.rpartition(".")[2] for title in query.qualified))
     values = rank.valued(query, frequencies, index.size)
     ranking = rank.rank(
         query,
         index.candidates(values, _CANDIDATES),
         frequencies=frequencies,
         size=index.size,
-        defining={name: index.defined_as(name) for name in query.identifiers},
+        defining={name: index.defined_as(name) for name in names},
     )
     return values, ranking
 
 
 def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, float]) -> Findings:
-    shown = tuple(_excerpt(one, index, values) for one in ranking.passages)
+    shown = tuple(_excerpt(one, index, query, values) for one in ranking.passages)
     paths = {excerpt.citation.path for excerpt in shown}
     nothing = ranking.confidence is Confidence.NONE
     return Findings(
@@ -82,10 +83,10 @@ def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, fl
     )
 
 
-def _excerpt(scored: Scored, index: Index, values: dict[str, float]) -> Excerpt:
+def _excerpt(scored: Scored, index: Index, query: Query, values: dict[str, float]) -> Excerpt:
     path, chunk = scored.candidate.path, scored.candidate.chunk
     lines, defined = index.lines(path), index.defined_in(path)
-    span = excerpts.window(path, lines, (chunk.first, chunk.last), values, defined)
+    span = excerpts.window(path, lines, (chunk.first, chunk.last), values, defined, query.qualified)
     return excerpts.take(path, lines, span, defined, values)
 
 

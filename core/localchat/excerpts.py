@@ -59,15 +59,25 @@ def take(
 
 
 def window(
-    path: str, lines: Sequence[str], span: tuple[int, int], values: Mapping[str, float], defined: Sequence[Definition]
+    path: str,
+    lines: Sequence[str],
+    span: tuple[int, int],
+    values: Mapping[str, float],
+    defined: Sequence[Definition],
+    qualified: Sequence[str] = (),
 ) -> tuple[int, int]:
     """The at most MOST_LINES lines of `span` that hold most of what the terms are worth; the earliest of equals.
 
-    Beginning where the span or a definition begins makes a window worth more, and so does showing one asked for.
+    Beginning where the span or a definition begins makes a window worth more, and so does showing one asked for. What
+    is titled as one of `qualified` is shown from its beginning.
     """
     first, last = span
     if last - first < MOST_LINES:
         return span
+    titled = [one.line for one in defined if first <= one.line <= last and one.title in qualified]
+    if titled:
+        begin = max(first, chunks.start(lines, titled[0]))
+        return begin, min(last, begin + MOST_LINES - 1)
     language = languages.language(path)
     found = [[term for term in terms.of_lines([line], language) if term in values] for line in lines[first - 1 : last]]
     named = {one.line for one in defined if shares(one.title, values)}

@@ -26,6 +26,7 @@ _BACKTICKED = re.compile(r"(?<!`)`+([^`\n]{1,200})`+")
 _CODE_LIKE = re.compile(
     r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+|\b[A-Za-z_]\w*(?=\()|\b\w*_\w+\b|\b\w*[a-z][A-Z]\w*\b"
 )
+_QUALIFIED = re.compile(r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+")
 _NAME = re.compile(r"[^\W\d]\w*")
 _CAPITAL = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z]\w+")
 
@@ -64,9 +65,10 @@ class Query:
     """The last question, and what of the conversation helps to rank for it.
 
     `own` are the question's terms, in order; `weights` adds those of earlier turns below 1. `compounds` are guesses:
-    neighbouring words as one name. `identifiers` are the names written as code. `pointing`: it cannot be understood
-    without what came before. `overview`: it asks about the repository as such. `previous` are the citations of the
-    answer before, in order, and `mentioned` the names it writes as code.
+    neighbouring words as one name. `identifiers` are the names written as code, `qualified` those with what they belong
+    to, as definitions are titled. `pointing`: it cannot be understood without what came before. `overview`: it asks
+    about the repository as such. `previous` are the citations of the answer before, in order, and `mentioned` the names
+    it writes as code.
     """
 
     text: str
@@ -74,6 +76,7 @@ class Query:
     weights: dict[str, float]
     compounds: frozenset[str]
     identifiers: tuple[str, ...]
+    qualified: tuple[str, ...] = ()
     pointing: bool = False
     overview: bool = False
     callers: bool = False
@@ -100,6 +103,7 @@ def read(messages: Sequence[Message]) -> Query:
         weights=_weights(own, compounds, earlier, pointing=pointing),
         compounds=compounds,
         identifiers=identifiers(text),
+        qualified=_qualified(text),
         pointing=pointing or not own,
         overview=not own and not pointing and not callers and bool(_WHOLE.search(text)),
         callers=callers,
@@ -128,6 +132,11 @@ def identifiers(text: str) -> tuple[str, ...]:
     spans += [match[0] for match in _CAPITAL.finditer(text)]
     found = [name for span in spans for name in reversed(_NAME.findall(span)) if name.lower() not in STOPWORDS]
     return tuple(dict.fromkeys(found))[:_MOST_TERMS]
+
+
+def _qualified(text: str) -> tuple[str, ...]:
+    names = (_NAME.findall(match[0]) for match in _QUALIFIED.finditer(text))
+    return tuple(dict.fromkeys(".".join(each[-2:]) for each in names))[:_MOST_TERMS]
 
 
 def _own_terms(text: str, *, callers: bool) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ _PATH, _NAMES = 3, 3  # what a term in these fields counts
 _DECAY = (1.0, 0.3, 0.15, 0.1, 0.05)  # of a file's chunks, best first
 _DAMPED = 0.7
 _DEFINES = 0.3  # of the best score, shared among the definitions of a name the question writes as code
+_TITLED = 1.2  # likewise, of a name that it writes with what it belongs to: nothing asks more precisely
 _CITED = 1.15  # a file the answer before has shown, where the question stands alone
 _POINTED = 1.3  # and where it points there
 _PRIOR_CHUNKS, _PRIOR_COUNT = 200, 2  # how rare a word is cannot be told from a handful of chunks
@@ -81,7 +82,7 @@ def rank(
     scored = [
         Scored(
             candidate,
-            _adjusted(candidate, score + top * _DEFINES * _defined_here(candidate, defining), query, cited),
+            _adjusted(candidate, score + top * _defined_here(candidate, defining, query.qualified), query, cited),
             _coverage(candidate, asked),
         )
         for candidate, score in zip(candidates, scores, strict=True)
@@ -117,12 +118,14 @@ def _score(candidate: Candidate, values: Mapping[str, float], average: float) ->
     return sum(values[term] * count * (_SATURATION + 1) / (count + norm) for term, count in counts.items())
 
 
-def _defined_here(candidate: Candidate, defining: Mapping[str, Sequence[Defined]]) -> float:
+def _defined_here(candidate: Candidate, defining: Mapping[str, Sequence[Defined]], qualified: Sequence[str]) -> float:
     share = 0.0
     for places in defining.values():
-        if 0 < len({place.path for place in places}) <= _FEW:
-            here = any(_holds(candidate, place) for place in places)
-            share += here / len(places)
+        titled = [place for place in places if place.definition.title in qualified]
+        meant, worth = (titled, _TITLED) if titled else (places, _DEFINES)
+        if 0 < len({place.path for place in meant}) <= _FEW:
+            here = any(_holds(candidate, place) for place in meant)
+            share += worth * here / len(meant)
     return share
 
 

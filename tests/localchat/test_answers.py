@@ -140,6 +140,26 @@ async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opene
     assert len(check(broad, shop)) == 5
 
 
+async def test_a_qualified_name_leads_to_its_definition_alone(tmp_path: Path, opened: Opened) -> None:
+    kinds = ("Session", "Adapter", "Mock", "Proxy", "Pool", "Cache", "Wire")
+    files = {
+        f"{kind.lower()}.py": f"class {kind}:\n"
+        + "".join(f"    def step_{number}(self):\n        return self\n\n" for number in range(30))
+        + "".join(f"    def {name}(self, request):\n        return request\n\n" for name in ("send", "find"))
+        for kind in kinds
+    }
+    files["talk.py"] = (
+        "def talk(session):\n    # session send, session find: Session send find\n    session.send(1)\n" * 5
+    )
+    top = make(tmp_path / "qualified", files)
+    async with opened(top) as asker:
+        for question in ("how does Session.send work?", "what does `session.Session.find` do", "Session#find"):
+            first = check(await asker.answer(question), top)[0]
+            assert first.path == "session.py"
+            assert first.quoted is not None
+            assert any(line.startswith(f"    def {re.findall('send|find', question)[0]}(") for line in first.quoted)
+
+
 async def test_what_stands_in_two_files_is_shown_once(tmp_path: Path, opened: Opened) -> None:
     described = "Widgets turn the crank of the gear.\n" * 3
     top = make(
