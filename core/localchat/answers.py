@@ -13,7 +13,7 @@ from core.localchat.citations import Citation
 from core.localchat.excerpts import Excerpt
 from core.localchat.extractive import Findings, Source
 from core.localchat.index import Defined, Index
-from core.localchat.listing import Skip
+from core.localchat.listing import BY_LIMIT, Skip
 from core.localchat.questions import Query
 from core.localchat.rank import Confidence, Ranking, Scored
 from core.localchat.usages import Usage
@@ -51,7 +51,7 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
             found = usages.find(index, group)
             if found or group is groups[-1]:
                 return _caller_answer(source, index, group, found)
-    findings = _findings(query, index, ranking, values)
+    findings = replace(_findings(query, index, ranking, values), limited=any(why in BY_LIMIT for _, why in skips))
     return extractive.passages(source, findings, _skip_remarks(query, skips, findings.confidence))
 
 

@@ -33,13 +33,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found for a question. `occurring` are those of its words that stand anywhere, `hints` similar names."""
+    """What was found for a question. `occurring` are those of its words that stand anywhere, `hints` similar names.
+
+    `limited`: a limit kept some files from being read.
+    """
 
     excerpts: tuple[Excerpt, ...]
     confidence: Confidence
     related: tuple[str, ...] = ()
     occurring: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    limited: bool = False
 
 
 def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
@@ -111,10 +115,11 @@ def fenced(lines: Sequence[str], language: str) -> str:
 
 def _nothing(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
     opening = f"No model is configured, and nothing in {source} matches this question."
+    where = "in what was read" if findings.limited else "there"
     words = (
-        f"Of its words only {_coded(findings.occurring)} occur there."
+        f"Of its words only {_coded(findings.occurring)} occur {where}."
         if findings.occurring
-        else "None of its words occurs there."
+        else f"None of its words occurs {where}."
     )
     near = [f"- {excerpt.citation}{_about(excerpt)}" for excerpt in findings.excerpts[:3]]
     misses = "\n".join(("The nearest places, for what they are worth:", *near)) if near else ""

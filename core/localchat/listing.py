@@ -40,6 +40,9 @@ class Skip(StrEnum):
     CAP = "beyond the limit of what is indexed"
 
 
+BY_LIMIT = frozenset({Skip.LARGE, Skip.CAP})  # what is left out for its size, whatever it says
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One file to read. `stamp` changes with its content; `blob` is the object id git last knew for it."""

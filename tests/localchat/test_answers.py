@@ -140,6 +140,14 @@ async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opene
     assert len(check(broad, shop)) == 5
 
 
+async def test_what_a_limit_left_out_is_not_said_to_be_nowhere(tmp_path: Path, opened: Opened) -> None:
+    top = make(tmp_path / "limited", {"small.py": "one = 1\n", "large.py": "kubernetes = 1\n" * 80_000})
+    async with opened(top) as asker:
+        answer = await asker.answer("kubernetes ingress")
+    assert "None of its words occurs in what was read." in answer
+    assert "1 (over 1 MB)" in answer
+
+
 async def test_a_qualified_name_leads_to_its_definition_alone(tmp_path: Path, opened: Opened) -> None:
     kinds = ("Session", "Adapter", "Mock", "Proxy", "Pool", "Cache", "Wire")
     files = {
