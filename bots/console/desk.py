@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bots.console.delivery import PlainDelivery, TerminalDelivery
 from bots.console.keyboard import silent
-from bots.console.look import THEME, row
+from bots.console.look import THEME, own_rows
 from bots.console.outlet import Outlet
 from bots.console.piped import Dumb, Piped
 from bots.console.prompt import Typed
@@ -47,7 +47,8 @@ class Desk:
     async def print(self, lines: Sequence[Text]) -> None:
         """What only somebody who reads along needs. Raises DeliveryError."""
         if isinstance(self.delivery, TerminalDelivery):
-            await self.delivery.print([row(line, self.delivery.screen.console) for line in lines])
+            screen = self.delivery.screen
+            await self.delivery.print([row for line in lines for row in own_rows(line, screen.console, screen.width)])
 
     def forget(self) -> None:
         """Something else has written to the terminal: what is on it stays there."""

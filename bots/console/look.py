@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from markdown_it.token import Token
 from rich import box, markdown
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment, Segments
 from rich.syntax import Syntax
@@ -63,8 +64,14 @@ def rows(piece: Piece, console: Console, width: int) -> list[Row]:
     return gap + made[shown[0] : shown[-1] + 1] if shown else []
 
 
+def own_rows(text: Text, console: Console, width: int) -> list[Row]:
+    """A line of ours as rows, broken between words; one that holds a longer word is left to the terminal to fold."""
+    fits = all(cell_len(word) <= width for word in text.plain.split())
+    return [row(line, console) for line in (text.wrap(console, width) if fits else [text])]
+
+
 def row(text: Text, console: Console) -> Row:
-    """A line of ours as a row."""
+    """A line as a row."""
     return _row([*text.render(console, end="")], console)
 
 

@@ -60,6 +60,18 @@ def once(seen: str, *texts: str) -> None:
     assert sorted(texts, key=seen.index) == list(texts), seen
 
 
+async def test_words_are_whole_in_a_narrow_window(terminal: Open, chat: FakeChat, away: Home) -> None:
+    chat.will(says("An answer whose words are worth reading without any break inside of one of them."))
+    assert (await away.run("console", "--ask", "which words are read?")).code == 0
+    console = await terminal("--resume", columns=40)
+    await console.prompt(1)
+    lines = [line for line in console.text.splitlines() if "·" not in line]  # there a folder stands, too long for a row
+    assert all(len(line) <= 40 for line in lines), "left to the terminal to fold"
+    shown = " ".join(line.strip() for line in lines)
+    assert "/help lists commands, Ctrl-D leaves." in shown
+    assert "worth reading without any break inside of one of them." in shown
+
+
 async def test_a_conversation(terminal: Open, chat: FakeChat, away: Home) -> None:
     chat.will(says(*(LONG[at : at + 7] for at in range(0, len(LONG), 7))))
     console = await terminal()
