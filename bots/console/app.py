@@ -87,13 +87,14 @@ class Session:
         )
         thread: ThreadRef | None = (first_thread := await self._thread(channel))
         earlier, first = await self._begin(first_thread), options.ask
+        resumed = bool(earlier)
         while thread is not None:
             following = await self._converse(thread, earlier, first)
             self._locks.release(thread)
             thread, earlier, first = following, [], None
-        return await self._code()
+        return await self._code(resumed=resumed)
 
-    async def _code(self) -> int:
+    async def _code(self, *, resumed: bool) -> int:
         if self._ended.is_set():
             if None in self._outcomes:
                 with contextlib.suppress(DeliveryError, TimeoutError):
@@ -104,7 +105,7 @@ class Session:
             return 0
         if not self._heard and not self._options.resume:
             raise CommandError("There was nothing to ask: the input is no terminal and held no question. Try `--ask`.")
-        if not self._heard and not self._outcomes:
+        if resumed and not self._heard and not self._outcomes:
             await self._desk.say(commands.NOTHING_CUT_OFF)
         return 1 if self._failed or set(self._outcomes) - {Outcome.ANSWERED} else 0
 

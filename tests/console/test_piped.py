@@ -93,6 +93,7 @@ async def test_the_help_of_a_terminal_asks_for_no_mention(home: Home) -> None:
 
 
 async def test_where_nothing_was_cut_off_resume_says_so(away: Home) -> None:
+    assert (await away.run("console", "--resume")).err == "There is no earlier conversation here; a new one begins.\n"
     assert (await away.run("console", "--ask", "what is it?")).code == 0
     done = await away.run("console", "--resume")
     assert (done.code, done.out, done.err) == (0, "", "Nothing was cut off here.\n")
