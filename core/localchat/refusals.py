@@ -60,8 +60,8 @@ _MEANINGS: tuple[tuple[type[AskrepoError], int, str, str | None], ...] = (
     (RepositoryTooLarge, 422, "repository_too_large", "repo_name"),
     (RepositoryAway, 503, "repository_away", "repo_name"),
     (RepositoryUnreadable, 503, "repository_unreadable", "repo_name"),
-    (NoGit, 500, "git_missing", None),
-    (CacheUnusable, 500, "cache_unusable", None),
+    (NoGit, 503, "git_missing", None),
+    (CacheUnusable, 503, "cache_unusable", None),
 )
 
 

@@ -215,7 +215,7 @@ async def test_a_suspended_channel_says_so_and_mapping_again_confirms(chat: Chat
     await chat.types("map acme/web")
     await chat.mappings.suspend(CHANNEL, actor="slack")
     assert "**suspended**" in await chat.types("list")
-    assert (await chat.types("status")).startswith("`github.com/acme/web` is suspended here, because more people")
+    assert (await chat.types("status")).startswith("`github.com/acme/web` is suspended here, because who reads")
     await chat.types("map acme/web")
     assert "suspended" not in await chat.types("list")
 
