@@ -208,6 +208,7 @@ async def test_git_away_while_serving_is_a_503(
         monkeypatch.setenv("PATH", str(tmp_path))
         response = await asker.post("gross price")
     assert response.status_code == 503
+    assert error_of(response)["code"] == "git_missing"
     assert "git is not installed" in error_of(response)["message"]
 
 
