@@ -37,11 +37,13 @@ class SteppedSlack(Slack):
     def __init__(self, api_url: str, step: Step | None) -> None:
         super().__init__(api_url)
         self._step = step
+        self._announced: aiohttp.ClientSession | None = None
 
     def client(self, token: Secret | None = None, *, team_id: str | None = None) -> AsyncWebClient:
         client = super().client(token, team_id=team_id)
-        if self._step is not None and client.session is not None and not client.session.trace_configs:
+        if self._step is not None and client.session is not None and client.session is not self._announced:
             client.session.trace_configs.append(_announcing(self._step))
+            self._announced = client.session
         return client
 
 
