@@ -43,6 +43,7 @@ class Gateway(Dispatcher):
             await socket.close(code=4012)
             return socket
         self.connections.append(connection)
+        self._world.change()
         tasks = [asyncio.create_task(connection.write()), asyncio.create_task(self._watch(connection))]
         if not self.mute:
             hello = {"heartbeat_interval": int(self.heartbeat_interval * 1_000), "_trace": ["fake"]}
