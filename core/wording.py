@@ -60,6 +60,11 @@ class _Asked:
     repository: str | None
     model: str | None
 
+    @property
+    def about(self) -> str:
+        """The repository's name, or nothing."""
+        return code(self.repository) if self.repository else ""
+
 
 def sentence(
     error: AskrepoError, *, repository: str | None = None, model: str | None = None, operator: bool = False
@@ -98,7 +103,7 @@ def _unknown_model(_: errors.UnknownModel, asked: _Asked) -> str:
 
 
 def _unknown_repository(_: errors.UnknownRepository, asked: _Asked) -> str:
-    repository = code(asked.repository) if asked.repository else "this repository"
+    repository = asked.about or "this repository"
     return (
         f"The service does not know {repository}. Check its name with `/askrepo list`, or make sure that the service "
         "has access to it."
@@ -106,7 +111,7 @@ def _unknown_repository(_: errors.UnknownRepository, asked: _Asked) -> str:
 
 
 def _indexing(_: errors.RepositoryIndexing, asked: _Asked) -> str:
-    repository = code(asked.repository) if asked.repository else "This repository"
+    repository = asked.about or "This repository"
     return f"{repository} is still being indexed. {_LATER}"
 
 
@@ -131,17 +136,17 @@ def _unavailable(error: errors.ServiceUnavailable, _: _Asked) -> str:
 
 
 def _away(_: errors.RepositoryAway, asked: _Asked) -> str:
-    repository = code(asked.repository) if asked.repository else "This repository"
+    repository = asked.about or "This repository"
     return f"{repository} could not be fetched: its host could not be reached. {_LATER}"
 
 
 def _unreadable(_: errors.RepositoryUnreadable, asked: _Asked) -> str:
-    repository = code(asked.repository) if asked.repository else "This repository"
+    repository = asked.about or "This repository"
     return f"{repository} could not be read with git where the embedded `/chat` runs. {_OPERATOR}"
 
 
 def _too_large(_: errors.RepositoryTooLarge, asked: _Asked) -> str:
-    repository = code(asked.repository) if asked.repository else "This repository"
+    repository = asked.about or "This repository"
     return (
         f"{repository} is too large for the embedded `/chat`. Whoever runs this bot can set `ASKREPO_CHAT_URL` to a "
         "service that takes it."

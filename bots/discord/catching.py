@@ -103,8 +103,7 @@ class Catching:
         async def stretches() -> list[Stretch]:
             found = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
             spots = [spot for spot in found if _readable(guild, spot)]
-            if len(spots) < len(found):
-                closed = sorted({spot.channel_id for spot in found} - {spot.channel_id for spot in spots})
+            if closed := sorted({spot.channel_id for spot in found} - {spot.channel_id for spot in spots}):
                 log.info("not looked through: we may not read there", guild=str(guild.id), channels=closed)
             first = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots[:MOST_CALLS]]
             return first + [Stretch(spot, after, None) for spot in spots[MOST_CALLS:]]  # these are not come to

@@ -114,9 +114,9 @@ def leading_away(message: Message) -> Message:
     return {**message, "components": row(*(dict(each) for each in _buttons(message) if "url" in each))}
 
 
-def to(user_id: str, message: Message) -> Message:
-    """A message that begins with somebody's name."""
-    return {**message, "content": f"<@{user_id}> {message['content']}"}
+def to(user_id: str, message: Message) -> str:
+    """What the message says, beginning with somebody's name."""
+    return f"<@{user_id}> {message['content']}"
 
 
 def shows(message: Mapping[str, object], turn_id: str) -> int | None:

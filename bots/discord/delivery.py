@@ -74,7 +74,7 @@ class DiscordDelivery:
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """Make the post show this text; its message's id."""
         question, subject = post.question, _subject(post)
-        async with self._threads.named(question, *self._threads.writing(question)):
+        async with self._threads.named(question, self._threads.writing(question)):
             if post.number == ECHO:
                 return await self._echo(post, text)
             if post.attached:
@@ -122,7 +122,8 @@ class DiscordDelivery:
             log.info("no thread yet", reason=str(error))
         else:
             # Discord shows nothing to who may not read what was posted before, and does not refuse it
-            if not seen and await self._people.unreadable(question.thread.channel, decode(question.reference).direct):
+            direct = decode(question.reference).direct
+            if not seen and not direct and await self._people.unreadable(question.thread.channel):
                 raise PostUnknown("what was posted there cannot be read")
         return found
 
@@ -150,7 +151,7 @@ class DiscordDelivery:
         if not begins(question):
             place = await self._threads.opened(question, post.turn_id)
             return await self._posting.post(place, shown, subject=_subject(post), caller=post.turn_id)
-        async with self._threads.named(question, VIEW_CHANNEL, SEND_MESSAGES):
+        async with self._threads.named(question, SEND_MESSAGES):
             place = question.thread.channel.channel_id
             return await self._posting.post(place, shown, subject=_subject(post), caller=post.turn_id)
 

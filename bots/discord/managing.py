@@ -27,7 +27,7 @@ from core.channels.suspensions import suspension_of
 from core.channels.trials import Trials
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenRefused
+from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
 from core.relay.steering import NOT_HERE, Steering
 from core.repositories import same
 from core.wording import code, sentence
@@ -152,8 +152,8 @@ class Managing:
             await reply.say(said, instead=instead)
         except DeliveryError as error:
             log.warning("not said", reason=str(error))  # the question that waits must not wait for this
-        needed, problem = await self.trials.tried(sender.channel, wanted.repository)
-        if needed and isinstance(problem, TokenRefused):
+        problem = await self.trials.tried(sender.channel, wanted.repository)
+        if isinstance(problem, TokenWanted):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [button(components.AGAIN, "Ask again", turn_id)] if turn_id else []
             await reply.say(words, enter_token(wanted.repository), *again)

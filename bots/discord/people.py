@@ -49,7 +49,10 @@ class People:
         return readers(await self._channel(channel.channel_id), await self._guild_roles(guild_id), guild_id)
 
     async def lacking(self, channel: ChannelRef, needed: Sequence[int]) -> str:
-        """Discord's name of the first of these permissions that we have not there now; "" where nobody can tell."""
+        """Discord's name of the first permission that we have not there now, of those to read and then of these.
+
+        "" where none is lacking, or nobody can tell.
+        """
         guild_id = channel.workspace_id
         try:
             user_id = (await self._ourselves.bot()).user_id
@@ -62,12 +65,11 @@ class People:
         except DeliveryError:
             return ""
         held = permissions(member or {}, place, roles, guild_id)
-        asked = (*to_read(place.get("type")), *needed)
-        return next((NAMES[each] for each in asked if not has(held, each)), "")
+        return next((NAMES[each] for each in (*to_read(place.get("type")), *needed) if not has(held, each)), "")
 
-    async def unreadable(self, channel: ChannelRef, direct: bool) -> bool:
+    async def unreadable(self, channel: ChannelRef) -> bool:
         """Whether we may not read there what was posted before: Discord then shows that there was nothing."""
-        return not direct and bool(await self.lacking(channel, (VIEW_CHANNEL, READ_MESSAGE_HISTORY)))
+        return bool(await self.lacking(channel, (READ_MESSAGE_HISTORY,)))
 
     def forget_channel(self, channel: ChannelRef) -> None:
         """Something about it, or about the guild's roles, changed."""

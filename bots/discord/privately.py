@@ -69,7 +69,10 @@ class Privately:
         told = [caller, somebody.user_id, somebody.channel_id, somebody.message_id, message]
         subject = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         # what a command does not take any more stands under nothing that is theirs: so it says whom it is for
-        shown = components.to(somebody.user_id, message) if somebody.command and not somebody.message_id else message
+        if somebody.command and not somebody.message_id:
+            shown = {**message, "content": components.to(somebody.user_id, message)}
+        else:
+            shown = message
         try:
             await self._answered(somebody, shown, subject, caller)
         except (PlaceGone, DiscordRefused) as error:

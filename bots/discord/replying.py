@@ -50,7 +50,7 @@ class Aside:
             await self._post(snowflake(mapping(opened).get("id")) or "", leading_away(message))
         except (DiscordRefused, PlaceGone) as error:
             log.info("no direct message", reason=str(error))
-            await self._post(self.place_id, {"content": to(self.user_id, message)["content"]})
+            await self._post(self.place_id, {"content": to(self.user_id, message)})
 
     async def _post(self, channel_id: str, message: Message) -> None:
         route = "/channels/{channel_id}/messages"

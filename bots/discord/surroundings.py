@@ -74,7 +74,7 @@ class Around:
                 if left < 0:
                     return "\n\n".join(reversed(said)), True
                 said += [line] if line else []
-            if not read and await self._people.unreadable(question.thread.channel, direct=False):
+            if not read and await self._people.unreadable(question.thread.channel):
                 return "", True
             more = read >= _PAGES * 100
             line = "" if top or more else _line(await self._starter(question))

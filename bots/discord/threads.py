@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from bots.discord.failures import (
     BLOCKED,
@@ -23,7 +23,6 @@ from bots.discord.permissions import (
     READ_MESSAGE_HISTORY,
     SEND_MESSAGES,
     SEND_MESSAGES_IN_THREADS,
-    VIEW_CHANNEL,
 )
 from bots.discord.reference import decode
 from bots.discord.rest import Rest
@@ -38,7 +37,7 @@ _UNNAMED = "Question"
 _NAME_REFUSED = frozenset({INVALID_BODY, BLOCKED, TITLE_BLOCKED})
 _ARCHIVED_AFTER_MINUTES = 1440
 _REMEMBERED = 10_000
-_TO_OPEN = (VIEW_CHANNEL, READ_MESSAGE_HISTORY, SEND_MESSAGES_IN_THREADS, CREATE_PUBLIC_THREADS)
+_TO_OPEN = (READ_MESSAGE_HISTORY, SEND_MESSAGES_IN_THREADS, CREATE_PUBLIC_THREADS)
 _MENTION = re.compile(r"<(?:@[!&]?|#|a?:\w+:|t:|/[^>]*:)[^<>]*>|@(?=everyone|here)")
 _MARKUP = re.compile(r"[*_`~|\\]+|^\s*(?:>>>|>|#{1,3}|-#|[-*+]|\d+[.)])\s+", re.MULTILINE)
 
@@ -73,11 +72,11 @@ class Threads:
             lacking = await self._people.lacking(question.thread.channel, needed)
             raise PlaceGone(str(error), gone=error.gone, permission=lacking or NAMES[needed[-1]]) from None
 
-    def writing(self, question: Question) -> Sequence[int]:
-        """The permissions that writing an answer needs."""
+    def writing(self, question: Question) -> int:
+        """The permission that writing an answer needs."""
         thread = question.thread
         within = thread.thread_id != thread.channel.channel_id
-        return (VIEW_CHANNEL, SEND_MESSAGES_IN_THREADS if within else SEND_MESSAGES)
+        return SEND_MESSAGES_IN_THREADS if within else SEND_MESSAGES
 
     async def _open(self, question: Question, caller: str) -> None:
         async with self.named(question, *_TO_OPEN):

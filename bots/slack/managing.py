@@ -25,7 +25,7 @@ from core.channels.choosing import choose
 from core.channels.grammar import Map
 from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
-from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenRefused
+from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
 from core.relay.steering import Steering
 from core.wording import code, sentence
 
@@ -91,8 +91,8 @@ class Managing:
             await self.privately.say(somebody, said, instead=True)
         except DeliveryError as error:
             log.warning("not said", reason=str(error))  # the question that waits must not wait for this
-        needed, problem = await self.trials.tried(channel, wanted.repository)
-        if needed and isinstance(problem, TokenRefused):
+        problem = await self.trials.tried(channel, wanted.repository)
+        if isinstance(problem, TokenWanted):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [offers.ask_again(turn_id)] if turn_id else []
             await self.privately.say(somebody, words, offers.enter_token(wanted.repository), *again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 
@@ -18,7 +19,7 @@ def mrkdwn(words: str) -> str:
 
     Nothing links, and nobody is named but who set something: for private words, where a mention notifies nobody.
     """
-    parts = _SPAN.split(words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    parts = _SPAN.split(html.escape(words, quote=False))
     shown = "".join(part if number % 2 else _formatted(part) for number, part in enumerate(parts))
     return _SETTER.sub(r"set by <@\1>", shown)
 

@@ -14,6 +14,7 @@ of the same length.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -138,13 +139,13 @@ def escaped(text: str) -> str:
     text = unspoken(without_pings(without_unseen(_LINE_END.sub("\n", text))))
     text = _QUOTE.sub(rf"\1{BREAK}>", _EMOJI_NAME.sub(f":{BREAK}", text))
     text = _EDGE.sub(lambda found: "\uff3f" * len(found[0]), text.translate(_FORMATTING))
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return html.escape(text, quote=False)
 
 
 def in_code(text: str) -> str:
     """The same between backticks, where nothing formats: it cannot end them, nor mention or hide anything."""
     text = unspoken(without_pings(" ".join(without_unseen(text).split()))).replace("`", "\u02cb")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return html.escape(text, quote=False)
 
 
 def _lines(text: str, settled: _Settled) -> Iterator[_Line]:

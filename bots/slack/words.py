@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
 
 from bots.fields import items, mapping
@@ -66,7 +67,7 @@ def _rich(element: _Fields) -> str:
 
 
 def _escaped(value: object) -> str:
-    return (string(value) or "").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return html.escape(string(value) or "", quote=False)
 
 
 def _attachment(attachment: _Fields) -> str:

@@ -9,7 +9,7 @@ from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.tokens import TokenRule, Tokens
 from core.conversation.values import ChannelRef, ThreadRef
-from core.errors import AskrepoError, MappingError, TokenRefused
+from core.errors import AskrepoError, MappingError, TokenRefused, TokenWanted
 from core.secret import Secret
 from core.wording import code, sentence
 
@@ -31,20 +31,25 @@ class Trials:
         self._preferences = preferences
         self._check = check
 
-    async def tried(self, channel: ChannelRef, repository: str) -> tuple[bool, AskrepoError | None]:
-        """Whether it has no token, and what the service has against the repository as it is mapped now."""
+    async def tried(self, channel: ChannelRef, repository: str) -> AskrepoError | None:
+        """What the service has against the repository as it is mapped now; None: nothing."""
+        _, problem = await self._tried(channel, repository)
+        return problem
+
+    async def _tried(self, channel: ChannelRef, repository: str) -> tuple[TokenRule | None, AskrepoError | None]:
+        """Where its token is from, if one could be chosen, and what the service has against the repository."""
         workspace = channel.workspace
         here = await self._mappings.list(channel)
         token_id = next((each.token_id for each in here if each.repository == repository), None)
         try:
             token = await self._tokens.choose(workspace, token_id)
         except MappingError as error:
-            return False, error
+            return None, error
         model = (await self._preferences.of(channel)).model
         problem = await self._check(repository, token.secret, model=model)
         if isinstance(problem, TokenRefused) and token.token_id is not None:
             await self._tokens.mark_refused(workspace, token.token_id)
-        return token.rule is TokenRule.NONE, problem
+        return token.rule, problem
 
     async def health(self, place: ThreadRef | ChannelRef) -> str:
         """What a real call says about the repository and the token of questions here; "" where none is chosen."""
@@ -53,9 +58,10 @@ class Trials:
             repository = choose(await self._mappings.facts(place), "").repository
         except MappingError:
             return ""
-        needed, problem = await self.tried(channel, repository)
+        rule, problem = await self._tried(channel, repository)
         if problem is None:
-            return f"Service: it answers, knows {code(repository)} and takes {'no token' if needed else 'the token'}."
-        if needed and isinstance(problem, TokenRefused):
+            takes = "no token" if rule is TokenRule.NONE else "the token"
+            return f"Service: it answers, knows {code(repository)} and takes {takes}."
+        if isinstance(problem, TokenWanted):
             return "Service: it does not answer without a token, and there is none yet; `/askrepo token set` takes one."
         return f"Service: {sentence(problem, repository=repository)}"

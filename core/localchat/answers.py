@@ -51,7 +51,7 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
             found = usages.find(index, group)
             if found or group is groups[-1]:
                 return _caller_answer(source, index, group, found)
-    findings = replace(_findings(query, index, ranking, values), limited=any(why in BY_LIMIT for _, why in skips))
+    findings = _findings(query, index, ranking, values, limited=any(why in BY_LIMIT for _, why in skips))
     return extractive.passages(source, findings, _skip_remarks(query, skips, findings.confidence))
 
 
@@ -70,7 +70,7 @@ def _ranked(query: Query, index: Index) -> tuple[dict[str, float], Ranking]:
     return values, ranking
 
 
-def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, float]) -> Findings:
+def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, float], *, limited: bool) -> Findings:
     shown = tuple(_excerpt(one, index, query, values) for one in ranking.passages)
     paths = {excerpt.citation.path for excerpt in shown}
     nothing = ranking.confidence is Confidence.NONE
@@ -80,6 +80,7 @@ def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, fl
         tuple(path for path in ranking.files if path not in paths)[:_RELATED],
         _occurring(query, index) if nothing else (),
         _hints(query, index) if nothing else (),
+        limited,
     )
 
 
