@@ -28,6 +28,15 @@ _HARMLESS = (
     "-c", "maintenance.auto=false",
     "-c", "protocol.allow=never",
 )  # fmt: skip
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GCM_INTERACTIVE": "never",
+    "LC_ALL": "C",
+    # A repository may name a remote for the objects it lacks, and its own protocol.….allow outranks ours above.
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_NO_LAZY_FETCH": "1",
+}
 _KEPT = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH")  # a company's own certificate authority
 _OURS = settings.names() | {"PGPASSWORD"}  # tokens, keys and passwords among them, which are none of git's business
 
@@ -98,7 +107,7 @@ def environment() -> dict[str, str]:
         if (not name.startswith("GIT_") or name in _KEPT) and name.upper() not in _OURS
     }
     kept.pop("SSH_ASKPASS", None)
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GCM_INTERACTIVE": "never"}
+    return kept | _FIXED
 
 
 def run(arguments: Sequence[str], *, folder: Path) -> bytes:

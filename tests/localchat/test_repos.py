@@ -129,6 +129,31 @@ def test_git_is_not_led_elsewhere_by_the_environment(
     assert repositories.add(shop) == "local/acme/shop"
 
 
+@pytest.mark.parametrize("remote", ["a command", "a command for a folder"])
+def test_what_a_repository_lacks_is_not_fetched(shop: Path, repositories: Repositories, remote: str) -> None:
+    """Whoever unpacks somebody's archive and asks about it has not agreed to run what its .git/config says."""
+    ran = shop / "ran"
+    command = shop / "command"
+    command.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    command.chmod(0o700)
+    head = git(shop, "rev-parse", "HEAD").decode().strip()
+    (shop / ".git/objects" / head[:2] / head[2:]).unlink()
+    configured = {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "protocol.file.allow": "always",
+        "protocol.ext.allow": "always",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::{command}" if remote == "a command" else str(shop),
+        "remote.origin.uploadPack": str(command),
+    }
+    for name, value in configured.items():
+        git(shop, "config", name, value)
+    with pytest.raises(RepositoryPathError):
+        repositories.add(shop)
+    assert not ran.exists()
+
+
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
