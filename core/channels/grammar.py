@@ -18,6 +18,8 @@ from core.repositories import parse as repository
 _PUNCTUATION = "*_~`'\".,:;!?…()[]"
 _LONGEST_WORD = 20  # characters worth looking at for a word alone
 _PASTED = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])\S{16,}", re.ASCII)  # has the looks of a token
+_ISSUED = re.compile(r"(?:sk-|gh[oprsu]_|github_pat_|glpat-|xox[a-z]-|eyJ)[\w.=+/-]{12,}", re.ASCII)  # is one
+_GIVING = frozenset({"set", "add", "replace"})  # what people do with a token
 _SHORTEST_TOKEN = 6  # characters; `token set up` is about something else
 
 
@@ -190,8 +192,25 @@ def _token(rest: list[str]) -> Command | None:
         return Token(TokenAction(words[0]), of_workspace)
     *before, last = words
     given = before == [TokenAction.SET] and len(last) >= _SHORTEST_TOKEN
-    if given or (set(before) <= set(TokenAction) and _PASTED.fullmatch(last)):
+    if given or (set(before) <= set(TokenAction) and _PASTED.fullmatch(last)) or _given(rest):
         return Token(TokenAction.SET, of_workspace, pasted=True)
+    return None
+
+
+def _given(words: list[str]) -> bool:
+    """Whether there is a token among other words: as a question they would be shown to everybody."""
+    plain = [word.strip(_PUNCTUATION) for word in words]
+    before = ["", *(word.lower() for word in plain)]
+    return any(
+        _ISSUED.fullmatch(word) or (_PASTED.fullmatch(word) and ("bearer" in before[:at] or before[1] in _GIVING))
+        for at, word in enumerate(plain, 1)
+    )
+
+
+def _giving(rest: list[str]) -> Command | None:
+    """`set token …`, for `token set …`."""
+    if rest and rest[0].lower() == "token" and _given(["set", *rest[1:]]):
+        return Token(TokenAction.SET, "workspace" in map(str.lower, rest), pasted=True)
     return None
 
 
@@ -214,4 +233,5 @@ _READINGS: dict[str, Callable[[list[str]], Command | None]] = {
     "settings": _alone(Settings()),
     "default": _default,
     "help": _alone(Help()),
+    **dict.fromkeys(_GIVING, _giving),
 }
