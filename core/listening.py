@@ -23,6 +23,7 @@ from core.errors import ServerError
 _LAST_PORT = 65_535
 _GRACE_SECONDS = 1  # for connections whose client does not read
 _MOST_CONNECTIONS = 800  # below what a process may have open; where all of them are being answered, more are told 503
+_AT_A_TIME = 64  # are accepted before there is a look at how many are open
 _REQUEST_SECONDS = 10.0  # for a whole request, from the connection or the last answer on
 
 
@@ -126,6 +127,7 @@ def _config(application: ASGIApp, waiting: _Waiting) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         limit_concurrency=waiting.most + 1,
+        backlog=_AT_A_TIME,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from core.listening import listening
@@ -95,3 +101,45 @@ async def test_where_all_are_being_answered_more_are_told_so() -> None:
         assert (await client.get(url)).status_code == 503
         gate.set()
         assert [each.status_code for each in await asyncio.gather(*asked)] == [200] * MOST
+
+
+CROWDED = """
+import asyncio, resource, sys
+from core.listening import listening
+from tests.test_listening import MANY, echo
+
+async def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY, MANY))
+    async with listening(echo, host="127.0.0.1", port=0, most=MANY // 2) as url:
+        print(url, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+MANY = 256
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such limit")
+async def test_more_at_once_than_it_may_have_open() -> None:
+    """Where accepting fails for want of descriptors, the event loop stands still for seconds, logging it."""
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CROWDED, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=os.environ | {"PYTHONPATH": os.curdir}
+    )
+    assert server.stdout
+    url = (await server.stdout.readline()).decode().strip()
+    address = urlsplit(url)
+    async with httpx.AsyncClient(timeout=30) as client:
+        assert (await client.post(url)).text == "0"
+        os.kill(server.pid, signal.SIGSTOP)  # what connects meanwhile is accepted together
+        os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)
+        crowd = [socket.socket() for _ in range(2 * MANY)]
+        for each in crowd:
+            each.setblocking(False)
+            each.connect_ex((address.hostname, address.port))
+        os.kill(server.pid, signal.SIGCONT)
+        assert (await client.post(url, content=b"x")).text == "1"
+    for each in crowd:
+        each.close()
+    _, said = await server.communicate(b"")
+    assert said == b""
+    assert server.returncode == 0

@@ -1,0 +1,19 @@
+"""How many files and connections a process may have open."""
+
+from __future__ import annotations
+
+import sys
+
+
+def as_many_as_allowed() -> int | None:
+    """Raise the limit as far as the system lets us, and return it; None where there is none, as on Windows.
+
+    The usual one, 1,024, is for programs that wait by `select`; some 300 answers and a crowd at the port need more.
+    """
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415 - not everywhere
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
