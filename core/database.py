@@ -28,10 +28,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from core.batches import Batches
-from core.database_url import parse_url
+from core.database_url import libpq, parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
 from core.secret import Secret
 from core.sqlite import Dialect
+from core.wake import CHANNEL, listen
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,11 +40,10 @@ Unit = Callable[[AsyncConnection], Awaitable[Result]]
 
 _BUSY_SECONDS = 5
 _STATEMENT_SECONDS = 30
-_REVISION_SECONDS = 120  # at most between two statements of revisions, where Alembic loads the next one
+_REVISION_SECONDS = 120  # at most between two statements of revisions; and for another process's, on SQLite
 _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
-_CHANNEL = "askrepo_turns"
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
 # asyncpg's own error is what a call gets whose connection was just being given up
 _LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -167,32 +167,17 @@ class Database:
         if self.is_sqlite:
             yield
             return
-        listener = asyncio.create_task(self._listen(wake))
+        listener = asyncio.create_task(listen(libpq(self._url), wake, self._busy_seconds))
         try:
             yield
         finally:
             listener.cancel()
             await asyncio.wait([listener])
 
-    async def _listen(self, wake: Callable[[], None]) -> None:
-        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                connection = await asyncpg.connect(plain, timeout=self._busy_seconds)
-                lost = asyncio.Event()
-                connection.add_termination_listener(lambda _: lost.set())  # noqa: B023 - of this connection
-                try:
-                    await connection.add_listener(_CHANNEL, lambda *_: wake())
-                    wake()
-                    await lost.wait()
-                finally:
-                    connection.terminate()
-            await asyncio.sleep(1)
-
     async def announce(self, connection: AsyncConnection) -> None:
         """Within a unit: wake the workers of other processes once it is committed. One a transaction at most."""
         if not self.is_sqlite:
-            await connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
+            await connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
@@ -221,10 +206,10 @@ class Database:
                 pragmas += ["query_only = ON"] if self._read_only else _DURABLE
                 pragmas += [f"foreign_keys = {'OFF' if revises else 'ON'}"]
                 given: dict[str, Any] = {"pragmas": pragmas}
-                given |= {"writes_within": self._busy_seconds} if immediate else {}
+                given |= {"writes_within": _REVISION_SECONDS if revises else self._busy_seconds} if immediate else {}
             else:
                 waits = {"timeout": self._busy_seconds, "command_timeout": None if revises else _STATEMENT_SECONDS}
-                given = {"pool_pre_ping": True, "connect_args": waits}
+                given = {"pool_pre_ping": True, "async_creator": partial(asyncpg.connect, libpq(self._url), **waits)}
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
@@ -294,7 +279,10 @@ async def _in_savepoint(connection: AsyncConnection, unit: Unit[Any]) -> Any:
     except Exception as error:
         if connection.invalidated or not savepoint.is_active:
             raise
-        await savepoint.rollback()
+        try:
+            await savepoint.rollback()
+        except DBAPIError:  # SQLite took the whole transaction back, with the savepoints: it does where a disk is full
+            raise error from None
         return error
     await savepoint.commit()
     return result

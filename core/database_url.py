@@ -9,6 +9,33 @@ from core.errors import SettingsError
 from core.secret import Secret
 from core.sqlite import DRIVER
 
+_SPELLINGS = {"ssl": "sslmode"}  # SQLAlchemy's examples for asyncpg have it so
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS, without what asyncpg reads from an
+# address, and what a server takes as a setting
+_LIBPQ_ALONE = frozenset(
+    {
+        "channel_binding",
+        "connect_timeout",
+        "fallback_application_name",
+        "gssdelegation",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "load_balance_hosts",
+        "require_auth",
+        "requirepeer",
+        "requiressl",
+        "sslcertmode",
+        "sslcompression",
+        "sslcrldir",
+        "sslnegotiation",
+        "sslsni",
+        "tcp_user_timeout",
+    }
+)
+
 
 def parse_url(url: Secret) -> URL:
     """DATABASE_URL as SQLAlchemy's URL with our driver. `postgres://` is accepted. Raises SettingsError."""
@@ -28,7 +55,7 @@ def parse_url(url: Secret) -> URL:
             )
         if "@" in f"{parsed.host}{parsed.database}":  # a piece of the password would be shown as a name
             raise SettingsError("DATABASE_URL", "its user name or password holds / or @; write them as %2F and %40")
-        return _without_libpq_names(parsed.set(drivername="postgresql+asyncpg"))
+        return parsed.set(drivername="postgresql+asyncpg")
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise SettingsError("DATABASE_URL", "it names no file; write it like sqlite:////var/lib/askrepo/askrepo.db")
@@ -36,9 +63,10 @@ def parse_url(url: Secret) -> URL:
     raise SettingsError("DATABASE_URL", f"'{backend}' is not supported; use postgresql:// or sqlite:///")
 
 
-def _without_libpq_names(url: URL) -> URL:
-    """Asyncpg calls libpq's `sslmode` `ssl`; hosters hand out URLs in libpq's words."""
-    query = dict(url.query)
-    if "sslmode" in query:
-        query["ssl"] = query.pop("sslmode")
-    return url.set(query=query)
+def libpq(url: URL) -> str:
+    """A PostgreSQL address as libpq and asyncpg read it, password included.
+
+    Without what libpq alone knows: asyncpg would send it to the server as a setting, which refuses it.
+    """
+    query = {_SPELLINGS.get(name, name): value for name, value in url.query.items() if name not in _LIBPQ_ALONE}
+    return url.set(drivername="postgresql", query=query).render_as_string(hide_password=False)

@@ -49,9 +49,7 @@ from tests.migrations import both_ways
     ],
 )
 def test_every_spelling_of_a_url_gets_our_driver(given: str, driver: str) -> None:
-    parsed = parse_url(Secret(given))
-    assert parsed.drivername == driver
-    assert "sslmode" not in parsed.query
+    assert parse_url(Secret(given)).drivername == driver
 
 
 @pytest.mark.parametrize(
@@ -92,6 +90,23 @@ async def test_units_share_a_transaction_and_fail_alone(database: Database) -> N
     async with database.reading() as connection:
         stored = (await connection.execute(text("SELECT n FROM numbers ORDER BY n"))).scalars().all()
     assert stored == [n for n in range(30) if n % 3]
+
+
+async def test_a_full_disk_passes_for_all_who_share_a_transaction(tmp_path: Path) -> None:
+    """SQLite takes the whole transaction back by itself, in the middle of a statement that needs room."""
+    database = Database(Secret(f"sqlite:///{tmp_path / 'askrepo.db'}"))
+    await database.write(lambda connection: _run(connection, "CREATE TABLE pages (content)"))
+    await database.write(lambda connection: _run(connection, "PRAGMA max_page_count = 1000"))
+
+    def insert(octets: int) -> object:
+        statement = f"INSERT INTO pages VALUES (zeroblob({octets}))"  # noqa: S608
+        return database.write(lambda connection: _run(connection, statement))
+
+    results = await asyncio.gather(*(insert(n) for n in (10, 10, 20_000_000, 10)), return_exceptions=True)  # type: ignore[call-overload]
+    assert [type(each) for each in results] == [DatabaseUnavailable] * 4
+    assert all("full" in str(each) for each in results)
+    await insert(10)  # type: ignore[misc]
+    await database.close()
 
 
 async def test_a_cancelled_caller_leaves_the_others_alone(database: Database) -> None:
@@ -267,6 +282,20 @@ async def test_processes_that_start_together_upgrade_once(database_url: str) -> 
         await each.close()
 
 
+async def test_a_revision_waits_for_another_processes_on_sqlite_too(tmp_path: Path) -> None:
+    path = tmp_path / "askrepo.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    database = Database(Secret(f"sqlite:///{path}"), busy_seconds=0.1)
+    upgrade = asyncio.create_task(schema.upgrade(database))
+    assert not (await asyncio.wait({upgrade}, timeout=1))[0]  # a write would have given up
+    other.execute("COMMIT")
+    assert await upgrade
+    other.close()
+    await database.close()
+
+
 @pytest.mark.long
 async def test_a_revision_waits_for_another_as_long_as_it_takes(postgres_url: str) -> None:
     database = Database(Secret(postgres_url))
@@ -350,6 +379,7 @@ async def test_a_locked_file_is_unavailable_not_unreadable(tmp_path: Path) -> No
     database = Database(Secret(f"sqlite:///{tmp_path}/askrepo.db"), busy_seconds=0.05)
     await schema.upgrade(database)
     other = sqlite3.connect(tmp_path / "askrepo.db", isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseUnavailable):
         await database.write(lambda connection: _run(connection, "DELETE FROM turns"))
@@ -414,9 +444,15 @@ async def test_who_vanishes_within_a_transaction_keeps_nobody_waiting(postgres_u
         await database.close()
 
 
-async def test_other_processes_wake_us(postgres_url: str) -> None:
+HOSTERS = "sslmode=prefer&channel_binding=prefer&connect_timeout=10&application_name=askrepo"
+
+
+@pytest.mark.parametrize(
+    "said", ["", f"&{HOSTERS}", "&ssl=prefer"], ids=["plain", "as hosters say it", "as SQLAlchemy"]
+)
+async def test_other_processes_wake_us(postgres_url: str, said: str) -> None:
     woken = asyncio.Event()
-    database = Database(Secret(postgres_url))
+    database = Database(Secret(postgres_url + said))
     async with database.wakes(woken.set):
         await asyncio.wait_for(woken.wait(), 10)  # the listener is connected
         woken.clear()
