@@ -67,6 +67,7 @@ class Revisions:
                 .values(
                     question=key.seal_text(question.text, cell),
                     revision=TurnRow.revision + 1,
+                    stop_requested=False,  # that was about the words before
                     late_at=now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
                 )
             )

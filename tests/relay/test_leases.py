@@ -19,7 +19,7 @@ from core.relay.hold import Hold
 from core.relay.intake import Intake
 from core.relay.leases import Leases, Renewed
 from core.relay.posts import Posts
-from core.relay.revisions import Revisions
+from core.relay.revisions import Revised, Revisions
 from core.relay.shares import Rate, Share
 from core.tables import TurnRow
 from core.workspaces import Workspaces
@@ -114,6 +114,18 @@ async def test_a_dead_workers_turn_is_taken_over_and_its_late_words_are_refused(
         await leases.finish(alive, Ending(Outcome.FAILED))
     with pytest.raises(LeaseLost):
         await leases.finish(dead, ANSWERED)
+
+
+async def test_an_edit_after_a_stop_is_answered(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """The stop was about the words before; whoever edits is told that the new ones will be answered."""
+    await intake.accept(question("Old?", within=thread()))
+    (claim,) = await leases.claim("a", ALL, 1)
+    assert await leases.stop(thread())
+    revised, _ = await Revisions(database, workspaces).revise(question("New?", within=thread()))
+    assert revised is Revised.REPLACED
+    assert await leases.renew("a", [claim]) == {claim.turn_id: Renewed(stop_requested=False, revision=1)}
 
 
 async def test_a_failed_attempt_stays_the_head_of_its_thread(intake: Intake, leases: Leases) -> None:
