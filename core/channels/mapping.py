@@ -35,6 +35,13 @@ def mapped_anew(
     )
 
 
+def rebinds(here: tuple[Mapping, ...], made: Mapping) -> bool:
+    """Whether questions of a channel that had the mappings `here` may be bound otherwise now that `made` is stored."""
+    known = next((each for each in here if same(each.repository, made.repository)), None)
+    before = (None, False) if known is None else (known.token_id, known.is_default)
+    return before != (made.token_id, made.is_default)
+
+
 def next_default(remaining: tuple[Mapping, ...]) -> Mapping | None:
     """The mapping that takes over when the default is unmapped: the one made first, suspended ones last."""
     return min(remaining, key=lambda each: (each.suspended, each.set_at, each.repository), default=None)

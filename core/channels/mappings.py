@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channels import aliases, audit, tokenrows
 from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
-from core.channels.mapping import mapped_anew, meant, next_default
+from core.channels.mapping import mapped_anew, meant, next_default, rebinds
 from core.channels.preferences import forget_audience, preferences_row
 from core.channels.suspensions import handed_back, suspension_of
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
@@ -62,8 +62,7 @@ class Mappings:
             await forget_audience(connection, channel)
             detail = made.repository + (f" as {made.alias}" if made.alias else "")
             await _record(connection, channel, actor, "map", detail)
-            known = next((each for each in here if same(each.repository, made.repository)), None)
-            if known is not None and known.token_id != made.token_id:
+            if rebinds(here, made):
                 await handed_back(connection, channel)
                 await self._database.announce(connection)
             return made

@@ -10,7 +10,7 @@ import pytest
 
 from core.channels.access import Audience
 from core.channels.choosing import Mapping, WorkspaceDefault
-from core.channels.mapping import mapped_anew, next_default
+from core.channels.mapping import mapped_anew, next_default, rebinds
 from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.suspensions import suspension_of
@@ -71,6 +71,15 @@ def test_mapping_again_makes_it_the_default_keeps_what_is_not_given_and_lifts_a_
     assert anew(here, API) == Mapping(API, "api", True, "token-1", "U1", NOW)
     assert anew(here, API, alias="back", token="token-2") == Mapping(API, "back", True, "token-2", "U1", NOW)
     assert anew(here, "github.com/Acme/API").repository == "github.com/Acme/API"
+
+
+def test_questions_under_way_are_bound_otherwise_where_the_default_or_a_token_changes() -> None:
+    here = (mapping(API, default=True), mapping(WEB))
+    assert rebinds((), anew((), API))
+    assert rebinds(here, anew(here, WEB))
+    assert rebinds(here, anew(here, API, token="t1"))
+    assert not rebinds(here, anew(here, API, alias="api"))
+    assert not rebinds(here, anew(here, "github.com/acme/third"))
 
 
 def test_an_alias_names_one_repository() -> None:

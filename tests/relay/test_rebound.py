@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -111,6 +111,53 @@ async def test_the_token_that_is_sent_is_the_one_bound_when_it_is_sent(
     door.opened.set()
     assert await asking == "answered"
     assert [request.token for request in chat.requests] == [CHANGES[change]]
+
+
+async def mapped_elsewhere(process: Process) -> None:
+    await process.mappings.map(HERE.channel, ELSEWHERE, default=True, actor="U0")
+
+
+async def default_elsewhere(process: Process) -> None:
+    await process.mappings.set_default(HERE.channel.workspace, ELSEWHERE, actor="U0")
+
+
+DEFAULTS: list[tuple[Sequence[str], Change]] = [
+    ((), mapped_elsewhere),
+    ((REPOSITORY,), mapped_elsewhere),
+    ((REPOSITORY, ELSEWHERE), mapped_elsewhere),
+    ((), default_elsewhere),
+]
+
+
+@pytest.mark.parametrize(("mapped", "change"), DEFAULTS)
+async def test_what_is_asked_about_is_the_default_by_then(
+    mapped: Sequence[str],
+    change: Change,
+    database: Database,
+    keyring: Keyring,
+    platform: FakePlatform,
+    chat: FakeChat,
+) -> None:
+    """It changes after the turn's plan has read it."""
+    planning, go_on = asyncio.Event(), asyncio.Event()
+
+    async def step(name: str) -> None:
+        if name == "after survey":
+            planning.set()
+            await go_on.wait()
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.mappings.set_default(HERE.channel.workspace, REPOSITORY, actor="U0")
+    for repository in mapped:
+        await process.map(HERE.channel, repository)
+    async with process.running():
+        asking = asyncio.create_task(process.ask(question(within=HERE)))
+        await planning.wait()
+        await change(process)
+        go_on.set()
+        assert await asking == "answered"
+    assert [request.repository for request in chat.requests] == [ELSEWHERE]
+    assert (await process.mappings.facts(HERE)).thread_repository == ELSEWHERE
 
 
 async def test_an_unmapped_repository_is_not_asked_about(process: Process, chat: FakeChat, door: Door) -> None:
