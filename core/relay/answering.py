@@ -199,8 +199,6 @@ class Answering:
         writer = self._writer(hold, question)
         if question.unsaid:
             await writer.echo(lambda thread: self._move(hold, thread))
-        if plan.choice.repository != plan.began_with:
-            await self._history.stay(hold.claim.thread, plan.choice.repository, provided=still_held(hold.claim))
         try:
             await writer.begin()
             said = await self._ask(hold, plan, writer)
@@ -268,6 +266,8 @@ class Answering:
     async def _stream(self, claim: Claim, plan: Plan, writer: Writer, remarks: list[str]) -> Finished | None:
         async def ready() -> None:
             await self._posts.check(claim)  # what it is asked with may have been taken back since it was planned
+            if plan.choice.repository != plan.began_with:  # the thread is bound to it from here on
+                await self._history.stay(claim.thread, plan.choice.repository, provided=still_held(claim))
 
         asked = self._client.ask(
             plan.choice.repository,

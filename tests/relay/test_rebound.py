@@ -121,6 +121,11 @@ async def default_elsewhere(process: Process) -> None:
     await process.mappings.set_default(HERE.channel.workspace, ELSEWHERE, actor="U0")
 
 
+async def unmapped(process: Process) -> None:
+    await process.mappings.map(HERE.channel, ELSEWHERE, actor="U0")
+    await process.mappings.unmap(HERE.channel, REPOSITORY, actor="U0")
+
+
 DEFAULTS: list[tuple[Sequence[str], Change]] = [
     ((), mapped_elsewhere),
     ((REPOSITORY,), mapped_elsewhere),
@@ -161,13 +166,26 @@ async def test_what_is_asked_about_is_the_default_by_then(
 
 
 async def test_an_unmapped_repository_is_not_asked_about(process: Process, chat: FakeChat, door: Door) -> None:
+    await process.history.stay(HERE, REPOSITORY)
     asking = asyncio.create_task(process.ask(question(within=HERE)))
     await door.reached.wait()
-    await process.mappings.map(HERE.channel, ELSEWHERE, actor="U0")
-    await process.mappings.unmap(HERE.channel, REPOSITORY, actor="U0")
+    await unmapped(process)
     door.opened.set()
     assert await asking == "refused"  # its thread began with that repository
     assert chat.requests == []
+
+
+@pytest.mark.parametrize("change", [mapped_elsewhere, unmapped])
+async def test_a_thread_begins_with_what_it_is_first_asked_about(
+    process: Process, chat: FakeChat, door: Door, change: Change
+) -> None:
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await door.reached.wait()
+    await change(process)
+    door.opened.set()
+    assert await asking == "answered"
+    assert [request.repository for request in chat.requests] == [ELSEWHERE]
+    assert (await process.mappings.facts(HERE)).thread_repository == ELSEWHERE
 
 
 async def test_a_post_that_was_under_way_is_waited_for(
