@@ -90,8 +90,8 @@ async def running(
             log.info("metrics", port=stack.enter_context(measured))
         workers: list[Worker] = []
 
-        async def stop(thread: ThreadRef) -> bool:
-            return await (workers[0] if workers else parts.leases).stop(thread)
+        async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
+            return await (workers[0] if workers else parts.leases).stop(thread, turn_id)
 
         deliveries: dict[str, Delivery] = {}
         connections: list[Connection] = []

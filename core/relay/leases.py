@@ -232,9 +232,10 @@ class Leases:
 
         await self._database.write(unit)
 
-    async def stop(self, thread: ThreadRef) -> bool:
+    async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> bool:
         """Ask the thread's answer to stop: the running one, else the next. False where nothing is open.
 
+        With `turn_id`, that turn alone: not the next question, where it has ended meanwhile.
         A turn that is not running is claimed as ever, to show that it stopped. What waits behind it is answered: its
         askers stopped nothing, and every question ends where people can see it.
         """
@@ -245,9 +246,10 @@ class Leases:
             .limit(1)
             .scalar_subquery()
         )
+        which = TurnRow.turn_id == (head if turn_id is None else turn_id)
         statement = (
             update(TurnRow)
-            .where(in_workspace(TurnRow, thread.channel.workspace), TurnRow.turn_id == head, TurnRow.status.in_(_OPEN))
+            .where(in_workspace(TurnRow, thread.channel.workspace), which, TurnRow.status.in_(_OPEN))
             .values(stop_requested=True, due_at=due_soon())
         )
 

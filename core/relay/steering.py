@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from core import wording
 from core.channels.grammar import ThreadWord
@@ -20,7 +20,13 @@ _STILL = "I am still answering here. Say `retry` again once I have finished."
 _RECORDED_WITHIN = (0.05, 0.1, 0.2, 0.4)  # seconds: an answer can be seen a moment before it is recorded as ended
 _MOST_OPEN = 1_000
 
-Stop = Callable[[ThreadRef], Awaitable[int]]  # stops what is answered in a thread; how many turns that were
+
+class Stop(Protocol):
+    """Stops what is answered in a thread, or this turn alone; how many turns that were."""
+
+    async def __call__(self, thread: ThreadRef, turn_id: str | None = None, /) -> int:
+        """Raises DatabaseError."""
+        ...
 
 
 class Steering:
@@ -77,8 +83,7 @@ class Steering:
         place = await self.place(channel, turn_id)
         if place is None or not place.is_open:
             return NOTHING_RUNS
-        await self._stop(place.thread)
-        return ""
+        return "" if await self._stop(place.thread, turn_id) else NOTHING_RUNS
 
     async def place(self, channel: ChannelRef, turn_id: str) -> Place | None:
         """Where a turn stands, if it belongs to this channel: what a button names may be old, or made up."""

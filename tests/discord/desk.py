@@ -76,9 +76,9 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
     )
     bot = Bot(discord.bot.id, discord.application_id)
 
-    async def stop(thread: ThreadRef) -> int:
+    async def stop(thread: ThreadRef, turn_id: str | None = None) -> int:
         stopped.append(thread)
-        return await app.leases.stop(thread)
+        return await app.leases.stop(thread, turn_id)
 
     async def tell(question: Question, turn_id: str, notice: Notice) -> None:
         told.append(notice.text)

@@ -11,6 +11,7 @@ from sqlalchemy import event, select, update
 
 from core.channels.mappings import Mappings
 from core.conversation.history import History
+from core.conversation.threads import Threads
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, now_ms
 from core.errors import LeaseLost
@@ -21,6 +22,7 @@ from core.relay.leases import Leases, Renewed
 from core.relay.posts import Posts
 from core.relay.revisions import Revised, Revisions
 from core.relay.shares import Rate, Share
+from core.relay.steering import NOTHING_RUNS, Steering
 from core.tables import TurnRow
 from core.workspaces import Workspaces
 from tests.relay.places import UNLIMITED, question, thread
@@ -271,6 +273,27 @@ async def test_stop_reaches_the_worker_and_leaves_what_waits(
     await leases.finish(again[thread()], Ending(Outcome.STOPPED))
     (behind,) = await leases.claim("b", ALL, 10)
     assert (behind.thread, behind.order, behind.stop_requested) == (thread(), 1, False)
+
+
+async def test_a_button_stops_its_own_turn_alone(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """It ends while its button is pressed, and what waits behind it is somebody else's."""
+    await ask(intake, thread(), each=2)
+    (claim,) = await leases.claim("a", ALL, 10)
+
+    async def stop(place: ThreadRef, *turn: str | None) -> int:
+        await leases.finish(claim, Ending(Outcome.ANSWERED))
+        return await leases.stop(place, *turn)
+
+    history, revisions = History(database, workspaces), Revisions(database, workspaces)
+    steering = Steering(Threads(database), history, revisions, stop)
+    said = await steering.stop_turn(claim.thread.channel, claim.turn_id)
+    (behind,) = await leases.claim("a", ALL, 10)
+    assert (behind.order, behind.stop_requested) == (1, False)
+    assert said == NOTHING_RUNS
+    assert await leases.stop(thread(), behind.turn_id)
+    assert (await leases.renew("a", [behind]))[behind.turn_id].stop_requested
 
 
 async def test_however_many_are_renewed_there_are_few_statements(
