@@ -78,7 +78,7 @@ class Ending:
     repository: str | None = None
     model: str | None = None
     covers: tuple[Covered, ...] = ()  # waiting turns that end with it
-    told: bool = False  # its notice is out: what becomes of the question meanwhile changes nothing any more
+    told: bool = False  # its notice is out: of what becomes of the question meanwhile only an edit changes anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,16 @@ def unclaimed_since(claim: Claim) -> ColumnElement[bool]:
     """The condition that nobody else has claimed the turn since, though it may have been put back."""
     open_ = TurnRow.status.in_(("running", "waiting"))
     return and_(of_turn(TurnRow, claim.workspace, claim.turn_id), open_, TurnRow.attempt == claim.attempt)
+
+
+def told(claim: Claim) -> ColumnElement[bool]:
+    """The condition that a notice which is out ends the turn: it was not edited meanwhile, or is deleted since.
+
+    One that was refused unseen is so whatever its words are: they are asked by the button of its notice.
+    """
+    if isinstance(claim.declined, TooManyAsked | NoRoom | TooLate):
+        return unclaimed_since(claim)
+    return and_(unclaimed_since(claim), or_(TurnRow.revision == claim.revision, TurnRow.erased_at.is_not(None)))
 
 
 def held(claim: Claim) -> ColumnElement[bool]:

@@ -38,6 +38,7 @@ from core.relay.claims import (
     held,
     leased,
     open_turn,
+    told,
     unclaimed_since,
 )
 from core.relay.shares import Shares
@@ -199,7 +200,8 @@ class Leases:
     async def finish(self, claim: Claim, ending: Ending) -> None:
         """Record the one outcome of this turn, and of the turns its answer covers, in one commit.
 
-        May be repeated where its reply was lost.
+        May be repeated where its reply was lost. A notice is no outcome of a question that was edited since it was
+        claimed: that waits for an answer to its new words, and LeaseLost is raised.
         """
         done = {"status": ending.outcome.value, "repository": ending.repository, "finished_at": datetime.now(UTC)}
         kept = TurnRow.erased_at.is_(None)
@@ -207,19 +209,12 @@ class Leases:
             "answer": case((kept, literal(ending.sealed_answer, LargeBinary()))),
             "reference": case((kept, TurnRow.reference)),
         }
-        ours = unclaimed_since(claim) if ending.told else held(claim)
+        ours = told(claim) if ending.told else held(claim)
         own = update(TurnRow).where(ours).values(done | texts | {"model": ending.model} | _FREE)
 
-        async def unit(connection: AsyncConnection) -> None:
+        async def unit(connection: AsyncConnection) -> bool:
             if (await connection.execute(own)).rowcount != 1:
-                recorded = select(TurnRow.turn_id).where(
-                    of_turn(TurnRow, claim.workspace, claim.turn_id),
-                    TurnRow.attempt == claim.attempt,
-                    TurnRow.status == ending.outcome.value,
-                )
-                if (await connection.execute(recorded)).scalar_one_or_none() is None:
-                    raise LeaseLost("another worker has this turn")
-                return
+                return await _recorded(connection, claim, ending)
             if ending.covers:
                 others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
                 worded = [(each.turn_id, each.revision) for each in ending.covers]
@@ -229,8 +224,10 @@ class Leases:
                 covered = and_(of_turn(TurnRow, claim.workspace, turn_id), TurnRow.answered_with == claim.turn_id)
                 if sealed is not None:
                     await connection.execute(update(TurnRow).where(covered, kept).values(context=sealed))
+            return True
 
-        await self._database.write(unit)
+        if not await self._database.write(unit):
+            raise LeaseLost("the question was edited while its notice went out")
 
     async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> bool:
         """Ask the thread's answer to stop: the running one, else the next. False where nothing is open.
@@ -263,6 +260,19 @@ class Leases:
 
 
 _OPEN = ("running", "waiting")
+
+
+async def _recorded(connection: AsyncConnection, claim: Claim, ending: Ending) -> bool:
+    """Whether this ending stands there already; False where the question was edited instead, which is put back."""
+    ours = and_(of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.attempt == claim.attempt)
+    recorded = select(exists().where(ours, TurnRow.status == ending.outcome.value))
+    if (await connection.execute(recorded)).scalar_one():
+        return True
+    edited = update(TurnRow).where(unclaimed_since(claim), TurnRow.revision != claim.revision)
+    anew = edited.values(_waiting_again(declined=None, failures=0))
+    if not ending.told or (await connection.execute(anew)).rowcount != 1:
+        raise LeaseLost("another worker has this turn")
+    return False
 
 
 def expired_statement() -> Update:

@@ -14,7 +14,7 @@ from core.conversation.history import History
 from core.conversation.threads import Threads
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, now_ms
-from core.errors import LeaseLost
+from core.errors import GaveUp, LeaseLost, NoRoom
 from core.relay.claims import LEASE_SECONDS, Claim, Covered, Ending, Scope, still_held
 from core.relay.hold import Hold
 from core.relay.intake import Intake
@@ -376,6 +376,29 @@ async def test_a_turn_that_was_put_back_shows_nothing_more_but_the_notice_that_i
     with pytest.raises(LeaseLost):
         await leases.finish(other, told)
     assert await statuses(database) == ["refused", "running"]
+
+
+async def test_a_notice_about_its_old_words_is_no_outcome_of_an_edited_question(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    await ask(intake, thread(), thread("2"))
+    revisions, told = Revisions(database, workspaces), Ending(Outcome.REFUSED, told=True)
+    for claim in await leases.claim("a", ALL, 2):
+        await leases.decline(claim, GaveUp())
+        await revisions.revise(question("Meant otherwise.", at=0, within=claim.thread))
+        if claim.thread == thread("2"):
+            await revisions.erase(claim.thread.channel, claim.message_id)
+            await leases.finish(claim, told)  # nobody waits for an answer
+        else:
+            with pytest.raises(LeaseLost):
+                await leases.finish(claim, told)
+    (again,) = await leases.claim("b", ALL, 2)
+    assert (again.thread, again.revision, again.declined, again.failures) == (thread(), 1, None, 0)
+    with pytest.raises(LeaseLost):
+        await leases.finish(replace(again, attempt=1, revision=0), told)
+    assert await statuses(database) == ["refused", "running"]
+    await leases.finish(replace(again, revision=0, declined=NoRoom()), told)  # whatever it asks
+    assert await statuses(database) == ["refused", "refused"]
 
 
 async def test_a_hold_stops_acting_before_its_lease_ends(intake: Intake, leases: Leases) -> None:

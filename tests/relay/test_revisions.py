@@ -49,6 +49,21 @@ async def test_an_edited_question_that_is_being_answered_is_answered_anew_in_its
     assert [request.question for request in chat.requests] == ["Old?", "New?"]
 
 
+async def test_an_edit_while_the_refusal_of_its_old_words_goes_out_is_answered(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    async def step(name: str) -> None:
+        if name == "after tell":
+            assert (await process.revisions.revise(question("Who?", within=HERE)))[0] is Revised.REPLACED
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question("in:wrold Who?", within=HERE)) == "answered"
+    assert [request.question for request in chat.requests] == ["Who?"]
+    assert len(platform.notices[HERE]) == 1
+
+
 async def test_an_edit_a_moment_before_the_answer_ends_is_answered_too(
     process: Process, platform: FakePlatform, chat: FakeChat
 ) -> None:
