@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum, auto
 from pathlib import Path
 
@@ -9,12 +10,19 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from alembic import command
+from core import logs
 from core.database import Database
 from core.errors import DatabaseTooNew, DatabaseUnreadable
 
+log = logs.get(__name__)
+
+_WAIT_SECONDS = 3  # for another's lock on a table
+_AGAIN_SECONDS = 5  # those who stood in line meanwhile go on
+_NOT_AVAILABLE = "55P03"  # lock_not_available
 _LOCK = 0x61736B72  # any number that nobody else locks in the same database
 _HERE = Path(__file__).resolve().parent
 _BESIDE = _HERE / "migrations"  # in an installed wheel
@@ -41,17 +49,19 @@ def config(connection: Connection | None = None) -> Config:
 async def upgrade(database: Database) -> bool:
     """Bring the schema up to date; True if anything was done.
 
-    Processes that start together wait for each other, and one of them does it. Raises DatabaseTooNew, changing
-    nothing, and DatabaseUnreadable for a database that holds something else.
+    Processes that start together wait for each other, and one of them does it. A table that somebody reads for long is
+    waited for as well, without holding anybody up. Raises DatabaseTooNew, changing nothing, and DatabaseUnreadable for
+    a database that holds something else.
     """
     if await state(database) is State.CURRENT:
         return False  # most starts: no lock is waited for that a busy SQLite file may not give in time
     engine = database.engine_for_schema()
     try:
         with database.translated():
-            async with engine.begin() as connection:
-                await _take_lock(database, connection)
-                return await connection.run_sync(_upgrade, database.where)
+            while (done := await _tried(database, engine)) is None:
+                log.warning("the schema waits: a table is in use, by a backup perhaps", again_in=_AGAIN_SECONDS)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            return done
     finally:
         await engine.dispose()
 
@@ -62,10 +72,26 @@ async def state(database: Database) -> State:
         return await connection.run_sync(_state, database.where)
 
 
+async def _tried(database: Database, engine: AsyncEngine) -> bool | None:
+    """Whether anything was done; None where a table was in use for too long, and nothing was."""
+    try:
+        async with engine.begin() as connection:
+            await _take_lock(database, connection)
+            return await connection.run_sync(_upgrade, database.where)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+            raise
+    return None
+
+
 async def _take_lock(database: Database, connection: AsyncConnection) -> None:
-    """Held until the transaction ends. SQLite's BEGIN IMMEDIATE has taken it already."""
+    """Held until the transaction ends. SQLite's BEGIN IMMEDIATE has taken it already.
+
+    The locks that revisions take are waited for a moment only: behind one that waits, all who live stand in line.
+    """
     if not database.is_sqlite:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await connection.execute(text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
 
 
 def _upgrade(connection: Connection, where: str) -> bool:
