@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef
 from core.database import now_ms
-from core.relay.claims import NOW, RUNNING, WAITING, Scope
+from core.relay.claims import DUE, NOW, RUNNING, WAITING, Scope
 from core.relay.shares import Shares
 from core.scope import THREAD, given, in_thread
 from core.tables import TurnRow
@@ -68,7 +68,7 @@ def candidate_of(row: Row[Any]) -> Candidate:
 @lru_cache(maxsize=64)  # building such a statement takes SQLAlchemy longer than running it takes a database
 def due_statement(scope: Scope) -> Select[bool]:
     """Whether anything waits that may be due: cheap, and all that an idle worker asks."""
-    return select(exists().where(TurnRow.status == WAITING, TurnRow.due_at <= NOW, scope.condition()))
+    return select(exists().where(TurnRow.status == WAITING, DUE, scope.condition()))
 
 
 @lru_cache(maxsize=64)
@@ -104,7 +104,7 @@ def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tup
         statement = statement.outerjoin(level, and_(*same))
     within = and_(*(count < most_running for count, most_running in zip(counts, at_once, strict=True)))
     return (
-        statement.where(TurnRow.status == WAITING, TurnRow.due_at <= NOW, scope.condition())
+        statement.where(TurnRow.status == WAITING, DUE, scope.condition())
         .where(within, ~_in_same_thread(RUNNING), or_(refused, ~_in_same_thread(WAITING, earlier=True)))
         .order_by(TurnRow.line_at, TurnRow.due_at, TurnRow.position)
         .limit(most)

@@ -26,6 +26,9 @@ REFUSED = "refused"  # for an AccessError, a MappingError or a CipherError
 WAITING: ColumnElement[str] = literal_column("'waiting'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
 NOW: ColumnElement[int] = select(now_ms()).scalar_subquery()  # once for a statement, so that an index can be read by it
+_LONGEST_PAUSE_MS = 120_000  # more than anything is put back for
+# further ahead is nothing but what was written before the database's clock was set back
+DUE: ColumnElement[bool] = or_(TurnRow.due_at <= NOW, TurnRow.due_at > NOW + _LONGEST_PAUSE_MS)
 KEY = (TurnRow.platform, TurnRow.workspace_id, TurnRow.turn_id)
 
 
@@ -156,6 +159,16 @@ def due_soon() -> ColumnElement[int]:
     """
     latest = now_ms() + int(LEASE_SECONDS * 1000)
     return case((TurnRow.due_at > latest, latest), else_=TurnRow.due_at)
+
+
+def cut_statement() -> Update:
+    """Let leases that nobody was given, the database's clock having been set back, end as if they were new.
+
+    A worker that lives renews its own before they do.
+    """
+    lease = int(LEASE_SECONDS * 1000)
+    running = update(TurnRow).where(TurnRow.status == RUNNING, TurnRow.lease_until > NOW + 2 * lease)
+    return running.values(lease_until=NOW + lease)
 
 
 def unclaimed_since(claim: Claim) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ThreadRef
-from core.database import Database, Unit, now_ms, padded
+from core.database import Database, now_ms, padded
 from core.errors import AskrepoError, GaveUp, LeaseLost, TooManyAsked
 from core.locks import lock_claims
 from core.relay.candidates import BEHIND, candidate_of, candidates_statement, chosen, due_statement
@@ -33,6 +33,7 @@ from core.relay.claims import (
     Scope,
     claim_of,
     claim_statement,
+    cut_statement,
     due_soon,
     guarded,
     held,
@@ -113,7 +114,12 @@ class Leases:
 
     async def free_expired(self) -> int:
         """Put turns of dead workers back; each counts as a failure. How many there were."""
-        return await self._database.write(_count(expired_statement()))
+
+        async def unit(connection: AsyncConnection) -> int:
+            await connection.execute(cut_statement())
+            return (await connection.execute(expired_statement())).rowcount
+
+        return await self._database.write(unit)
 
     async def free_thread(self, thread: ThreadRef) -> int:
         """Put a thread's running turn back at once, its worker being known dead; counts as a failure.
@@ -289,10 +295,3 @@ _FREE: dict[str, object] = {"worker": None, "lease_until": None}
 
 def _waiting_again(**values: object) -> dict[str, object]:
     return {"status": "waiting", "due_at": now_ms(), **_FREE, **values}
-
-
-def _count(statement: Update) -> Unit[int]:
-    async def unit(connection: AsyncConnection) -> int:
-        return (await connection.execute(statement)).rowcount
-
-    return unit

@@ -199,7 +199,7 @@ async def test_a_question_that_still_waits_can_be_stopped(terminal: Open, chat: 
     console.send(signal.SIGTERM)
     await console.ended()
     with sqlite3.connect(away.data / "askrepo.db") as connection:
-        connection.execute("UPDATE turns SET due_at = due_at + 10000000, attempt = 0")
+        connection.execute("UPDATE turns SET due_at = due_at + 100000, attempt = 0")
     connection.close()
     again = await terminal("--resume")
     await again.until("› what is it?", "Ctrl-C stops")

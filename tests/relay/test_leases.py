@@ -357,6 +357,35 @@ async def test_a_thread_known_dead_is_freed_at_once(intake: Intake, leases: Leas
     assert [claim.thread for claim in await leases.claim("b", ALL, 10)] == [thread()]
 
 
+async def test_a_clock_that_is_set_back_keeps_nothing_waiting(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    await ask(intake, thread("dead"), thread("alive"))
+    dead, alive = sorted(await leases.claim("a", ALL, 2), key=lambda claim: claim.thread.thread_id, reverse=True)
+    await ask(intake, thread("waiting"))
+    hour = 3_600_000
+    times = {"due_at": TurnRow.due_at + hour, "lease_until": TurnRow.lease_until + hour}
+    await database.write(lambda connection: connection.execute(update(TurnRow).values(times)))
+    (claim,) = await leases.claim("b", ALL, 2)
+    assert claim.thread == thread("waiting")
+    assert await leases.free_expired() == 0  # whoever lives may say so first
+    async with database.reading() as connection:
+        left = (await connection.execute(select(TurnRow.lease_until - now_ms()))).scalars()
+    assert max(left) <= LEASE_SECONDS * 1000
+    assert (await leases.renew("a", [alive])).keys() == {alive.turn_id}
+    await let_leases_end_of(database, dead)
+    assert await leases.free_expired() == 1
+    (claim,) = await leases.claim("b", ALL, 2)
+    assert claim.turn_id == dead.turn_id
+
+
+async def test_a_pause_is_no_clock_that_is_set_back(intake: Intake, leases: Leases) -> None:
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 1)
+    await leases.retry(replace(claim, failures=10))  # the longest
+    assert await leases.claim("a", ALL, 1) == []
+
+
 async def test_a_turn_that_was_put_back_shows_nothing_more_but_the_notice_that_is_out_counts(
     intake: Intake, leases: Leases, database: Database
 ) -> None:
