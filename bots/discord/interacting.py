@@ -24,6 +24,7 @@ from bots.discord.interactions import (
     of_interaction,
 )
 from bots.discord.managing import Managing
+from bots.discord.people import People
 from bots.discord.posing import Posing
 from bots.discord.pressing import Pressing
 from bots.discord.replying import Aside, Reply
@@ -52,6 +53,7 @@ class Interacting:
         self,
         parts: Parts,
         rest: Rest,
+        people: People,
         bot: Bot,
         direct: Direct,
         asking: Asking,
@@ -65,7 +67,7 @@ class Interacting:
         self._direct = direct
         self._tasks = tasks
         self._joined = joined
-        managing, posing = Managing(parts, steering), Posing(asking)
+        managing, posing = Managing(parts, people, steering), Posing(asking)
         self._commanding = Commanding(parts, managing, posing, reads_all=bot.reads_all)
         self._pressing = Pressing(parts, managing, steering)
         self._submitting = Submitting(parts, managing, posing)

@@ -14,12 +14,14 @@ from bots.discord import components, modals
 from bots.discord.components import CONFIRM, TOKEN, Button, Style, button, link
 from bots.discord.forms import About, Forms
 from bots.discord.interactions import Sender
+from bots.discord.people import People
 from bots.discord.replying import Reply
 from bots.discord.rights import Rights, rights
 from bots.pages.token import token_link
 from bots.parts import Parts
 from core import logs
 from core.channels import replies
+from core.channels.access import Audience
 from core.channels.choosing import Mapping as Mapped
 from core.channels.choosing import choose
 from core.channels.grammar import Map
@@ -28,6 +30,7 @@ from core.channels.trials import Trials
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
+from core.relay.delivery import audience_now
 from core.relay.steering import NOT_HERE, Steering
 from core.repositories import same
 from core.wording import code, sentence
@@ -44,8 +47,9 @@ log = logs.get(__name__)
 class Managing:
     """What is behind commands, buttons and forms. Raises AskrepoError."""
 
-    def __init__(self, parts: Parts, steering: Steering) -> None:
+    def __init__(self, parts: Parts, people: People, steering: Steering) -> None:
         self._parts = parts
+        self._people = people
         self._steering = steering
         self.trials = Trials(parts.mappings, parts.tokens, parts.preferences, parts.check)
         self.forms = Forms(parts.tickets)
@@ -142,7 +146,8 @@ class Managing:
 
     async def map(self, sender: Sender, wanted: Map) -> str:
         """Map the channel, for somebody who may; what came of it."""
-        return await self._parts.commands.carry_out(wanted, sender.channel, sender.asker.user_id)
+        audience = await self._audience(sender)
+        return await self._parts.commands.carry_out(wanted, sender.channel, sender.asker.user_id, audience=audience)
 
     async def mapped(
         self, reply: Reply, sender: Sender, wanted: Map, said: str, *, instead: bool = False, turn_id: str = ""
@@ -165,9 +170,15 @@ class Managing:
 
     async def confirm(self, sender: Sender, mark: str) -> str:
         """Lift the suspension that a button is about; what came of it."""
-        if not await self._parts.mappings.confirm(sender.channel, mark, actor=sender.asker.user_id):
+        audience, actor = await self._audience(sender), sender.asker.user_id
+        if not await self._parts.mappings.confirm(sender.channel, mark, audience=audience, actor=actor):
             return "That has changed meanwhile. `/askrepo list` shows what is mapped here now."
         return "Confirmed. Questions are answered here again, and everybody who can read this channel sees the answers."
+
+    async def _audience(self, sender: Sender) -> Audience:
+        """Who can read along now, not a moment ago."""
+        self._people.forget_channel(sender.channel)
+        return await audience_now(lambda: self._people.audience(sender.channel, direct=sender.spot.direct))
 
     # tokens
 

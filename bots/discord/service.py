@@ -107,7 +107,9 @@ class Listening:
         direct, inbox, guilds = Direct(service.rest, parts.mappings), Inbox(), Guilds(parts, service.rest)
         places = Places(service.rest)
         asking = Asking(parts, steering, service.tell, tasks, reads_all=bot.reads_all)
-        interacting = Interacting(parts, service.rest, bot, direct, asking, steering, tasks, self._joined)
+        interacting = Interacting(
+            parts, service.rest, service.people, bot, direct, asking, steering, tasks, self._joined
+        )
         changes = Changes(parts, guilds, service.people.forget_channel, service.privately, tasks)
         hearing = Hearing(bot.user_id, inbox, places, direct, asking, changes, interacting.happened)
         return Gateway(

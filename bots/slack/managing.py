@@ -21,11 +21,13 @@ from bots.slack.reference import Reference
 from bots.slack.rights import Doorman, Rights
 from core import logs
 from core.channels import replies
+from core.channels.access import Audience
 from core.channels.choosing import choose
 from core.channels.grammar import Map
 from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
+from core.relay.delivery import audience_now
 from core.relay.steering import Steering
 from core.wording import code, sentence
 
@@ -41,6 +43,7 @@ class Managing:
         self._parts = parts
         self._installs = installs
         self._calls = calls
+        self._people = people
         self._steering = steering
         self.trials = Trials(parts.mappings, parts.tokens, parts.preferences, parts.check)
         self.forms = Forms(parts.tickets, installs, calls)
@@ -81,7 +84,8 @@ class Managing:
 
     async def map(self, somebody: Somebody, channel: ChannelRef, wanted: Map) -> str:
         """Map it, for somebody who may; what came of it."""
-        return await self._parts.commands.carry_out(wanted, channel, somebody.user_id)
+        audience = await self._audience(somebody, channel)
+        return await self._parts.commands.carry_out(wanted, channel, somebody.user_id, audience=audience)
 
     async def mapped(
         self, somebody: Somebody, channel: ChannelRef, wanted: Map, said: str, *, turn_id: str = ""
@@ -115,9 +119,20 @@ class Managing:
 
     async def confirm(self, somebody: Somebody, channel: ChannelRef, suspension: str) -> str:
         """Lift the suspension the button was about; what came of it."""
-        if not await self._parts.mappings.confirm(channel, suspension, actor=somebody.user_id):
+        audience = await self._audience(somebody, channel)
+        if not await self._parts.mappings.confirm(channel, suspension, audience=audience, actor=somebody.user_id):
             return "That has changed meanwhile. `/askrepo list` shows what is mapped here now."
         return "Confirmed. Questions are answered here again, and everybody who can read this channel sees the answers."
+
+    async def _audience(self, somebody: Somebody, channel: ChannelRef) -> Audience:
+        """Who can read along now, not a moment ago."""
+        self._people.forget_channel(channel)
+
+        async def ask() -> Audience:
+            client = await self._installs.client(channel.workspace, somebody.installed.enterprise_id)
+            return await self._people.audience(client, channel)
+
+        return await audience_now(ask)
 
     # tokens
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core import logs
 from core.channels import replies
+from core.channels.access import Audience
 from core.channels.choosing import Facts, choose, trace
 from core.channels.grammar import (
     Command,
@@ -62,12 +63,17 @@ class Commands:
                 log.warning("a command failed", command=type(command).__name__, reason=str(error))
             return Notice(sentence(error))
 
-    async def carry_out(self, command: Command, place: ThreadRef | ChannelRef, actor: str) -> str:
-        """Do it for somebody who may do everything, and say what came of it. Raises AskrepoError."""
+    async def carry_out(
+        self, command: Command, place: ThreadRef | ChannelRef, actor: str, *, audience: Audience = Audience.UNKNOWN
+    ) -> str:
+        """Do it for somebody who may do everything, and say what came of it. Raises AskrepoError.
+
+        `audience` is who can read the channel that is mapped.
+        """
         channel = _channel(place)
         match command:
             case Map():
-                said = await self._map(command, channel, actor)
+                said = await self._map(command, channel, actor, audience)
             case Unmap():
                 said = await self._unmap(command, channel, actor)
             case Token():
@@ -89,8 +95,10 @@ class Commands:
                 said = replies.HELP_IN_CHATS
         return said
 
-    async def _map(self, command: Map, channel: ChannelRef, actor: str) -> str:
-        mapping = await self._mappings.map(channel, command.repository, alias=command.alias, actor=actor)
+    async def _map(self, command: Map, channel: ChannelRef, actor: str, audience: Audience) -> str:
+        mapping = await self._mappings.map(
+            channel, command.repository, alias=command.alias, audience=audience, actor=actor
+        )
         return replies.mapped(mapping, await self._mappings.list(channel))
 
     async def _unmap(self, command: Unmap, channel: ChannelRef, actor: str) -> str:

@@ -12,7 +12,7 @@ from core.channels import aliases, audit, tokenrows
 from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
 from core.channels.mapping import mapped_anew, meant, next_default, rebinds
-from core.channels.preferences import forget_audience, preferences_row
+from core.channels.preferences import preferences_row, renew_audience
 from core.channels.suspensions import handed_back, suspension_of
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
@@ -41,10 +41,12 @@ class Mappings:
         alias: str | None = None,
         token_id: str | None = None,
         default: bool = False,
+        audience: Audience = Audience.UNKNOWN,
         actor: str,
     ) -> Mapping:
         """Map the channel to a repository, as `mapped_anew` has it; `default` makes it the default in any case.
 
+        `audience` is who can read the channel now: once more people can, its mappings are suspended.
         Raises BadAlias, AliasTaken, and TokenGone where `token_id` is no token for mappings of this workspace.
         """
         name = parse(repository)
@@ -59,7 +61,7 @@ class Mappings:
             if token_id is not None:
                 await tokenrows.require(connection, channel.workspace, token_id)
             await _store(connection, channel, here, made)
-            await forget_audience(connection, channel)
+            await renew_audience(self._database, connection, channel, audience)
             detail = made.repository + (f" as {made.alias}" if made.alias else "")
             await _record(connection, channel, actor, "map", detail)
             if rebinds(here, made):
@@ -167,15 +169,20 @@ class Mappings:
 
         await self._database.write(unit)
 
-    async def confirm(self, channel: ChannelRef, suspension: str, *, actor: str) -> bool:
-        """Lift the suspension that `suspension_of` calls so; False where it is not as it was then."""
+    async def confirm(
+        self, channel: ChannelRef, suspension: str, *, audience: Audience = Audience.UNKNOWN, actor: str
+    ) -> bool:
+        """Lift the suspension that `suspension_of` calls so; False where it is not as it was then.
+
+        `audience` is who can read the channel now, as in `map`.
+        """
 
         async def unit(connection: AsyncConnection) -> bool:
             await lock(connection, channel.workspace)
             if not suspension or suspension_of(await mappings_of(connection, channel)) != suspension:
                 return False
             await _set_suspended(connection, channel, None, actor=actor)
-            await forget_audience(connection, channel)
+            await renew_audience(self._database, connection, channel, audience)
             return True
 
         return await self._database.write(unit)

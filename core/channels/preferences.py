@@ -27,7 +27,8 @@ LONGEST_MODEL = 100  # characters
 class ChannelPreferences:
     """What applies in a channel. `model` and `instructions` are None where the service's own apply.
 
-    `audience` is who could read the channel at the first question since it was mapped or confirmed.
+    `audience` is who could read the channel when it was mapped or confirmed; where that was not known, at the first
+    question since.
     """
 
     follow_ups: FollowUps = FollowUps.SMART
@@ -48,9 +49,23 @@ def instructions_cell(channel: ChannelRef) -> Cell:
     return Cell("channels", "instructions", (channel.platform, channel.workspace_id, channel.channel_id))
 
 
-async def forget_audience(connection: AsyncConnection, channel: ChannelRef) -> None:
-    """Within a unit: whoever maps or confirms sees who reads along now; the next question records it anew."""
+async def renew_audience(database: Database, connection: AsyncConnection, channel: ChannelRef, now: Audience) -> None:
+    """Within a unit: whoever maps or confirms sees who reads along now. Unknown, the next question records it."""
     await connection.execute(update(ChannelRow).where(in_channel(ChannelRow, channel)).values(audience=None))
+    if now is not Audience.UNKNOWN:
+        await _record(database, connection, channel, now)
+
+
+async def _record(database: Database, connection: AsyncConnection, channel: ChannelRef, audience: Audience) -> None:
+    await connection.execute(
+        database.insert(ChannelRow)
+        .values(**asdict(channel), guests=False, outsiders=False, audience=audience.word)
+        .on_conflict_do_update(
+            index_elements=inspect(ChannelRow).primary_key,
+            set_={"audience": audience.word},
+            where=ChannelRow.audience.is_(None),
+        )
+    )
 
 
 class Preferences:
@@ -131,15 +146,7 @@ class Preferences:
             return audience
 
         async def unit(connection: AsyncConnection) -> str:
-            await connection.execute(
-                self._database.insert(ChannelRow)
-                .values(**asdict(channel), guests=False, outsiders=False, audience=audience.word)
-                .on_conflict_do_update(
-                    index_elements=inspect(ChannelRow).primary_key,
-                    set_={"audience": audience.word},
-                    where=ChannelRow.audience.is_(None),
-                )
-            )
+            await _record(self._database, connection, channel, audience)
             found = select(ChannelRow.audience).where(in_channel(ChannelRow, channel))
             return str((await connection.execute(found)).scalar_one())
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from core import logs
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question
-from core.errors import DatabaseUnavailable, DeliveryUncertain, NotYet, PlatformAway
+from core.errors import DatabaseUnavailable, DeliveryError, DeliveryUncertain, NotYet, PlatformAway
 from core.wording import duration
 
 log = logs.get(__name__)
@@ -135,6 +135,7 @@ class Delivery(Protocol):
 
 
 _TRIES_SECONDS = (0.5, 2.0, 5.0, 20.0)
+_AT_ONCE_SECONDS = 0.7  # a form has three seconds for all that it does
 
 
 async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
@@ -157,3 +158,13 @@ async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
             return await act()
         except NotYet as error:
             await asyncio.sleep(error.seconds)
+
+
+async def audience_now(ask: Callable[[], Awaitable[Audience]]) -> Audience:
+    """Who can read along, for somebody who waits meanwhile: unknown where the platform does not say it at once."""
+    try:
+        async with asyncio.timeout(_AT_ONCE_SECONDS):
+            return await patiently(ask)
+    except (TimeoutError, DeliveryError) as error:
+        log.info("who reads along is not known", reason=str(error) or type(error).__name__)
+        return Audience.UNKNOWN

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channels.access import Audience, Rules
 from core.channels.mappings import Mappings
 from core.channels.preferences import ChannelPreferences, Preferences
+from core.channels.suspensions import suspension_of
 from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
 from core.database import Database
@@ -140,7 +141,9 @@ async def test_of_many_at_once_one_audience_counts(preferences: Preferences) -> 
     assert (await preferences.of(CHANNEL)).audience is counted[0]
 
 
-async def test_mapping_and_confirming_forget_the_audience(preferences: Preferences, mappings: Mappings) -> None:
+async def test_mapping_and_confirming_forget_the_audience_where_it_is_not_known(
+    preferences: Preferences, mappings: Mappings
+) -> None:
     await preferences.set(CHANNEL, **GIVEN, actor="U1")
     await preferences.record_audience(OTHER, Audience.PRIVATE)
 
@@ -162,6 +165,24 @@ async def test_mapping_and_confirming_forget_the_audience(preferences: Preferenc
     assert await recorded() is Audience.PUBLIC
     assert await recorded(OTHER) is Audience.PRIVATE
     assert (await preferences.of(CHANNEL)).instructions == CANARY
+
+
+async def test_mapping_and_confirming_record_who_reads_along_then(preferences: Preferences, mappings: Mappings) -> None:
+    await mappings.map(CHANNEL, "acme/web", alias="web", audience=Audience.PRIVATE, actor="U1")
+    assert await preferences.record_audience(CHANNEL, Audience.PUBLIC) is Audience.PRIVATE
+    with pytest.raises(AliasTaken):
+        await mappings.map(CHANNEL, "acme/api", alias="web", audience=Audience.SHARED, actor="U1")
+    await mappings.suspend(CHANNEL, actor="slack")
+    assert not await mappings.confirm(CHANNEL, "another", audience=Audience.SHARED, actor="U1")
+    assert (await preferences.of(CHANNEL)).audience is Audience.PRIVATE
+    suspension = suspension_of(await mappings.list(CHANNEL))
+    assert await mappings.confirm(CHANNEL, suspension, audience=Audience.PUBLIC, actor="U1")
+    assert (await preferences.of(CHANNEL)).audience is Audience.PUBLIC
+    await preferences.set(CHANNEL, **GIVEN, actor="U1")
+    await mappings.map(CHANNEL, "acme/web", audience=Audience.PRIVATE, actor="U1")
+    stored = await preferences.of(CHANNEL)
+    assert (stored.audience, stored.instructions) == (Audience.PRIVATE, CANARY)
+    assert (await preferences.of(OTHER)).audience is None
 
 
 async def test_of_two_admins_at_once_one_whole_set_stays(preferences: Preferences, database: Database) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from bots.discord import manifest
 from bots.discord.asking import Asking
-from bots.discord.bot import Bot
+from bots.discord.bot import Bot, Ourselves
 from bots.discord.direct import Direct
 from bots.discord.interacting import Interacting
+from bots.discord.people import People
 from bots.discord.rest import Rest
 from bots.tasks import Tasks
 from core.bootstrap import App
@@ -87,7 +88,10 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
     steering = Steering(app.threads, app.history, app.revisions, stop)
     asking = Asking(app, steering, tell, tasks, reads_all=bot.reads_all)
     direct = Direct(rest, app.mappings)
-    interacting = Interacting(app, rest, bot, direct, asking, steering, tasks, lambda guild: guild not in not_joined)
+    people = People(rest, Ourselves(rest))
+    interacting = Interacting(
+        app, rest, people, bot, direct, asking, steering, tasks, lambda guild: guild not in not_joined
+    )
     discord.happened = interacting.happened
     await manifest.sync(rest, bot, app.settings.map_policy)
     yield Desk(discord, app, bot, interacting, tasks, stopped, told, not_joined)

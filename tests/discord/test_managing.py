@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 
 from bots.pages.token import token_routes
 from core.bootstrap import App
+from core.channels.access import Audience
 from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
 from tests.channels.places import confirmed
@@ -184,6 +186,71 @@ async def test_an_old_confirmation_does_not_confirm_a_later_suspension(world: Wo
     await world.discord.clicks(world.alice, listed, CONFIRM)
     await world.discord.until(lambda: "changed meanwhile" in listed.content)
     assert (await app.mappings.list(world.place))[0].suspended
+
+
+# who reads along is recorded when somebody decides
+
+
+async def maps_by_command(world: World, people: People, app: App, channel: Channel) -> None:
+    said = await people.command(world.alice, "askrepo-map", {"repository": "calcom/cal.com"}, channel)
+    assert "now." in said.content
+
+
+async def maps_by_form(world: World, people: People, app: App, channel: Channel) -> None:
+    form = await people.form(world.alice, await people.uses(world.alice, "askrepo-map", channel=channel))
+    assert "now." in (await people.sent(world.alice, form, repository="calcom/cal.com")).content
+
+
+async def confirms(world: World, people: People, app: App, channel: Channel) -> None:
+    await app.mappings.map(ref(world, channel), house.REPOSITORY, actor=world.alice.id)
+    await app.mappings.suspend(ref(world, channel), actor="test")
+    listed = await people.command(world.alice, "askrepo-list", channel=channel)
+    await world.discord.clicks(world.alice, listed, CONFIRM)
+    await world.discord.until(lambda: "Confirmed." in listed.content)
+
+
+def closed(world: World, channel: Channel) -> None:
+    """Nobody but Alice and the bot sees it any more, and Discord tells nobody of that."""
+    channel.overwrites = world.discord.channel(
+        world.guild, "model", private=True, readers=[world.alice], tell=False
+    ).overwrites
+
+
+@pytest.mark.parametrize("decides", [maps_by_command, maps_by_form, confirms])
+async def test_who_reads_along_is_recorded_when_somebody_decides(
+    world: World, people: People, app: App, unmapped: Channel, decides: Callable[..., Awaitable[None]]
+) -> None:
+    """By Discord's word of now: what it said a moment ago to a question there does not count."""
+    await asked_in_vain(world, unmapped, world.alice)
+    closed(world, unmapped)
+    await decides(world, people, app, unmapped)
+    assert (await app.preferences.of(ref(world, unmapped))).audience is Audience.PRIVATE
+
+
+async def test_more_readers_between_mapping_and_the_first_question_suspend(
+    world: World, people: People, start: Start, chat: FakeChat
+) -> None:
+    """While askrepo is down, nobody tells it."""
+    closed(world, world.general)
+    async with start() as app:
+        await maps_by_command(world, people, app, world.general)
+        await chat.arrival()  # it is tried
+    world.general.overwrites = []
+    async with start() as app:
+        (_, notice) = await asked_in_vain(world, world.general, world.alice)
+        assert "More people can read this channel than when its repository was mapped" in notice.content
+        assert [each.suspended for each in await app.mappings.list(world.place)] == [True]
+    assert len(chat.requests) == 1
+
+
+async def test_where_discord_does_not_say_at_once_who_reads_along_it_is_mapped_all_the_same(
+    world: World, people: People, app: App, unmapped: Channel
+) -> None:
+    world.discord.fail("GET", "/channels/{channel_id}", hold=(go_on := asyncio.Event()), at=unmapped.id)
+    async with asyncio.timeout(10):
+        await maps_by_command(world, people, app, unmapped)
+    assert (await app.preferences.of(ref(world, unmapped))).audience is None
+    go_on.set()
 
 
 # by button: the question that waited runs by itself

@@ -14,6 +14,7 @@ from tests.fakes.slack_values import Message
 from tests.platform_contract import holding
 from tests.slack import house
 from tests.slack.askers import SUSPENDED, WIDENED, ask, refused
+from tests.slack.conftest import Start
 from tests.slack.house import World, answered
 
 
@@ -81,6 +82,81 @@ async def test_a_channel_with_other_readers_is_suspended_until_somebody_confirms
     await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
     await answered(world, await ask(world, world.alice, text="confirmed?"))
     assert [request.questions for request in chat.requests[number:]] == [["confirmed?"]]
+
+
+async def told(world: World, words: str) -> Message:
+    """What Alice was told in private with these words, once she is."""
+
+    def found() -> list[Message]:
+        return [each for each in world.slack.ephemerals(world.general, world.alice) if words in each.shown]
+
+    await world.slack.until(found)
+    return found()[-1]
+
+
+async def maps_by_command(world: World, app: App) -> None:
+    await world.slack.command(world.alice, world.general, "map calcom/cal.com")
+    await told(world, "Questions in this channel are about")
+
+
+async def maps_by_form(world: World, app: App) -> None:
+    slack, alice = world.slack, world.alice
+    await slack.clicks(alice, await told(world, "No repository is mapped here yet."), "map")
+    await slack.until(lambda: (form := slack.modal(alice)) is not None and "One moment" not in form.shown)
+    form = slack.modal(alice)
+    assert form is not None
+    assert not (await slack.submits(alice, form, repository="calcom/cal.com")).answer
+    await told(world, "Questions in this channel are about")
+
+
+async def confirms(world: World, app: App) -> None:
+    await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+    await app.mappings.suspend(world.place, actor="test")
+    await world.slack.command(world.alice, world.general, "list")
+    await world.slack.clicks(world.alice, await told(world, "suspended"), "confirm")
+    await told(world, "Confirmed.")
+
+
+@pytest.mark.parametrize("decides", [maps_by_command, maps_by_form, confirms])
+async def test_who_reads_along_is_recorded_when_somebody_decides(
+    world: World, start: Start, decides: Callable[[World, App], Awaitable[None]]
+) -> None:
+    """By Slack's word of now: what it said a moment ago to a question there does not count."""
+    async with start() as app:
+        await ask(world, world.alice)
+        await told(world, "No repository is mapped here yet.")
+        world.general.kind = "private"
+        await decides(world, app)
+        assert (await app.preferences.of(world.place)).audience is Audience.PRIVATE
+
+
+async def test_more_readers_between_mapping_and_the_first_question_suspend(
+    world: World, start: Start, chat: FakeChat
+) -> None:
+    world.general.kind = "private"
+    async with start() as app:
+        await maps_by_command(world, app)
+        await chat.arrival()  # it is tried
+    world.general.kind = "public"
+    async with start() as app:
+        await ask(world, world.alice)
+        await refused(world, world.alice, WIDENED)
+        assert [each.suspended for each in await app.mappings.list(world.place)] == [True]
+    assert len(chat.requests) == 1
+
+
+async def test_where_slack_does_not_say_at_once_who_reads_along_it_is_mapped_all_the_same(
+    world: World, start: Start, chat: FakeChat
+) -> None:
+    """A form is refused after three seconds. The question that waited for it finds out who reads along."""
+    async with start() as app:
+        question = await ask(world, world.alice)
+        await told(world, "No repository is mapped here yet.")
+        world.slack.fail("conversations.info", hold=(go_on := asyncio.Event()))
+        await maps_by_form(world, app)
+        go_on.set()
+        await answered(world, question)
+        assert (await app.preferences.of(world.place)).audience is Audience.PUBLIC
 
 
 async def test_a_channel_that_became_shared_while_slack_was_asked_about_it(
