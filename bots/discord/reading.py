@@ -178,10 +178,22 @@ def _our_role(guild: discord.Guild | None) -> str:
 
 
 def _channel_names(content: str, guild: discord.Guild | None) -> Iterator[tuple[str, str]]:
+    """The names of channels that are no secret: Discord hides the others in a post, and anybody may write an id."""
     for found in list(_CHANNELS.finditer(content))[:_MOST_NAMES] if guild else ():
         channel = guild.get_channel_or_thread(int(found[1])) if guild else None
-        if channel:
+        if channel and _public(channel):
             yield found[1], channel.name
+
+
+def _public(channel: GuildChannel | discord.Thread) -> bool:
+    """Whether everybody in the guild can see it. Of a channel that we do not see, Discord does not tell who can."""
+    if channel.type is discord.ChannelType.private_thread:
+        return False
+    place = channel.parent if isinstance(channel, discord.Thread) else channel
+    everyone = channel.guild.get_role(channel.guild.id)
+    if place is None or everyone is None:
+        return False
+    return seen(place) and place.permissions_for(everyone).view_channel
 
 
 def _file(attachment: discord.Attachment) -> File:

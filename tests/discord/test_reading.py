@@ -154,6 +154,23 @@ async def test_a_post_is_the_same_by_the_gateway_and_by_the_api(world: World, re
     assert opened.spot == Spot(guild.id, post.id, 11, forum.id)
 
 
+async def test_the_names_of_channels_that_not_everybody_sees_are_not_read(world: World, recorder: Recorder) -> None:
+    discord, guild, general = world.discord, world.guild, world.general
+    hidden = discord.channel(guild, "acquisition-of-initech", private=True, readers=[world.alice])
+    unseen = discord.channel(guild, "board", private=True)
+    unseen.overwrites = unseen.overwrites[:1]
+    places = [general, hidden, unseen]
+    for place, private in ((general, False), (general, True), (hidden, False)):
+        places.append(await discord.opens_thread(world.alice, place, "talks", private=private))
+    message = await discord.says(world.bob, general, f"{discord.bot} {' '.join(map(str, places))} what is this?")
+    while not recorder.posts or recorder.posts[-1].message_id != message.id:
+        await recorder.next()
+    heard = recorder.posts[-1]
+    named = {each.id: heard.names.get(each.id) for each in places}
+    assert list(named.values()) == ["general", None, None, "talks", None, None]
+    assert raw(world, recorder, message, heard.spot).names == heard.names
+
+
 async def test_an_edit_says_whether_a_person_made_it(world: World, recorder: Recorder) -> None:
     message = await world.discord.says(world.alice, world.general, "one")
     await recorder.next()
