@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bots.discord.bot import Ourselves
 from bots.discord.failures import UNKNOWN_MEMBER, UNKNOWN_USER, DiscordRefused
+from bots.discord.fields import snowflake
 from bots.discord.permissions import ADMINISTRATOR, NAMES, READ_MESSAGE_HISTORY, VIEW_CHANNEL, has, to_read
 from bots.discord.rest import Rest
 from bots.fields import items, mapping, text
@@ -29,6 +30,7 @@ class People:
         self._members = Memory[tuple[str, str], Json | None](clock)
         self._channels = Memory[str, Json](clock)
         self._roles = Memory[str, Sequence[Json]](clock)
+        self._owners = Memory[str, str | None](clock)
 
     async def standing(self, workspace: WorkspaceRef, user_id: str) -> Standing:
         """How this person stands to the guild; unknown where Discord does not say."""
@@ -70,6 +72,22 @@ class People:
     async def unreadable(self, channel: ChannelRef) -> bool:
         """Whether we may not read there what was posted before: Discord then shows that there was nothing."""
         return bool(await self.lacking(channel, (READ_MESSAGE_HISTORY,)))
+
+    async def keeps_history_from(self, channel: ChannelRef, user_id: str) -> bool:
+        """Whether it is known that this member may not read there what was posted before; the owner may everything."""
+        guild_id = channel.workspace_id
+        try:
+            place, roles = await self._channel(channel.channel_id), await self._guild_roles(guild_id)
+            if readers(place, roles, guild_id) is Audience.UNKNOWN or _all_have(READ_MESSAGE_HISTORY, place, roles):
+                return False  # few members may be asked for at a time
+            member = await self._member(guild_id, user_id)
+            if member is None or described(member, user_id) is not Standing.MEMBER:
+                return False
+            if has(permissions(member, place, roles, guild_id), READ_MESSAGE_HISTORY):
+                return False
+            return await self._owner(guild_id) not in {None, user_id}
+        except (DiscordRefused, PlaceGone):
+            return False
 
     def forget_channel(self, channel: ChannelRef) -> None:
         """Something about it, or about the guild's roles, changed."""
@@ -116,6 +134,13 @@ class People:
 
         return await self._roles.get(guild_id, ask)
 
+    async def _owner(self, guild_id: str) -> str | None:
+        async def ask() -> str | None:
+            told = await self._rest.call("GET", "/guilds/{guild_id}", caller=f"guild {guild_id}", guild_id=guild_id)
+            return snowflake(mapping(told).get("owner_id"))
+
+        return await self._owners.get(guild_id, ask)
+
 
 def described(member: Json | None, user_id: str) -> Standing:
     """What a guild says about one of its members; None is for somebody who is none."""
@@ -156,6 +181,13 @@ def permissions(member: Json, channel: Json, roles: Sequence[Json], guild_id: st
         for each in theirs:
             held |= bits(each.get("allow"))
     return held
+
+
+def _all_have(permission: int, channel: Json, roles: Sequence[Json]) -> bool:
+    """Whether every member has a permission there: @everyone has, and it is denied to nobody."""
+    everyone = text(channel.get("guild_id")) or ""
+    denied = any(bits(mapping(each).get("deny")) & permission for each in items(channel.get("permission_overwrites")))
+    return not denied and has(permissions({}, channel, roles, everyone), permission)
 
 
 def bits(value: object) -> int:

@@ -59,6 +59,9 @@ class Around:
 
     async def _thread(self, question: Question) -> tuple[str, bool]:
         """The thread's posts before the question, the newest that fit; whether some were left out."""
+        # what somebody may not read there, they do not get by having it summarised
+        if await self._people.keeps_history_from(question.thread.channel, question.asker.user_id):
+            return "", True
         said, left, more, read, top = list[str](), THREAD_CHARACTERS, False, 0, False
         try:
             async for message in self._posting.newest(

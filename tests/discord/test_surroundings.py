@@ -12,6 +12,7 @@ import pytest
 from bots.attached import File
 from bots.discord.bot import Ourselves
 from bots.discord.people import People
+from bots.discord.permissions import READ_MESSAGE_HISTORY
 from bots.discord.posting import Posting
 from bots.discord.reference import Invocation, Reference, decode
 from bots.discord.rest import Rest
@@ -120,6 +121,58 @@ async def test_a_thread_of_which_we_may_read_nothing(world: World, around: Aroun
     late = await asked(world, thread)
     await world.discord.denies(world.general, "READ_MESSAGE_HISTORY")
     assert await read(around, late) == ("", (wording.thread_cut(),))
+
+
+@pytest.mark.parametrize("denied", ["by the channel", "by the roles"])
+async def test_what_the_asker_may_not_read_is_not_read_for_them(world: World, around: Around, denied: str) -> None:
+    root = await world.discord.says(world.bob, world.general, "It fails.")
+    thread = await world.discord.opens_thread(world.bob, root)
+    await world.discord.says(world.bob, thread, "The key is 1234.")
+    late = await asked(world, thread)
+    (role,) = world.guild.members[world.alice.id].roles
+    if denied == "by the channel":
+        await world.discord.denies(world.general, "READ_MESSAGE_HISTORY", who=role)
+    else:
+        world.guild.everyone.permissions &= ~READ_MESSAGE_HISTORY
+    assert await read(around, late) == ("", (wording.thread_cut(),))
+    assert world.discord.called(*MESSAGES) == world.discord.called(*MESSAGE) == []
+
+
+async def test_what_others_may_not_read_is_read_for_those_who_may(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.bob, thread, "It fails.")
+    late = await asked(world, thread)
+    await world.discord.denies(world.general, "READ_MESSAGE_HISTORY", who=world.bob)
+    assert await read(around, late) == ("Earlier in this thread:\n\nBob:\n> It fails.", ())
+
+
+async def test_the_owner_may_read_whatever_the_roles_say(world: World, around: Around) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.bob, thread, "It fails.")
+    late = await asked(world, thread)
+    await world.discord.denies(world.general, "READ_MESSAGE_HISTORY", who=world.alice)
+    world.guild.owner = world.alice
+    assert await read(around, late) == ("Earlier in this thread:\n\nBob:\n> It fails.", ())
+
+
+@pytest.mark.parametrize("silent", ["/guilds/{guild_id}/members/{user_id}", "/guilds/{guild_id}"])
+async def test_where_nobody_says_what_the_asker_may_read_the_thread_is_read(
+    world: World, around: Around, silent: str
+) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.bob, thread, "It fails.")
+    late = await asked(world, thread)
+    await world.discord.denies(world.general, "READ_MESSAGE_HISTORY", who=world.alice)
+    world.discord.fail("GET", silent, code=50001)
+    assert await read(around, late) == ("Earlier in this thread:\n\nBob:\n> It fails.", ())
+
+
+async def test_who_may_read_a_thread_is_not_asked_of_each_member(world: World, around: Around) -> None:
+    """Discord lets few members be asked for at a time."""
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.bob, thread, "It fails.")
+    assert (await read(around, await asked(world, thread)))[0]
+    assert world.discord.called("GET", "/guilds/{guild_id}/members/{user_id}") == []
 
 
 async def test_names_are_those_of_the_server(world: World, around: Around) -> None:
