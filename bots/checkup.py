@@ -30,6 +30,12 @@ def settings(problems: Sequence[SettingsError]) -> list[Finding]:
     return [*bad, *odd] or [ok(subject, read)]
 
 
+def last_resorts(given: Settings) -> str:
+    """The settings by which people are answered where nothing is stored, as code; "" where none is set."""
+    resorts = (("ASKREPO_CHAT_TOKEN", given.chat_token), ("ASKREPO_REPO", given.repo))
+    return codes([name for name, value in resorts if value is not None])
+
+
 def checks(given: Settings) -> list[Check]:
     """What is to be looked at, whatever the platform."""
     found = [

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+from bots.checkup import last_resorts
 from bots.discord.bot import Bot
 from bots.discord.fields import number, snowflake
 from bots.discord.identifying import RESERVE, Door, door
@@ -20,7 +21,7 @@ from core.settings import Settings
 from core.wording import duration
 
 _BOT, _INTENT, _COMMANDS = "Discord token", "Discord intent", "Discord commands"
-_SERVERS, _GATEWAY = "Discord servers", "Discord sessions"
+_SERVERS, _GATEWAY, _INSTALL = "Discord servers", "Discord sessions", "Discord install"
 _PORTAL = "https://discord.com/developers/applications"
 _AWAY = "See whether this machine reaches Discord, and try again in a few minutes."
 _FEW = 0.1  # of the sessions that Discord allows in a day
@@ -31,11 +32,12 @@ def checks(settings: Settings) -> list[Check]:
     if settings.discord_token is None:
         return []
     uses = ("DISCORD_", "ASKREPO_DISCORD_")
-    return [Check(_BOT, uses, partial(_looked_at, settings.discord_token, settings.discord_api_url))]
+    look = partial(_looked_at, settings.discord_token, settings.discord_api_url, last_resorts(settings))
+    return [Check(_BOT, uses, look)]
 
 
-def application(told: Mapping[str, object]) -> list[Finding]:
-    """What Discord says of our application."""
+def application(told: Mapping[str, object], lent: str) -> list[Finding]:
+    """What Discord says of our application. `lent` are the settings by which people are answered in any server."""
     application_id = snowflake(told.get("id")) or ""
     user, page = mapping(told.get("bot")), f"{_PORTAL}/{application_id}"
     name = text(user.get("username")) or text(told.get("name"))
@@ -51,6 +53,10 @@ def application(told: Mapping[str, object]) -> list[Finding]:
     if told.get("approximate_guild_count") == 0:
         words = "the bot is in no server yet"
         found.append(warning(_SERVERS, words, f"Invite it with {invite_url(application_id)}"))
+    if told.get("bot_public") is True and lent:
+        words = f"anybody may add the bot to a server of their own, and is answered there by {lent}"
+        off = f"Set the Install Link to None at {page}/installation, and switch off Public Bot at {page}/bot"
+        found.append(warning(_INSTALL, words, f"{off}; or unset {lent} and set that for each server by itself."))
     return found
 
 
@@ -67,11 +73,11 @@ def sessions(found: Door) -> Finding:
     return ok(_GATEWAY, words)
 
 
-async def _looked_at(token: Secret, api_url: str) -> list[Finding]:
+async def _looked_at(token: Secret, api_url: str, lent: str) -> list[Finding]:
     """The application, and the sessions only where that can be asked for: what is away or refuses us is told once."""
     async with _open(token, api_url) as rest:
         try:
-            found = application(mapping(await rest.call("GET", "/applications/@me")))
+            found = application(mapping(await rest.call("GET", "/applications/@me")), lent)
         except SettingsError as error:
             fix = f"Copy the bot's token again, or reset it: {_PORTAL}, Bot."
             return [wrong(_BOT, error.problem, fix)]

@@ -8,6 +8,7 @@ from functools import partial
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bots.checkup import last_resorts
 from bots.findings import Check, Finding, ok, warning, wrong
 from bots.slack import opening
 from bots.slack.installation import own_installation
@@ -94,7 +95,11 @@ def _by_oauth(settings: Settings) -> Finding:
     if not settings.public_url.startswith("https://"):
         fix = "Let `ASKREPO_PUBLIC_URL` begin with https://, and lead to this bot by TLS."
         return warning(_INSTALL, "by OAuth, and Slack sends browsers back to https addresses alone", fix)
-    return ok(_INSTALL, f"in many workspaces, by OAuth at {settings.public_url}/slack/install")
+    page, lent = f"{settings.public_url}/slack/install", last_resorts(settings)
+    if lent:
+        words = f"anybody may install it at {page}, and is answered in their workspace by {lent}"
+        return warning(_INSTALL, words, f"Unset {lent}, and set that for each workspace by itself.")
+    return ok(_INSTALL, f"in many workspaces, by OAuth at {page}")
 
 
 async def _told(finding: Finding) -> list[Finding]:

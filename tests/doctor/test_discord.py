@@ -60,6 +60,32 @@ async def test_an_application_that_is_set_up_otherwise(discord: FakeDiscord) -> 
     assert f"client_id={discord.application_id}" in said["Discord servers"].fix
 
 
+LAST_RESORTS = [
+    ({"ASKREPO_CHAT_TOKEN": "tok-good-1234"}, "`ASKREPO_CHAT_TOKEN`"),
+    ({"ASKREPO_REPO": "acme/widgets"}, "`ASKREPO_REPO`"),
+    ({"ASKREPO_CHAT_TOKEN": "tok-good-1234", "ASKREPO_REPO": "acme/widgets"}, "`ASKREPO_CHAT_TOKEN`, `ASKREPO_REPO`"),
+]
+
+
+@pytest.mark.parametrize(("lent", "names"), LAST_RESORTS)
+async def test_what_strangers_are_answered_by_who_add_the_bot(
+    lent: dict[str, str], names: str, discord: FakeDiscord
+) -> None:
+    page = f"https://discord.com/developers/applications/{discord.application_id}"
+    assert (await findings(of_discord(discord, **lent)))["Discord install"] == warning(
+        "Discord install",
+        f"anybody may add the bot to a server of their own, and is answered there by {names}",
+        f"Set the Install Link to None at {page}/installation, and switch off Public Bot at {page}/bot; "
+        f"or unset {names} and set that for each server by itself.",
+    )
+    discord.public_bot = False
+    assert "Discord install" not in await findings(of_discord(discord, **lent))
+
+
+async def test_a_public_bot_that_answers_by_what_is_stored(discord: FakeDiscord) -> None:
+    assert "Discord install" not in await findings(of_discord(discord))
+
+
 @pytest.mark.parametrize(("begun", "level"), [(0, OK), (900, OK), (901, WARNING), (979, WARNING), (980, WRONG)])
 async def test_sessions_that_may_be_begun(begun: int, level: Level, discord: FakeDiscord) -> None:
     discord.gateway.identifies = [discord.clock()] * begun

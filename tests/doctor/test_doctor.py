@@ -44,6 +44,7 @@ async def test_all_is_well(
     home: Home, slack: FakeSlack, installed: Installation, discord: FakeDiscord, chat: FakeChat
 ) -> None:
     (home.repository / ".env").write_text("ASKREPO_LOG_LEVEL=info\n")
+    discord.public_bot = False
     done = await doctor(home, of_slack(slack, installed) | of_discord(discord) | of_chat(chat))
     assert (done.code, done.err) == (0, "")
     *lines, last = done.out.splitlines()

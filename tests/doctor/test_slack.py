@@ -26,6 +26,8 @@ OAUTH = {
         ({"SLACK_CLIENT_SECRET": ""}, WRONG, "`SLACK_CLIENT_SECRET` is not"),
         ({"ASKREPO_PUBLIC_URL": ""}, WRONG, "without an address for browsers"),
         ({"ASKREPO_PUBLIC_URL": "http://bot.example.com"}, WARNING, "https addresses alone"),
+        ({"ASKREPO_CHAT_TOKEN": "tok-good-1234"}, WARNING, "anybody may install it at https://bot.example.com/slack/"),
+        ({"ASKREPO_REPO": "acme/widgets"}, WARNING, "is answered in their workspace by `ASKREPO_REPO`"),
     ],
 )
 async def test_how_slack_is_installed(change: dict[str, str], level: Level, words: str) -> None:
@@ -35,7 +37,8 @@ async def test_how_slack_is_installed(change: dict[str, str], level: Level, word
 
 
 async def test_a_bot_token_and_oauth_at_once(slack: FakeSlack, installed: Installation) -> None:
-    assert (await findings(of_slack(slack, installed)))["Slack install"].level is OK
+    lent = {"ASKREPO_CHAT_TOKEN": "tok-good-1234"}  # of the one workspace
+    assert (await findings(of_slack(slack, installed, **lent)))["Slack install"].level is OK
     said = (await findings(OAUTH | of_slack(slack, installed)))["Slack install"]
     assert said.level is WARNING
     assert "`SLACK_CLIENT_ID` is not used" in said.words

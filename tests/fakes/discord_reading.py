@@ -35,7 +35,7 @@ def application_json(world: World) -> Json:
         "summary": "",
         "type": None,
         "bot": user_json(world.bot),
-        "bot_public": True,
+        "bot_public": world.public_bot,
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
         "owner": user_json(next(iter(world.guilds.values())).owner) if world.guilds else user_json(world.bot),

@@ -43,6 +43,7 @@ class World(Clock):
         self.calls: list[Call] = []
         self.message_content = True  # whether the portal grants the privileged intent
         self.members_intent = False
+        self.public_bot = True  # as the portal makes it: anybody may add the bot to a server
         self.presences_intent = False
         self.nonce_seconds = 180.0  # "the past few minutes"
         self.active_threads = 1_000  # of a guild
