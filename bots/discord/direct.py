@@ -68,7 +68,13 @@ class Direct:
             async with room:
                 return await self._is_member(guild, user_id)
 
-        answers = await asyncio.gather(*map(member, guilds))
+        asking = [asyncio.create_task(member(guild)) for guild in guilds]
+        try:
+            answers = await asyncio.gather(*asking)
+        finally:  # where one fails, the others would go on for nobody, beside those of the next try
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
         theirs = [guild for guild, is_member in zip(guilds, answers, strict=True) if is_member]
         if len(theirs) == 1:
             return theirs[0]

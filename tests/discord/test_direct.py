@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -88,6 +89,19 @@ async def test_an_outage_is_no_answer(world: World, made: Ear) -> None:
     with pytest.raises(PlatformAway):
         await asked.guild(world.alice.id)
     assert await asked.guild(world.alice.id) == of(world.guild)
+
+
+async def test_with_the_first_look_that_fails_the_others_end(world: World, made: Ear) -> None:
+    """It is tried again soon, for each person who writes: what went on meanwhile would only grow."""
+    others = [world.discord.guild(f"guild {number}") for number in range(20)]
+    await default(made, world.guild, *others)
+    world.discord.fail(*MEMBER, status=503, at=world.guild.id)
+    world.discord.fail(*MEMBER, times=-1, hold=asyncio.Event())
+    before = asyncio.all_tasks()
+    with pytest.raises(PlatformAway):
+        await direct(made).guild(world.alice.id)
+    left = [each.get_coro() for each in asyncio.all_tasks() - before]
+    assert [each for each in left if "Direct" in getattr(each, "__qualname__", "")] == []
 
 
 async def test_among_very_many_guilds_nobody_is_asked(world: World, made: Ear) -> None:
