@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from core import logs
-from core.errors import AskrepoError, DatabaseError, NotYet, PlatformAway
+from core.errors import AskrepoError, DatabaseError, NotYet, PlatformAway, SettingsError
 
 _ROOM = 10_000
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
@@ -28,7 +28,8 @@ class Inbox:
     """Work that has to be done once, for each place in the order it came.
 
     `missed` is set when something found no room any more. What fails for another reason than the database, until
-    its operator has seen to it, or Discord, while it is away, is logged without what it was about, and not tried again.
+    its operator has seen to it, or Discord, while it is away or refuses the token, is logged without what it was about,
+    and not tried again.
     `pause` waits.
     """
 
@@ -93,7 +94,7 @@ class Inbox:
         while True:
             try:
                 await work()
-            except (DatabaseError, PlatformAway, NotYet) as error:
+            except (DatabaseError, PlatformAway, NotYet, SettingsError) as error:
                 if not tries:
                     log.warning("kept for later", reason=str(error))
                 pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(tries, 10))

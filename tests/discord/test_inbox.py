@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bots.discord.inbox import Inbox
-from core.errors import AskrepoError, DatabaseUnavailable, DatabaseUnreadable, NotYet, PlaceGone, PlatformAway
+from core.errors import (
+    AskrepoError,
+    DatabaseUnavailable,
+    DatabaseUnreadable,
+    NotYet,
+    PlaceGone,
+    PlatformAway,
+    SettingsError,
+)
 
 
 class Doing:
@@ -48,9 +56,10 @@ def inbox(room: int = 100) -> tuple[Inbox, list[float]]:
 
 AWAY = DatabaseUnavailable("the database", "is away")
 CLOSED = DatabaseUnreadable("the database", "permission denied")
+REFUSED = SettingsError("DISCORD_TOKEN", "Discord does not accept it")
 
 
-@pytest.mark.parametrize("failure", [AWAY, CLOSED, PlatformAway("502"), NotYet(1.0)])
+@pytest.mark.parametrize("failure", [AWAY, CLOSED, REFUSED, PlatformAway("502"), NotYet(1.0)])
 async def test_what_cannot_be_done_now_is_done_later_and_first(doing: Doing, failure: Exception) -> None:
     box, pauses = inbox()
     box.put("one", doing.of("a", *[failure] * 12))
