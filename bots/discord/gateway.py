@@ -90,6 +90,7 @@ class Gateway:
         self._begun = 0
         self._holds: Shards | None = None
         self._begins: dict[int, int] = {}  # by shard: an id of the moment its connection was made
+        self._overlooked: set[int] = set()  # shards of which something found no room, and that had no connection since
         self._due: dict[int, int] = {}  # guilds that are to be looked through, with an id from when they were heard
         self._news = asyncio.Event()
         self._of_guilds = False  # whether it is to be looked which of them we are in
@@ -174,6 +175,9 @@ class Gateway:
         self._begun += 1
         self._begins[shard] = self._catching.now()
         self._connected.add(shard)
+        if shard in self._overlooked:
+            self._overlooked.discard(shard)
+            self._to_look(shard, self._begins[shard])
         if self._holds is not None and self._connected.issuperset(self._holds.ids):
             self.ready.set()
 
@@ -233,6 +237,7 @@ class Gateway:
             await self._inbox.missed.wait()
             await self._inbox.empty()
             self._inbox.missed.clear()
+            self._overlooked = set(self._holds.ids if self._holds is not None else ()) - self._connected
             for shard in list(self._connected):
                 self._to_look(shard, self._catching.now())
 

@@ -11,7 +11,7 @@ from bots.discord.changes import Changes
 from bots.discord.direct import Direct, NoGuild
 from bots.discord.happened import ChannelDeleted, Happened
 from bots.discord.ignored import Ignored, Reason
-from bots.discord.inbox import Inbox
+from bots.discord.inbox import Inbox, Kind
 from bots.discord.incoming import Asked, Bare, Edited, Incoming, Worded, channel_of, of_edit, of_post
 from bots.discord.places import Places
 from bots.discord.posts import Post, Spot
@@ -64,12 +64,12 @@ class Hearing:
 
     def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:
         """Posts are gone."""
-        self._inbox.put(spot.channel_id, partial(self._deleted, spot, message_ids))
+        self._inbox.put(spot.channel_id, partial(self._deleted, spot, message_ids), Kind.DELETION)
 
     def happened(self, happened: Happened) -> None:
         """Something changed about channels or about the guild."""
         guild = happened.channel.workspace if isinstance(happened, ChannelDeleted) else happened.guild
-        self._inbox.put(guild.workspace_id, partial(self._changes.happened, happened))
+        self._inbox.put(guild.workspace_id, partial(self._changes.happened, happened), Kind.CHANGE)
 
     def interaction(self, payload: Mapping[str, object]) -> None:
         """A command, a click or a form."""

@@ -409,6 +409,31 @@ async def test_what_found_no_room_is_looked_for_later(world: World, given: Setti
             assert await made.heard(6) == [each.id for each in asked]
 
 
+async def test_what_found_no_room_is_looked_for_where_the_connection_was_lost_meanwhile(
+    world: World, given: Settings, tmp_path: Path
+) -> None:
+    """A session that is taken up again tells of nothing that it had told before."""
+    discord, bot = world.discord, world.discord.bot
+    discord.gateway.shards = 2
+    async with ear(discord, given, room=2) as made:
+        await mapped(world, made)
+        before = await discord.says(world.alice, world.general, f"{bot} before?")
+        async with listening(made):
+            assert await made.heard() == [before.id]  # which is found, since nobody listened
+            with closing(sqlite3.connect(tmp_path / "askrepo.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                asked = [await discord.says(world.alice, world.general, f"{bot} {number}?") for number in range(6)]
+                await made.until(made.inbox.missed.is_set)
+                discord.gateway.mute = True
+                discord.gateway.drop(shard=(int(world.guild.id) >> 22) % 2)
+                await made.until(lambda: not made.gateway.ready.is_set())
+                other.execute("ROLLBACK")
+            await made.until(lambda: not made.inbox.missed.is_set())
+            await over(world)
+            assert await made.heard(7) == [before.id, *[each.id for each in asked]]
+            assert len(discord.gateway.identifies) == 2
+
+
 def test_where_it_is_looked_and_in_which_order() -> None:
     def at(channel: str, newest: int, parent: str = "") -> Candidate:
         return Candidate(Spot("7", channel, 11 if parent else 0, parent), newest)

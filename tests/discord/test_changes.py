@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,6 +118,28 @@ async def test_more_readers_suspend_what_is_mapped_and_what_is_being_answered_be
     assert (await heard.turns())[0].status == "waiting"
     assert ref(secret) in heard.forgotten
     assert await heard.parts.mappings.list(ref(other)) == ()
+
+
+async def test_more_readers_and_deletions_wait_for_the_database_though_no_post_finds_room_any_more(
+    world: World, given: Settings, tmp_path: Path
+) -> None:
+    """Posts are looked for later, but nobody would find these."""
+    discord, secret = world.discord, world.discord.channel(world.guild, "secret", private=True)
+    async with ear(discord, given, room=1) as made, listening(made):
+        await mapped(made, secret, world.general)
+        asked = await discord.says(world.alice, world.general, f"{discord.bot} why?")
+        await made.heard()
+        with closing(sqlite3.connect(tmp_path / "askrepo.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await discord.says(world.alice, world.general, f"{discord.bot} and then?")
+            await opened(world, secret)
+            await discord.deletes(asked)
+            await discord.says(world.alice, world.general, f"{discord.bot} and now?")
+            await made.until(made.inbox.missed.is_set)
+            other.execute("ROLLBACK")
+        await made.heard(3)
+        assert await suspended(made, secret)
+        assert (await made.turns())[0].erased_at is not None
 
 
 async def test_whoever_mapped_it_is_told_directly_and_once(world: World, heard: Ear) -> None:

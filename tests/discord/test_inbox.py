@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bots.discord.inbox import Inbox
+from bots.discord.inbox import Inbox, Kind
 from core.errors import (
     AskrepoError,
     DatabaseUnavailable,
@@ -94,6 +94,23 @@ async def test_the_oldest_are_kept_and_the_rest_is_missed(doing: Doing) -> None:
     box.put("one", doing.of("d"))
     await box.empty()
     assert doing.done == ["a", "b", "d"]
+
+
+@pytest.mark.parametrize("kind", [Kind.DELETION, Kind.CHANGE])
+async def test_what_nobody_looks_for_later_has_a_room_of_its_own(
+    doing: Doing, kind: Kind, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box, _ = inbox(room=2)
+    for name in "abc":
+        box.put("one", doing.of(name))
+    for name in "defg":
+        box.put("one", doing.of(name), kind)
+    await box.empty()
+    assert doing.done == ["a", "b", "d", "e"]
+    assert [kind.value in line for line in capsys.readouterr().out.splitlines()] == [False, True]
+    box.put("one", doing.of("h"), kind)
+    await box.empty()
+    assert doing.done[4:] == ["h"]
 
 
 async def test_at_the_end_what_can_be_done_is_done(doing: Doing) -> None:
