@@ -6,14 +6,17 @@ roles it knows what Discord tells with each guild.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 import discord
 from discord.abc import GuildChannel
-from discord.gateway import DiscordWebSocket
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import Route
 from yarl import URL
 
@@ -25,6 +28,9 @@ from bots.discord.readers import Doors, widened
 from bots.discord.shards import Shards
 from core import logs
 from core.conversation.values import WorkspaceRef
+
+_CLOSE_SECONDS = 3.0
+_TICK_SECONDS = 0.1
 
 log = logs.get(__name__)
 
@@ -238,6 +244,24 @@ class Client(discord.AutoShardedClient):
         if channels:
             refs = frozenset(channel_of(reading.spot(each)) for each in channels)
             self._hearing.happened(ReadersWidened(_workspace(guild), refs))
+
+
+async def closed(client: Client, running: asyncio.Task[None] | None) -> None:
+    """Close the connections, and end the session: nobody takes it up again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.close()
+    await client.http.close()
+    # while it connects, discord.py takes being cancelled for an end of that connection
+    while running is not None and not running.done():
+        running.cancel()
+        await asyncio.wait({running}, timeout=_TICK_SECONDS)
+    if running is not None:
+        await asyncio.gather(running, return_exceptions=True)
+    # and leaves the thread that keeps it alive, of which there is one for each connection
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler) and thread.ws.loop is asyncio.get_running_loop():
+            thread.stop()
 
 
 def _unless_odd(event: str, parse: Callable[[Any], None], data: Any) -> None:

@@ -12,31 +12,29 @@ import asyncio
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import discord
-from discord.gateway import KeepAliveHandler
 
-from bots.discord.app import Client, Hearing, gateway_at
+from bots.discord.app import Client, Hearing, closed, gateway_at
 from bots.discord.catching import Catching
 from bots.discord.guilds import Guilds
 from bots.discord.identifying import Door, Identifying
 from bots.discord.inbox import Inbox
 from bots.discord.shards import Shards
+from bots.tasks import Tasks
 from core import logs
 from core.errors import AskrepoError, SettingsError
 from core.secret import Secret
 
 SETTING = "DISCORD_TOKEN"
 _FINISH_SECONDS = 4.0
-_CLOSE_SECONDS = 3.0
-_TICK_SECONDS = 0.1
 _LIFE_SECONDS = 60.0  # a client that lived longer had no trouble in beginning
 _LONGEST_PAUSE_SECONDS = 60.0
 _SILENT_SECONDS = 600.0  # without any connection before it is begun anew: discord.py tries ever more seldom
+_LONGEST_SILENCES = 6  # of one shard: then its client is of no use, for discord.py pauses for 17 minutes at most
 _LOOK_SECONDS = 6 * 3_600.0  # between two looks at the guilds we may have been removed from
 _DIRECT, _DIRECT_SHARD = 0, 0  # stands for direct messages among guilds; all of them come by the first shard
 _NEVER = {
@@ -57,7 +55,8 @@ class Gateway:
     """Listens until it is cancelled; then what was heard is carried out first, within seconds.
 
     `ready` is set while every shard of this process has a session. `content` says whether the developer portal lets us
-    read messages that do not mention us. `shards` None: all, as many as Discord says. `pause` waits.
+    read messages that do not mention us. `shards` None: all, as many as Discord says. What hears nothing for
+    `silent_seconds` is begun anew. `pause` waits.
     """
 
     def __init__(
@@ -71,6 +70,7 @@ class Gateway:
         shards: Shards | None,
         *,
         content: bool,
+        silent_seconds: float = _SILENT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -83,10 +83,12 @@ class Gateway:
         self._guilds = guilds
         self._shards = shards
         self._content = content
+        self._silent_seconds = silent_seconds
         self._clock = clock
         self._pause = pause
         self._client: Client | None = None
         self._connected: set[int] = set()
+        self._silent: dict[int, float] = {}  # the other shards, and since when each ought to be among those
         self._begun = 0
         self._holds: Shards | None = None
         self._begins: dict[int, int] = {}  # by shard: an id of the moment its connection was made
@@ -146,35 +148,55 @@ class Gateway:
 
     async def _with_client(self, door: Door, shards: Shards) -> None:
         async def before_identify(shard: int) -> None:
+            # sessions wait for their turn, for hours where many were begun: that is no silence
+            self._silent = dict.fromkeys(self._silent, self._clock())
             await self._identifying.wait(shard, shards.count, door)
 
         client = Client(self._hearing, self, before_identify, shards, content=self._content)
         self._client, self._holds = client, shards
+        self._silent = dict.fromkeys(shards.ids, self._clock())
         running: asyncio.Task[None] | None = None
         try:
             await client.login(self._token.reveal())
             running = asyncio.create_task(client.connect())
-            await self._watched(running)
+            await self._watched(client, running)
         finally:
             self._client = None
             self._connected.clear()
             self.ready.clear()
-            await _closed(client, running)
+            await closed(client, running)
 
-    async def _watched(self, running: asyncio.Task[None]) -> None:
-        """Return when the client has ended. Raises TimeoutError where it has had no connection for too long."""
-        while not running.done():
-            begun = self._begun
-            await asyncio.wait({running}, timeout=_SILENT_SECONDS)
-            if not running.done() and not self._connected and self._begun == begun:
-                raise TimeoutError
+    async def _watched(self, client: Client, running: asyncio.Task[None]) -> None:
+        """Return when the client has ended; begin single shards anew. Raises TimeoutError where all of it is to be."""
+        anew = Tasks()
+        try:
+            while not running.done():
+                begun = self._begun
+                await asyncio.wait({running}, timeout=self._silent_seconds)
+                if running.done():
+                    break
+                none = not self._connected and self._begun == begun
+                if none or self._silent_for(self._silent_seconds * _LONGEST_SILENCES):
+                    raise TimeoutError
+                for shard in self._silent_for(self._silent_seconds):
+                    info = client.get_shard(shard)
+                    # on an open connection discord.py waits for READY or RESUMED without end; another it makes itself
+                    if info is not None and not info.is_closed():
+                        log.warning("a shard of Discord is begun anew: no session came of its connection", shard=shard)
+                        anew.start(info.reconnect())
+        finally:
+            await anew.finished(0)
         running.result()
+
+    def _silent_for(self, seconds: float) -> list[int]:
+        return [shard for shard, since in self._silent.items() if self._clock() - since >= seconds]
 
     def connected(self, shard: int) -> None:
         """A session was begun or taken up again."""
         self._begun += 1
         self._begins[shard] = self._catching.now()
         self._connected.add(shard)
+        self._silent.pop(shard, None)
         if shard in self._overlooked:
             self._overlooked.discard(shard)
             self._to_look(shard, self._begins[shard])
@@ -184,6 +206,7 @@ class Gateway:
     def lost(self, shard: int) -> None:
         """The connection is gone."""
         self._connected.discard(shard)
+        self._silent[shard] = self._clock()
         self.ready.clear()
 
     def settled(self, shard: int) -> None:
@@ -254,24 +277,6 @@ async def _tried(looking: Awaitable[None]) -> None:
 
 def _of(client: Client, shard: int) -> set[int]:
     return {each.id for each in client.guilds if each.shard_id == shard}
-
-
-async def _closed(client: Client, running: asyncio.Task[None] | None) -> None:
-    """Close the connections, and end the session: nobody takes it up again."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await client.close()
-    await client.http.close()
-    # while it connects, discord.py takes being cancelled for an end of that connection
-    while running is not None and not running.done():
-        running.cancel()
-        await asyncio.wait({running}, timeout=_TICK_SECONDS)
-    if running is not None:
-        await asyncio.gather(running, return_exceptions=True)
-    # and leaves the thread that keeps it alive, of which there is one for each connection
-    for thread in threading.enumerate():
-        if isinstance(thread, KeepAliveHandler) and thread.ws.loop is asyncio.get_running_loop():
-            thread.stop()
 
 
 def _never(code: int) -> NoReturn:

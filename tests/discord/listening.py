@@ -102,6 +102,7 @@ async def ear(
     content: bool | None = None,
     room: int = 10_000,
     identifies: asyncio.Event | None = None,
+    silent_seconds: float = 600.0,
 ) -> AsyncIterator[Ear]:
     """A listener that is put together and not running yet. It begins no session before `identifies`."""
     points_to(discord.api_url)
@@ -144,6 +145,7 @@ async def ear(
             guilds,
             shards,
             content=bot.reads_all if content is None else content,
+            silent_seconds=silent_seconds,
             pause=pause,
         )
         made = Ear(discord, parts, inbox, rest, hearing, gateway, guilds, pauses=pauses, forgotten=forgotten)

@@ -86,6 +86,44 @@ async def test_a_session_that_is_lost_is_begun_anew_when_it_may(
         await asks(world, made)
 
 
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_a_shard_that_discord_leaves_without_a_session_is_begun_anew_and_no_other(
+    world: World, given: Settings, *, resumed: bool
+) -> None:
+    """discord.py waits for READY and RESUMED as long as its heartbeats are acknowledged."""
+    discord, shard = world.discord, (int(world.guild.id) >> 22) % 2
+    discord.gateway.shards = 2
+    async with ear(discord, given, silent_seconds=0.5) as made, listening(made):
+        discord.gateway.stuck.add(shard)
+        if resumed:
+            discord.gateway.drop(shard=shard)
+            await discord.until(lambda: discord.gateway.resumes)
+        else:
+            begun = len(discord.gateway.identifies)
+            discord.advance(5)
+            discord.gateway.lose_session(4009)
+            await discord.until(lambda: len(discord.gateway.identifies) == begun + 2)
+        tried = len(discord.gateway.identifies)
+        discord.gateway.stuck.clear()
+        await asyncio.wait_for(made.gateway.ready.wait(), 10)
+        await asks(world, made)
+        assert len(discord.gateway.identifies) == tried + 1
+
+
+async def test_a_client_that_cannot_connect_one_shard_is_begun_anew(world: World, given: Settings) -> None:
+    discord = world.discord
+    discord.gateway.shards = 2
+    with capture_logs() as logged:
+        async with ear(discord, given, silent_seconds=0.3) as made, listening(made):
+            logged.clear()
+            discord.gateway.mute = True
+            discord.gateway.drop(shard=1)
+            await made.until(lambda: "the connection to Discord is begun anew" in [each["event"] for each in logged])
+            discord.gateway.mute = False
+            await asyncio.wait_for(made.gateway.ready.wait(), 20)
+            await asks(world, made)
+
+
 async def test_it_is_ready_only_while_it_hears(world: World, given: Settings) -> None:
     discord = world.discord
     async with ear(discord, given) as made, listening(made):

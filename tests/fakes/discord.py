@@ -25,7 +25,7 @@ What is seen: `posts(place)`, `answers(place)` (the bot's), `ephemerals(channel,
 What the app did: `calls`, `called("POST", "/channels/{channel_id}/messages")`, `invalid` (401, 403, 429).
 
 The gateway (`fake.gateway`): `drop(code) lose_session reconnect invalidate(resumable=)`, `ready identifies resumes`,
-`budget max_concurrency heartbeat_interval deaf mute refuses shards`. Portal: `message_content members_intent
+`budget max_concurrency heartbeat_interval deaf mute refuses stuck shards`. Portal: `message_content members_intent
 public_bot`. Limits (`fake.limits`): `on rules other overall`. Faults: `fail(method, route, …)`, `met(fault)`,
 `faults.clear()`, `told_long_ago()`.
 Time: `freeze advance clock`; rate limits go by the real clock and `advance` even when frozen.

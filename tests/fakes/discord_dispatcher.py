@@ -21,6 +21,7 @@ class Dispatcher:
     `identifies` are the times (on the fake's clock) of every IDENTIFY; `budget` of them are allowed in 24 hours.
     `heartbeat_interval` is in seconds of the real clock. `deaf`: heartbeats are not acknowledged. `mute`: no HELLO.
     `refuses`: the HTTP status the websocket is refused with. `kept`: how many events a RESUME can replay.
+    `stuck`: shards whose IDENTIFY and RESUME are not answered, though their heartbeats are.
     `heartbeats`: the real seconds before each, since the one before or since HELLO.
     """
 
@@ -41,6 +42,7 @@ class Dispatcher:
         self.deaf = False
         self.mute = False
         self.refuses = 0
+        self.stuck: set[int] = set()
         self._last_identify: dict[int, float] = {}
 
     @property

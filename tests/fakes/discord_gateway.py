@@ -143,6 +143,8 @@ class Gateway(Dispatcher):
             connection.send({"op": 9, "d": False, "s": None, "t": None})
             return
         self._last_identify[key] = now
+        if shard[0] in self.stuck:
+            return
         session = Session(secrets.token_hex(16), intents, shard, connection, self.kept)
         connection.session = session
         self.sessions[session.id] = session
@@ -182,6 +184,8 @@ class Gateway(Dispatcher):
             connection.send({"op": 9, "d": False, "s": None, "t": None})
             return
         self.resumes += 1
+        if session.shard[0] in self.stuck:
+            return
         if session.connection and session.connection is not connection:
             self._end(session.connection, 4000)
         connection.session, session.connection = session, connection
