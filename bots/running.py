@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ from core.listening import listening
 from core.metrics import served
 from core.relay.claims import Scope
 from core.relay.delivery import Delivery
+from core.relay.steering import Stop
 from core.relay.worker import Worker
 from core.settings import Settings
 
@@ -52,6 +54,15 @@ class Connection(Protocol):
     async def run(self) -> None:
         """Keep it until cancelled. Raises SettingsError where it can never work."""
         ...
+
+
+@dataclass
+class _Platforms:
+    """What the platforms of a process bring. A connection stands under the platform's name for people."""
+
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    connections: dict[str, Connection] = field(default_factory=dict)
+    routes: list[BaseRoute] = field(default_factory=list)
 
 
 def roles(settings: Settings, named: Sequence[Role]) -> frozenset[Role]:
@@ -93,33 +104,43 @@ async def running(
         async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
             return await (workers[0] if workers else parts.leases).stop(thread, turn_id)
 
-        deliveries: dict[str, Delivery] = {}
-        connections: list[Connection] = []
-        routes: list[BaseRoute] = []
-        if slack.configured(settings):
-            in_slack = await stack.enter_async_context(slack.opened(parts, stop))
-            deliveries["slack"] = in_slack.delivery
-            routes += in_slack.routes
-            connections += [in_slack.socket()] if Role.SLACK in wanted else []
-            if Role.WEB in wanted and settings.slack_signing_secret is None and settings.slack_app_token is None:
-                raise SettingMissing("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
-        if discord.configured(settings):
-            in_discord = await stack.enter_async_context(discord.opened(parts))
-            deliveries["discord"] = in_discord.delivery
-            connections += [discord.listening(in_discord, parts, stop, shards)] if Role.DISCORD in wanted else []
+        found = await _opened(stack, parts, wanted, stop, shards)
         if Role.WORKER in wanted:
-            worker = parts.worker(deliveries, Scope(tuple(deliveries)))
+            worker = parts.worker(found.deliveries, Scope(tuple(found.deliveries)))
             workers.append(worker)
             await stack.enter_async_context(worker.running(grace=GRACE_SECONDS))
-        for connection in connections:
+        for connection in found.connections.values():
             await stack.enter_async_context(_kept(connection))
         url = None
         if Role.WEB in wanted:
             pages = token_routes(parts.tickets, parts.tokens, parts.check) if settings.public_url else []
-            web = Starlette(routes=[*routes, *pages, *_health(parts, connections)])
+            receives = slack.configured(settings) and settings.slack_app_token is None
+            health = _health(parts, found.connections, receives=receives)
+            web = Starlette(routes=[*found.routes, *pages, *health])
             url = await stack.enter_async_context(listening(web, host=host, port=settings.port))
         log.info("running", roles=" ".join(sorted(wanted)), **({"url": url} if url else {}))
         yield url
+
+
+async def _opened(
+    stack: contextlib.AsyncExitStack, parts: Parts, wanted: frozenset[Role], stop: Stop, shards: Shards | None
+) -> _Platforms:
+    """The platforms that are configured, until the stack ends."""
+    settings, found = parts.settings, _Platforms()
+    if slack.configured(settings):
+        in_slack = await stack.enter_async_context(slack.opened(parts, stop))
+        found.deliveries["slack"] = in_slack.delivery
+        found.routes += in_slack.routes
+        if Role.SLACK in wanted:
+            found.connections["Slack"] = in_slack.socket()
+        if Role.WEB in wanted and settings.slack_signing_secret is None and settings.slack_app_token is None:
+            raise SettingMissing("SLACK_SIGNING_SECRET", "it is needed, or SLACK_APP_TOKEN for Socket Mode")
+    if discord.configured(settings):
+        in_discord = await stack.enter_async_context(discord.opened(parts))
+        found.deliveries["discord"] = in_discord.delivery
+        if Role.DISCORD in wanted:
+            found.connections["Discord"] = discord.listening(in_discord, parts, stop, shards)
+    return found
 
 
 async def run(parts: Parts, wanted: Iterable[Role], *, host: str, shards: Shards | None = None) -> None:
@@ -162,7 +183,9 @@ async def _kept(connection: Connection) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _health(parts: Parts, connections: Sequence[Connection]) -> list[BaseRoute]:
+def _health(parts: Parts, connections: Mapping[str, Connection], *, receives: bool) -> list[BaseRoute]:
+    """`receives`: Slack's questions come in here, so no other platform's outage may keep them out."""
+
     async def alive(request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
@@ -171,8 +194,9 @@ def _health(parts: Parts, connections: Sequence[Connection]) -> list[BaseRoute]:
             await parts.leases.reachable()
         except DatabaseError:
             return PlainTextResponse("the database is away\n", 503)
-        if not all(each.ready.is_set() for each in connections):
-            return PlainTextResponse("not connected to the platform\n", 503)
-        return PlainTextResponse("ready\n")
+        away = "".join(f"not connected to {name}\n" for name, each in connections.items() if not each.ready.is_set())
+        if away and not receives:
+            return PlainTextResponse(away, 503)
+        return PlainTextResponse(f"ready\n{away}")
 
     return [Route("/healthz", alive), Route("/readyz", usable)]
