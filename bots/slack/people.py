@@ -66,12 +66,16 @@ class People:
 
 
 def described(answer: Answer, team_id: str) -> Person:
-    """What users.info says, for the workspace `team_id` (of an organisation-wide installation: one of its teams)."""
+    """What users.info says, for the workspace `team_id` (of an organisation-wide installation: one of its teams).
+
+    It tells what somebody is in their home workspace: elsewhere that makes no admin of them, but still a guest.
+    """
     user = mapping(answer.get("user"))
     profile, enterprise = mapping(user.get("profile")), mapping(user.get("enterprise_user"))
     name = text(profile.get("display_name")) or text(user.get("real_name")) or text(user.get("name")) or ""
     teams = enterprise.get("teams")
-    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
+    home = user.get("team_id") == team_id
+    ours = home or (isinstance(teams, list) and team_id in teams)
     if not user or user.get("deleted") is True:
         return UNKNOWN
     if user.get("is_bot") is True or user.get("is_workflow_bot") is True or user.get("id") == "USLACKBOT":
@@ -82,7 +86,7 @@ def described(answer: Answer, team_id: str) -> Person:
         return Person(Standing.GUEST, name=name)
     flags = (user.get("is_admin"), user.get("is_owner"), user.get("is_primary_owner"))
     grid = (enterprise.get("is_admin"), enterprise.get("is_owner"))
-    return Person(Standing.MEMBER, True in flags or True in grid, name)
+    return Person(Standing.MEMBER, (home and True in flags) or True in grid, name)
 
 
 def stricter(told: Standing, reference: Reference) -> Standing:

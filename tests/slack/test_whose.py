@@ -8,7 +8,7 @@ import pytest
 
 from bots.slack.incoming import Asked, of_event
 from bots.slack.interactions import Clicked, Submitted, of_interaction
-from bots.slack.people import readers, stricter
+from bots.slack.people import Person, described, readers, stricter
 from bots.slack.reference import Reference, decode
 from core.channels.access import Audience, Standing
 from tests.slack.payloads import BOT, HOME, ORGANISATION, Json, part, payload
@@ -184,6 +184,28 @@ def test_what_was_delivered_lowers_a_member_and_raises_nobody(
     told: Standing, reference: Reference, of_a_member: Standing
 ) -> None:
     assert stricter(told, reference) is (of_a_member if told is Standing.MEMBER else told)
+
+
+def of_an_organisation(flag: str, everywhere: Json) -> Json:
+    """What users.info says of somebody of HOME who is in SIBLING too, whichever of the two asks."""
+    enterprise = {"enterprise_id": ORGANISATION, "teams": [HOME, SIBLING], **everywhere}
+    return {"user": {"id": "U0ANNA0001", "team_id": HOME, flag: True, "enterprise_user": enterprise}}
+
+
+@pytest.mark.parametrize("everywhere", [{}, {"is_admin": True}, {"is_owner": True}])
+@pytest.mark.parametrize("flag", ["is_app_user", "is_admin", "is_owner", "is_primary_owner"])
+def test_an_admin_of_one_workspace_of_an_organisation_manages_no_other(flag: str, everywhere: Json) -> None:
+    told = of_an_organisation(flag, everywhere)
+    here, there, away = (described(told, team_id) for team_id in (HOME, SIBLING, AWAY))
+    assert here == Person(Standing.MEMBER, manages=flag != "is_app_user" or bool(everywhere))
+    assert there == Person(Standing.MEMBER, manages=bool(everywhere))
+    assert away == Person(Standing.OUTSIDER)
+
+
+@pytest.mark.parametrize("flag", ["is_restricted", "is_ultra_restricted"])
+def test_a_guest_of_one_workspace_of_an_organisation_is_a_guest_in_all(flag: str) -> None:
+    told = of_an_organisation(flag, {"is_admin": True})
+    assert [described(told, team_id) for team_id in (HOME, SIBLING)] == [Person(Standing.GUEST)] * 2
 
 
 @pytest.mark.parametrize(
