@@ -1,10 +1,12 @@
 """What people say in Slack, carried out: questions, words that steer a thread, edits, deletions.
 
-Everything here is done before Slack is acknowledged; what is only said in reply goes out afterwards.
+Everything here is done before Slack is acknowledged, but for a word whose author Slack is slow to tell of; what is only
+said in reply goes out afterwards.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -13,16 +15,19 @@ from bots.heard import Heard
 from bots.parts import Parts
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded
 from bots.slack.interactions import Commanded
+from bots.slack.privately import Somebody
 from bots.slack.replying import Replying
-from core import logs, wording
-from core.channels import access, replies
-from core.channels.access import Audience, Standing
+from bots.slack.rights import Doorman
+from bots.tasks import Tasks
+from core import logs
+from core.channels import replies
 from core.conversation.values import UNSAID, Asker, Notice, Question, ThreadRef
-from core.errors import AccessUnknown
 from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
+from core.wording import sentence
 
 _LATE = timedelta(hours=1)  # what was no question for so long, or is forgotten since, is not asked by an edit
+_WORD_SECONDS = 1.0  # Slack waits for three to be acknowledged
 
 log = logs.get(__name__)
 
@@ -30,10 +35,12 @@ log = logs.get(__name__)
 class Asking:
     """Carries out what was said. Raises DatabaseError: then it was not, and Slack is to send it again."""
 
-    def __init__(self, parts: Parts, replying: Replying, steering: Steering) -> None:
+    def __init__(self, parts: Parts, replying: Replying, steering: Steering, doorman: Doorman, tasks: Tasks) -> None:
         self._parts = parts
         self._replying = replying
         self._steering = steering
+        self._doorman = doorman
+        self._tasks = tasks
         self._heard = Heard()
 
     async def asked(self, asked: Asked, *, last: bool = False) -> None:
@@ -70,25 +77,26 @@ class Asking:
                 )
 
     async def worded(self, worded: Worded) -> None:
-        """Steer the thread, once for each post."""
+        """Steer the thread, once for each post; where Slack is slow to tell who said it, that goes on afterwards."""
         with self._heard.first(worded.thread.channel, worded.message_id) as first:
             if first:
-                said = await self._refusal(worded) or await self._steering.steered(
-                    worded.thread, worded.word, worded.order
-                )
-                if said:
-                    told = Notice(said)
-                    self._replying.soon(worded.installed, worded.thread, worded.asker, told, at=worded.message_id)
+                steering = asyncio.create_task(self._steered(worded))
+                self._tasks.start(steering)
+                # not all of it is left to the task: what is said next in the thread is meant to be heard after the word
+                await asyncio.wait({steering}, timeout=_WORD_SECONDS)
+                if steering.done():
+                    steering.result()
 
-    async def _refusal(self, worded: Worded) -> str:
-        """Why somebody of another organisation may not steer: who may not ask may not have others' answers changed."""
-        reference = worded.reference
-        if reference.foreign is False or not (reference.foreign or reference.ext_shared):
-            return ""
-        rules = (await self._parts.preferences.of(worded.thread.channel)).rules
-        standing = Standing.OUTSIDER if reference.foreign else Standing.UNKNOWN
-        refusal = access.decide(standing, rules, recorded=None, now=Audience.SHARED)
-        return "" if refusal is None else wording.sentence(refusal.error or AccessUnknown())
+    async def _steered(self, worded: Worded) -> None:
+        """Steer, if they may: who may not ask may not have others' answers changed."""
+        somebody = Somebody(worded.installed, worded.asker.user_id, worded.thread.channel)
+        refusal = await self._doorman.admitted(somebody, worded.reference)
+        if refusal is not None:
+            said = sentence(refusal)
+        else:
+            said = await self._steering.steered(worded.thread, worded.word, worded.order)
+        if said:
+            self._replying.soon(worded.installed, worded.thread, worded.asker, Notice(said), at=worded.message_id)
 
     async def edited(self, edited: Edited, *, last: bool = False) -> None:
         """A question was edited: it is answered as it is now, or can be asked again. A mention that was added asks.

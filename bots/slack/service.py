@@ -113,7 +113,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
     privately = Privately(installs, calls, around)
     steering = Steering(parts.threads, parts.history, parts.revisions, stop)
     managing = Managing(parts, installs, calls, people, privately, steering)
-    asking = Asking(parts, Replying(privately, tasks), steering)
+    asking = Asking(parts, Replying(privately, tasks), steering, managing.doorman, tasks)
     bolt = app(
         Handling(
             asking,

@@ -192,6 +192,20 @@ async def test_a_database_that_is_away_is_no_acknowledgement_and_the_retry_is_an
     assert [request.questions for request in chat.requests] == [["where is login?"]]
 
 
+async def test_a_word_that_a_database_that_is_away_keeps_from_its_effect_is_sent_again(world: World, app: App) -> None:
+    slack = world.slack
+    slack.allows("not_acknowledged")
+    root = await slack.says(world.alice, world.general, f"{world.askrepo.bot} where is login?")
+    await answered(world, root)
+    with away(app):
+        await slack.says(world.alice, world.general, f"{world.askrepo.bot} mute", thread=root)
+    assert slack.ephemerals(world.general, world.alice) == []
+    slack.advance(1)
+    await slack.retries()
+    await slack.until(lambda: slack.ephemerals(world.general, world.alice))
+    assert "I answer only when I am mentioned here." in slack.ephemerals(world.general, world.alice)[-1].body
+
+
 @contextlib.contextmanager
 def away(app: App) -> Iterator[None]:
     """Every statement that writes fails while the block runs, as with a disk that is full."""

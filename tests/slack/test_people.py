@@ -202,11 +202,21 @@ async def test_somebody_slack_says_nothing_about_is_refused(world: World, app: A
     assert chat.requests == []
 
 
+@pytest.mark.parametrize(("who", "refusal"), [("outsider", REFUSED_OUTSIDER), ("guest", REFUSED_GUEST)])
 @pytest.mark.parametrize("word", ["stop", "retry", "new", "mute"])
-async def test_an_outsider_does_not_steer(
-    world: World, app: App, chat: FakeChat, shared: tuple[Channel, User, ChannelRef], word: str
+async def test_who_may_not_ask_does_not_steer(
+    world: World,
+    app: App,
+    chat: FakeChat,
+    shared: tuple[Channel, User, ChannelRef],
+    word: str,
+    who: str,
+    refusal: str,
 ) -> None:
-    channel, otto, _ = shared
+    channel, somebody, _ = shared
+    if who == "guest":
+        somebody = world.slack.user(world.team, "gina", guest="restricted")
+        channel.members.append(somebody)
     root = await ask(world, world.alice, channel)
     await answered(world, root)
     go_on = asyncio.Event()
@@ -215,15 +225,37 @@ async def test_an_outsider_does_not_steer(
         await world.slack.says(world.alice, channel, "and?", thread=root)
         await chat.arrival()
         await chat.arrival()
-    await world.slack.says(otto, channel, f"{world.askrepo.bot} {word}", thread=root)
-    await world.slack.until(lambda: world.slack.ephemerals(channel, otto))
-    assert REFUSED_OUTSIDER in world.slack.ephemerals(channel, otto)[-1].body
+    await world.slack.says(somebody, channel, f"{world.askrepo.bot} {word}", thread=root)
+    await world.slack.until(lambda: world.slack.ephemerals(channel, somebody))
+    assert refusal in world.slack.ephemerals(channel, somebody)[-1].body
     go_on.set()
     if word != "stop":
         await world.slack.says(world.alice, channel, "and?", thread=root)
     posts = await answered(world, root, 2)
     assert "Stopped" not in posts[-1].body
     assert [len(request.messages) for request in chat.requests] == [1, 3]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_a_word_waits_to_know_who_said_it_and_slack_does_not(
+    world: World, app: App, chat: FakeChat, allowed: bool
+) -> None:
+    slack, gina = world.slack, world.slack.user(world.team, "gina", guest="restricted")
+    world.general.members.append(gina)
+    await allow(app, world.place, guests=allowed)
+    chat.will(holding("It is ", "there.", go_on := asyncio.Event()))
+    root = await ask(world, world.alice)
+    await chat.arrival()
+    slack.fail("users.info", hold=(told := asyncio.Event()))
+    await slack.says(gina, world.general, f"{world.askrepo.bot} stop", thread=root)
+    assert slack.ephemerals(world.general, gina) == []
+    told.set()
+    if not allowed:
+        await slack.until(lambda: slack.ephemerals(world.general, gina))
+        assert REFUSED_GUEST in slack.ephemerals(world.general, gina)[-1].body
+        go_on.set()
+    (answer,) = await answered(world, root)
+    assert ("Stopped, as you asked." in answer.body) is allowed
 
 
 async def test_an_outsider_stops_no_answer_and_judges_none(
