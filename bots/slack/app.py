@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 
 from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
@@ -18,14 +19,15 @@ from bots.slack.asking import Asking
 from bots.slack.changes import Changes
 from bots.slack.commands import Commanding
 from bots.slack.ignored import Ignored, Reason
-from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded, of_event
+from bots.slack.incoming import Asked, Bare, Deleted, Edited, Incoming, Worded, of_event
 from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Commanded, Shortcut, Submitted, of_command, of_interaction
 from bots.slack.lifecycle import HomeOpened, SessionStopped
 from bots.slack.pressing import Pressing
-from bots.slack.whose import readdressed
+from bots.slack.whose import readdressed, told_to_others
 from core import logs
 from core.channels import grammar
+from core.channels.moves import Moves
 from core.errors import DatabaseError
 
 _EVERY = re.compile(".*", re.DOTALL)
@@ -38,17 +40,32 @@ class Handling:
     """What is done with each delivery. Raises DatabaseError: then Slack is to send it again."""
 
     def __init__(
-        self, asking: Asking, commanding: Commanding, pressing: Pressing, changes: Changes, installs: Installs
+        self,
+        asking: Asking,
+        commanding: Commanding,
+        pressing: Pressing,
+        changes: Changes,
+        installs: Installs,
+        moves: Moves,
     ) -> None:
         self._asking = asking
         self._commanding = commanding
         self._pressing = pressing
         self._changes = changes
         self._installs = installs
+        self._moves = moves
 
     async def event(self, body: Mapping[str, object], *, last: bool = False) -> None:
         """An event of the Events API; `last`: Slack sends it no more."""
-        match of_event(body):
+        await self._taken(of_event(body), body, last=last)
+        for theirs in await told_to_others(body, self._moves, self._installs):
+            found = of_event(theirs)
+            if isinstance(found, Edited):
+                found = replace(found, mentioned=False)  # a mention that was added is asked once, and by its own event
+            await self._taken(found, theirs, last=last)
+
+    async def _taken(self, incoming: Incoming, body: Mapping[str, object], *, last: bool) -> None:
+        match incoming:
             case Ignored(Reason.ANOTHER_BOT):
                 await self._of_another(body, last=last)
             case Ignored(reason):

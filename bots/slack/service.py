@@ -121,6 +121,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
             Pressing(parts, installs, calls, people, managing, tasks, asking, steering),
             Changes(parts, installs, people, privately, tasks),
             installs,
+            parts.moves,
         )
     )
     routes: list[BaseRoute] = []

@@ -1,18 +1,31 @@
-"""Whose a mention is, where several workspaces that share a channel have installed this app.
+"""Whose a delivery is, where several workspaces that share a channel have installed this app.
 
-Each has a bot of its own there, and Slack delivers a post once, under the authorization of any one of them.
+Each has a bot of its own there, and Slack delivers an event once, under the authorization of any one of them. A mention
+is for the one whose bot it names; what happens to the channel or to a post in it is for them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bots.fields import mapping, text
 from bots.slack.fields import identifier
-from bots.slack.installed import PLATFORM
+from bots.slack.installation import SlackInstallation
+from bots.slack.installed import PLATFORM, Installed, of_envelope
 from bots.slack.installs import Installs
 from bots.slack.text import mentioned
-from core.conversation.values import WorkspaceRef
+from core.channels.moves import Moves
+from core.conversation.values import ChannelRef, WorkspaceRef
+
+_TELLS_OF_SEVERAL = frozenset({"channel_shared", "channel_id_changed"})  # by itself, whatever the envelope says
+_FOR_ALL = _TELLS_OF_SEVERAL | {
+    "channel_archive",
+    "channel_convert_to_public",
+    "group_archive",
+    "member_left_channel",  # the bot that left may be another workspace's
+    "message_changed",
+    "message_deleted",
+}
 
 
 async def readdressed(envelope: Mapping[str, object], installs: Installs) -> Mapping[str, object] | None:
@@ -28,11 +41,44 @@ async def readdressed(envelope: Mapping[str, object], installs: Installs) -> Map
         known = await installs.known(WorkspaceRef(PLATFORM, team))
         workspace = known and (known.team_id or next((each for each in theirs if each.startswith("T")), None))
         if known and workspace and known.bot_user_id in called:
-            authorization = {
-                "team_id": workspace,
-                "enterprise_id": known.enterprise_id,
-                "user_id": known.bot_user_id,
-                "is_bot": True,
-            }
-            return {**envelope, "context_team_id": workspace, "authorizations": [authorization]}
+            return _delivered_for(envelope, workspace, known)
     return None
+
+
+async def told_to_others(
+    envelope: Mapping[str, object], moves: Moves, installs: Installs
+) -> Sequence[Mapping[str, object]]:
+    """What happened, as each other workspace would get it for which something of the channel is stored.
+
+    Raises DatabaseError, CipherError.
+    """
+    installed = of_envelope(envelope)
+    channel = _of_several(envelope, installed)
+    theirs = []
+    for other in await moves.elsewhere(channel) if channel is not None else ():
+        # one without an installation of its own may be reached by the organisation's
+        known = await installs.known(other.workspace) or installed
+        theirs.append(_delivered_for(envelope, other.workspace_id, known))
+    return theirs
+
+
+def _of_several(envelope: Mapping[str, object], installed: Installed) -> ChannelRef | None:
+    """The channel, of an event that may concern other workspaces too; None for any other."""
+    event = mapping(envelope.get("event"))
+    kind = text(event.get("subtype" if event.get("type") == "message" else "type"))
+    shared = envelope.get("is_ext_shared_channel") is True or installed.enterprise_id is not None
+    if kind not in _FOR_ALL or not (shared or kind in _TELLS_OF_SEVERAL):
+        return None
+    return installed.channel(event.get("old_channel_id" if kind == "channel_id_changed" else "channel"))
+
+
+def _delivered_for(
+    envelope: Mapping[str, object], team_id: str, owner: SlackInstallation | Installed
+) -> Mapping[str, object]:
+    authorization = {
+        "team_id": team_id,
+        "enterprise_id": owner.enterprise_id,
+        "user_id": owner.bot_user_id,
+        "is_bot": True,
+    }
+    return {**envelope, "context_team_id": team_id, "authorizations": [authorization]}

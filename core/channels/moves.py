@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, delete, exists, insert, select, true, update
+from sqlalchemy import and_, delete, exists, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
@@ -54,11 +54,34 @@ def joining(here: Sequence[Mapping], coming: Sequence[Mapping], *, now: datetime
 
 
 class Moves:
-    """Moves and forgets the channels of this installation. Every method raises DatabaseError and CipherError."""
+    """Finds, moves and forgets the channels of this installation. Every method raises DatabaseError and CipherError."""
 
     def __init__(self, database: Database, workspaces: Workspaces) -> None:
         self._database = database
         self._workspaces = workspaces
+
+    async def elsewhere(self, channel: ChannelRef) -> tuple[ChannelRef, ...]:
+        """The same channel in other workspaces for which something of it is stored.
+
+        For a platform whose channels can be of several workspaces at once, under one id. They are looked through one by
+        one, since no index begins with a channel.
+        """
+        theirs = (
+            and_(
+                table.platform == WorkspaceRow.platform,
+                table.workspace_id == WorkspaceRow.workspace_id,
+                table.channel_id == channel.channel_id,
+            )
+            for table in (MappingRow, ChannelRow, TurnRow)
+        )
+        found = select(WorkspaceRow.workspace_id).where(
+            WorkspaceRow.platform == channel.platform,
+            WorkspaceRow.workspace_id != channel.workspace_id,
+            or_(*(exists().where(each) for each in theirs)),
+        )
+        async with self._database.reading() as connection:
+            ids = sorted((await connection.execute(found)).scalars())
+        return tuple(replace(channel, workspace_id=workspace_id) for workspace_id in ids)
 
     async def moved(self, old: ChannelRef, new_id: str, *, actor: str) -> bool:
         """Move what belongs to `old` to the channel id `new_id` of the same workspace; whether there was anything.

@@ -151,6 +151,23 @@ async def test_other_places_stay_as_they_are(house: House) -> None:
         assert not any(each.suspended for each in await house.mappings.list(channel))
 
 
+async def test_where_else_a_channel_is_known(house: House) -> None:
+    mapped, set_up, asked = (replace(CHANNEL, workspace_id=name) for name in ("T3", "T5", "T4"))
+    await house.mappings.map(mapped, "acme/web", actor="U1")
+    await house.preferences.set(set_up, **SETTINGS, instructions=None, actor="U1")
+    await house.questions.ask(ThreadRef(asked, THREAD.thread_id))
+    for other in (
+        replace(CHANNEL, platform="discord"),
+        replace(mapped, workspace_id="T6", channel_id="C2"),
+        replace(mapped, channel_id="C3"),
+    ):
+        await house.furnish(other)
+    assert await house.moves.elsewhere(CHANNEL) == (mapped, asked, set_up)
+    await house.furnish()
+    assert await house.moves.elsewhere(CHANNEL) == (mapped, asked, set_up)
+    assert await house.moves.elsewhere(asked) == (CHANNEL, mapped, set_up)
+
+
 async def test_again_is_nothing_even_after_somebody_confirmed(house: House) -> None:
     await house.furnish()
     assert await house.moves.moved(CHANNEL, "C9", actor="slack")

@@ -90,13 +90,12 @@ async def keep(parts: App, slack: FakeSlack, installation: Installation) -> None
 
 
 def installed(slack: FakeSlack, installation: Installation) -> SlackInstallation:
-    assert installation.team is not None
     return SlackInstallation(
         bot_token=Secret(installation.token),
         bot_user_id=installation.bot.id,
         bot_id=installation.bot_id,
         app_id=slack.app.id,
-        team_id=installation.team.id,
-        enterprise_id=None,
+        team_id=installation.team.id if installation.team else None,
+        enterprise_id=installation.enterprise_id,
         scopes=tuple(installation.scopes),
     )

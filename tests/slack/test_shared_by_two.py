@@ -1,8 +1,12 @@
-"""A channel that two organisations share, both of which installed the app: a mention is for the bot that it names."""
+"""A channel that two organisations share, both of which installed the app, and of which Slack tells one of them.
+
+A mention is for the bot that it names; what happens to the channel or to a post in it is for both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +19,14 @@ from core.conversation.values import ChannelRef
 from core.secret import Secret
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Channel, Installation, Message, User
+from tests.platform_contract import holding
 from tests.slack import house
-from tests.slack.askers import allow, by_oauth, keep
+from tests.slack.askers import SUSPENDED, allow, by_oauth, keep
 from tests.slack.house import World, answered
+from tests.turns import ended
 
 
 @dataclass
@@ -47,6 +54,17 @@ class Shared:
     def of_acme(self) -> World:
         return World(self.slack, self.channel.team, self.acme, self.alice, self.ulla, self.channel)
 
+    @property
+    def places(self) -> tuple[ChannelRef, ChannelRef]:
+        return self._place(self.acme), self._place(self.umbrella)
+
+    def _place(self, installation: Installation) -> ChannelRef:
+        assert installation.team is not None
+        return ChannelRef("slack", installation.team.id, self.channel.id)
+
+    async def suspended(self) -> list[bool]:
+        return [each.suspended for place in self.places for each in await self.parts.mappings.list(place)]
+
     async def turns(self) -> int:
         async with self.parts.database.reading() as connection:
             return int((await connection.execute(select(func.count()).select_from(TurnRow))).scalar_one())
@@ -60,10 +78,10 @@ async def shared(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> AsyncItera
     channel = slack.channel(acme, "together", alice, ulla, shared_with=[umbrella])
     channel.members.append(bots[1].bot)
     async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
-        for installation, team in zip(bots, (acme, umbrella), strict=True):
+        for installation, team, user in zip(bots, (acme, umbrella), (alice, ulla), strict=True):
             place, repository = ChannelRef("slack", team.id, channel.id), f"github.com/{team.name}/code"
             await keep(parts, slack, installation)
-            await parts.mappings.map(place, repository, actor="U0")
+            await parts.mappings.map(place, repository, actor=user.id)
             secret = Secret(f"token-of-{team.name}-1234")
             await parts.tokens.save_for_mapping(place, repository, secret, label="own", actor="U0")
             await allow(parts, place, outsiders=True)
@@ -92,3 +110,109 @@ async def test_whoever_calls_anothers_bot_is_not_answered_by_their_own(shared: S
     assert {"event": "ignored", "reason": "another bot of ours", "log_level": "info"} in logged
     assert await shared.turns() == 0
     assert shared.slack.ephemerals(shared.channel, shared.ulla) == []
+
+
+async def joined(shared: Shared) -> None:
+    await shared.slack.shares(shared.channel, shared.slack.team("rival"))
+
+
+async def made_public(shared: Shared) -> None:
+    event = {"type": "message", "subtype": "channel_convert_to_public", "channel": shared.channel.id}
+    event |= {"user": shared.alice.id, "ts": shared.slack.now_ts(), "channel_type": "group", "text": ""}
+    await shared.slack.deliver(event, shared.acme, shared.channel)
+
+
+async def moved(shared: Shared) -> None:
+    await shared.slack.changes_id(shared.channel, "C0NEWID")
+
+
+async def archived(shared: Shared) -> None:
+    await shared.slack.archives(shared.channel, shared.alice)
+
+
+@pytest.mark.parametrize("change", [joined, made_public, moved, archived])
+async def test_who_reads_along_may_have_changed_for_both(
+    shared: Shared, change: Callable[[Shared], Awaitable[None]]
+) -> None:
+    slack = shared.slack
+    await change(shared)
+    assert {each.payload["authorizations"][0]["team_id"] for each in slack.deliveries} == {
+        shared.places[0].workspace_id
+    }
+    assert await shared.suspended() == [True, True]
+
+    def told(user: User, installation: Installation) -> list[str]:
+        return [each.shown for each in slack.posts(slack.dm(user, installation)) if "which you mapped" in each.shown]
+
+    if change is not archived:
+        await slack.until(lambda: told(shared.alice, shared.acme) and told(shared.ulla, shared.umbrella))
+    shared.channel.archived = False
+    await shared.says(shared.ulla, f"<@{shared.umbrella.bot.id}> why?", delivered_for=shared.acme)
+    await slack.until(lambda: slack.ephemerals(shared.channel, shared.ulla))
+    assert SUSPENDED in slack.ephemerals(shared.channel, shared.ulla)[-1].body
+
+
+async def test_a_bot_that_leaves_is_one_of_the_two(shared: Shared) -> None:
+    await shared.slack.leaves(shared.umbrella.bot, shared.channel)
+    assert await shared.suspended() == [False, True]
+    await shared.slack.leaves(shared.ulla, shared.channel)
+    await shared.slack.leaves(shared.acme.bot, shared.channel)
+    assert await shared.suspended() == [True, True]
+
+
+async def test_a_deleted_question_is_forgotten_whoever_is_told_of_it(shared: Shared) -> None:
+    root = await shared.says(shared.ulla, f"<@{shared.umbrella.bot.id}> why?", delivered_for=shared.umbrella)
+    await answered(shared.of_acme, root)
+    await shared.slack.deletes(root)
+    assert shared.slack.deliveries[-1].payload["authorizations"][0]["user_id"] == shared.acme.bot.id
+    async with shared.parts.database.reading() as connection:
+        (turn,) = (await connection.execute(select(TurnRow.workspace_id, TurnRow.answer, TurnRow.erased_at))).all()
+    assert (turn.workspace_id, turn.answer) == (shared.places[1].workspace_id, None)
+    assert turn.erased_at is not None
+
+
+async def test_an_edited_question_is_answered_as_it_is_now_whoever_is_told_of_it(
+    shared: Shared, chat: FakeChat
+) -> None:
+    chat.will(holding("About the old one.\n", "and on", asyncio.Event()), says("About the new one."))
+    root = await shared.says(shared.ulla, f"<@{shared.umbrella.bot.id}> why?", delivered_for=shared.umbrella)
+    await chat.arrival()
+    await shared.slack.edits(root, f"<@{shared.umbrella.bot.id}> how?")
+    (answer,) = await answered(shared.of_acme, root)
+    assert answer.author is shared.umbrella.bot
+    assert "About the new one." in answer.body
+    assert [each.question for each in chat.requests] == ["why?", "how?"]
+
+
+async def test_a_channel_of_one_organisation_is_no_others_whatever_its_id(shared: Shared) -> None:
+    """An id alone says nothing: Slack has told that others are in the channel, or they are not asked about."""
+    root = await shared.says(shared.ulla, f"<@{shared.umbrella.bot.id}> why?", delivered_for=shared.umbrella)
+    await answered(shared.of_acme, root)
+    shared.channel.shared_with.clear()
+    await made_public(shared)
+    await shared.slack.deletes(root)
+    assert await shared.suspended() == [True, False]
+    async with shared.parts.database.reading() as connection:
+        assert (await connection.execute(select(TurnRow.erased_at))).scalars().all() == [None]
+
+
+async def test_workspaces_of_one_organisation_share_it_too(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> None:
+    """There one installation is told of both, and Slack does not call that shared with others."""
+    teams = [slack.team(name, enterprise="E0GRID") for name in ("one", "two")]
+    installation = slack.install(*teams, enterprise="E0GRID")
+    people = [slack.user(team, "anna") for team in teams]
+    channel = slack.channel(teams[0], "together", *people)
+    places = [ChannelRef("slack", team.id, channel.id) for team in teams]
+    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+        await keep(parts, slack, installation)
+        for place, user in zip(places, people, strict=True):
+            await parts.mappings.map(place, house.REPOSITORY, actor=user.id)
+        post = Message(slack.now_ts(), channel, people[0], "why?")
+        channel.add(post)
+        await slack.edits(post, f"<@{installation.bot.id}> why?")
+        assert await ended(parts) == ["answered"]  # once, though the bot is the same in both
+        event = {"type": "message", "subtype": "channel_convert_to_public", "channel": channel.id}
+        await slack.deliver(event | {"user": people[0].id, "ts": slack.now_ts()}, installation, channel)
+        assert [each.suspended for place in places for each in await parts.mappings.list(place)] == [True, True]
+        for user in people:
+            await slack.until(lambda user=user: slack.posts(slack.dm(user, installation)))  # type: ignore[misc]
