@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,14 +70,21 @@ class Changes:
                 self._people.forget_channel(channel)
                 await self._parts.moves.forget_channel(channel, actor=_ACTOR)
             case AppUninstalled(installed):
-                await self._installs.uninstalled(_owner(installed, envelope), _at(envelope))
+                await self._uninstalled(_owner(installed, envelope), _at(envelope))
             case TokensRevoked(bot_user_ids, installed):
                 await self._installs.revoked(_owner(installed, envelope), bot_user_ids, _at(envelope))
             case AccessRevoked(team_ids):
                 for team_id in team_ids:
-                    await self._installs.uninstalled(WorkspaceRef(PLATFORM, team_id), _at(envelope))
+                    await self._uninstalled(WorkspaceRef(PLATFORM, team_id), _at(envelope))
             case _:
                 log.debug("nothing follows", kind=type(happened).__name__)
+
+    async def _uninstalled(self, workspace: WorkspaceRef, at: datetime) -> None:
+        """What is mapped there waits for somebody to confirm it: while we are away, we are not told of new readers."""
+        await self._installs.uninstalled(workspace, at)
+        if await self._installs.known(workspace) is None:  # else it has been installed again since
+            channels = await self._parts.mappings.channels(workspace)
+            await asyncio.gather(*map(self._suspend, channels))  # at once, for Slack waits
 
     async def _suspend(self, channel: ChannelRef, *, widened: bool = False) -> Sequence[Mapped]:
         self._people.forget_channel(channel)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,7 @@ from bots.slack.installed import of_envelope
 from bots.slack.installs import Installs
 from bots.slack.lifecycle import AppUninstalled, TokensRevoked, happened
 from bots.slack.web_client import Credentials, Slack
+from core.channels.mappings import Mappings
 from core.cipher import Keyring
 from core.conversation.values import WorkspaceRef
 from core.database import Database
@@ -359,7 +361,9 @@ async def test_no_proxy_of_the_environment_and_no_retry(
 
 @pytest.mark.parametrize("kind", ["tokens_revoked", "app_uninstalled"])
 @pytest.mark.parametrize("of_all", [True, False], ids=["of the organisation", "of the workspace"])
-async def test_the_installation_that_a_delivery_is_for_ends(house: House, kind: str, of_all: bool) -> None:
+async def test_the_installation_that_a_delivery_is_for_ends(
+    house: House, database: Database, workspaces: Workspaces, kind: str, of_all: bool
+) -> None:
     """Where an organisation's goes, Slack may name a workspace of it too."""
     organisation, nobody = WorkspaceRef("slack", "E0GRID"), None
     kept = await house.stored(enterprise_id="E0GRID")
@@ -376,7 +380,8 @@ async def test_the_installation_that_a_delivery_is_for_ends(house: House, kind: 
     }
     found = happened(event, of_envelope(envelope))
     assert not isinstance(found, Ignored)
-    changes = Changes(nobody, house.processes[0], nobody, nobody, nobody)  # type: ignore[arg-type]
+    parts = SimpleNamespace(mappings=Mappings(database, workspaces, process_repository=None))
+    changes = Changes(parts, house.processes[0], nobody, nobody, nobody)  # type: ignore[arg-type]
     await changes.happened(found, envelope)
     left = [await house.processes[0].known(each) is not None for each in (HERE, organisation)]
     assert left == [of_all, not of_all]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from core.bootstrap import App
 from core.channels.access import Audience
 from tests.fakes.chat import FakeChat
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_pushing import Delivery
 from tests.fakes.slack_values import Message
 from tests.platform_contract import holding
 from tests.slack import house
-from tests.slack.askers import SUSPENDED, WIDENED, ask, refused
+from tests.slack.askers import SUSPENDED, WIDENED, ask, by_oauth, keep, refused
 from tests.slack.conftest import Start
 from tests.slack.house import World, answered
 
@@ -194,6 +197,32 @@ async def test_what_the_default_answers_is_broken_off_where_a_channel_becomes_sh
     await shares(world)
     go_on.set()
     await refused(world, world.alice, "No repository is mapped here yet.")
+
+
+async def removed(world: World, seconds: int) -> None:
+    """The app is removed, so long after now."""
+    told = world.slack.envelope({"type": "app_uninstalled"}, world.askrepo)
+    await world.slack.pushing.push(Delivery("events_api", told | {"event_time": told["event_time"] + seconds}))
+
+
+async def test_what_was_mapped_before_the_app_was_removed_waits_for_somebody_to_confirm(
+    slack: FakeSlack, chat: FakeChat, tmp_path: Path
+) -> None:
+    world, other = house.world(slack), house.world(slack)
+    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+        for each in (world, other):
+            await keep(parts, slack, each.askrepo)
+            await parts.mappings.map(each.place, house.REPOSITORY, actor=each.alice.id)
+        await removed(world, -60)  # and installed again before we heard of it
+        assert [each.suspended for each in await parts.mappings.list(world.place)] == [False]
+        await removed(world, 1)
+        assert [each.suspended for each in await parts.mappings.list(world.place)] == [True]
+        assert [each.suspended for each in await parts.mappings.list(other.place)] == [False]
+        await asyncio.sleep(1)
+        await keep(parts, slack, world.askrepo)
+        await ask(world, world.alice)
+        await refused(world, world.alice, SUSPENDED)
+    assert chat.requests == []
 
 
 async def test_rename_and_being_made_private_change_nothing(world: World, app: App, chat: FakeChat) -> None:

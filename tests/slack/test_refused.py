@@ -87,7 +87,7 @@ async def test_a_question_that_came_after_an_uninstall_is_answered_once_the_app_
     assert outcome(world, root, SAID) is Seen.WHOLE
 
 
-async def test_a_workspace_that_installs_the_app_again_gets_its_answer_by_the_running_process(
+async def test_a_workspace_that_installs_the_app_again_is_served_by_the_running_process(
     world: World, chat: FakeChat, tmp_path: Path
 ) -> None:
     chat.will(says(SAID))
@@ -101,8 +101,11 @@ async def test_a_workspace_that_installs_the_app_again_gets_its_answer_by_the_ru
         assert await tried(parts) == "waiting"
         world.slack.issue(world.askrepo)
         await keep(parts, world.slack, world.askrepo)
-        assert await ended(parts) == ["answered"]
-    assert outcome(world, root, SAID) is Seen.WHOLE
+        assert await ended(parts) == ["refused"]  # what was mapped is to be confirmed first
+        assert outcome(world, root, SAID) is Seen.NOTICE
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} and now?")
+        assert sorted(await ended(parts, 2)) == ["answered", "refused"]
 
 
 async def test_a_question_that_an_expired_token_met_waits_for_the_app_to_be_installed_again(
