@@ -66,6 +66,8 @@ def _of_several(envelope: Mapping[str, object], installed: Installed) -> Channel
     """The channel, of an event that may concern other workspaces too; None for any other."""
     event = mapping(envelope.get("event"))
     kind = text(event.get("subtype" if event.get("type") == "message" else "type"))
+    if kind == "message_changed" and text(mapping(event.get("message")).get("bot_id")):
+        return None  # no question: each answer that grows is such an event
     shared = envelope.get("is_ext_shared_channel") is True or installed.enterprise_id is not None
     if kind not in _FOR_ALL or not (shared or kind in _TELLS_OF_SEVERAL):
         return None
