@@ -134,6 +134,7 @@ class Delivery(Protocol):
         ...
 
 
+_ASKED_AGAIN_SECONDS = 30.0
 _TRIES_SECONDS = (0.5, 2.0, 5.0, 20.0)
 _AT_ONCE_SECONDS = 0.7  # a form has three seconds for all that it does
 
@@ -152,12 +153,12 @@ async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
 
 
 async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Do it, as soon as the platform's pace allows."""
+    """Do it, as soon as the platform's pace allows; of a long pause it is asked now and then whether it still holds."""
     while True:
         try:
             return await act()
         except NotYet as error:
-            await asyncio.sleep(error.seconds)
+            await asyncio.sleep(min(_ASKED_AGAIN_SECONDS, error.seconds))
 
 
 async def audience_now(ask: Callable[[], Awaitable[Audience]]) -> Audience:

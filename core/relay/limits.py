@@ -12,8 +12,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, case, inspect, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    and_,
+    bindparam,
+    case,
+    exists,
+    inspect,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningInsert
 
 from core.batches import Batches
@@ -127,7 +140,8 @@ class Allowances:
     async def _slots(self, connection: AsyncConnection, kind: _Kind, number: int) -> list[float | BaseException]:
         """So many slots, the earliest first; all or none."""
         taken = number * kind.interval
-        spans = {"taken": taken, "saved": kind.saved, "furthest": kind.furthest}
+        reach = int(FURTHEST_SECONDS * 1000) + _GROUP * kind.interval
+        spans = {"taken": taken, "saved": kind.saved, "furthest": kind.furthest, "reach": reach}
         row = (await connection.execute(self._reserving, _row(kind) | spans)).one_or_none()
         if row is None:
             workspace = WorkspaceRef(kind.platform, kind.workspace_id)
@@ -147,17 +161,21 @@ def _row(kind: _Kind) -> dict[str, Any]:
 def _reserving_statement(database: Database) -> ReturningInsert[int, int]:
     """Take `taken` milliseconds; of the past, `saved` may be taken, and no slot more than `furthest` ahead.
 
-    Made once: SQLAlchemy takes longer to put it together than a database to run it.
+    What no reservation can have reached was reserved before the database's clock was set back, and does not count,
+    unless the platform has asked for a pause. Made once: SQLAlchemy takes longer to put it together than a database to
+    run it.
     """
-    taken, saved, furthest = (bindparam(name, type_=BigInteger) for name in ("taken", "saved", "furthest"))
+    names = ("taken", "saved", "furthest", "reach")
+    taken, saved, furthest, reach = (bindparam(name, type_=BigInteger) for name in names)
     earliest = now_ms() - saved
+    void = and_(AllowanceRow.free_at > now_ms() + reach, ~_held())
     return (
         database.insert(AllowanceRow)
         .values(free_at=earliest + taken)
         .on_conflict_do_update(
             index_elements=inspect(AllowanceRow).primary_key,
-            set_={"free_at": _later(earliest) + taken},
-            where=AllowanceRow.free_at <= now_ms() + furthest,
+            set_={"free_at": case((void, earliest), else_=_later(earliest)) + taken},
+            where=or_(AllowanceRow.free_at <= now_ms() + furthest, void),
         )
         .returning(AllowanceRow.free_at, now_ms().label("now"))
     )
@@ -180,6 +198,16 @@ class Uncounted(Allowances):
     async def held_back(self, workspace: WorkspaceRef, name: str) -> bool:
         """Never."""
         return False
+
+
+def _held() -> ColumnElement[bool]:
+    """The condition that the platform has asked for a pause of this row's kind that is not over."""
+    held = aliased(AllowanceRow)
+    # by name: a subquery within an INSERT is not correlated with its table otherwise
+    columns = ("platform", "workspace_id", "name")
+    platform, workspace_id, name = (literal_column(f"{AllowanceRow.__tablename__}.{each}", String) for each in columns)
+    same = and_(held.platform == platform, held.workspace_id == workspace_id, held.name == name.concat(_HELD))
+    return exists().where(same, held.free_at > now_ms())
 
 
 def _later(than: ColumnElement[int]) -> ColumnElement[int]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from core.cipher import Keyring
 from core.conversation.values import WorkspaceRef
@@ -169,6 +169,23 @@ async def test_nothing_is_reserved_far_ahead(allowances: Allowances, database: D
     assert await rows(database, AllowanceRow) == before
     assert all(1_190 < each.seconds <= 1_200 for each in tries if isinstance(each, AllowanceSpent))
     assert await reserve(allowances, name="another") == 0.0
+
+
+@pytest.mark.parametrize("within", [1.0, 600.0])
+async def test_a_clock_that_is_set_back_spends_nothing(
+    allowances: Allowances, database: Database, within: float
+) -> None:
+    async def reserved(name: str) -> float:
+        return await allowances.reserve(WORKSPACE, name, per_minute=60, burst=2, within=within)
+
+    for name in (UPDATE, "held"):
+        await reserved(name)
+    await allowances.hold_back(WORKSPACE, "held", 10)
+    hour = update(AllowanceRow).values(free_at=AllowanceRow.free_at + 3_600_000)
+    await database.write(lambda connection: connection.execute(hour))
+    assert [await reserved(UPDATE) for _ in range(2)] == [0.0, 0.0]
+    with pytest.raises(AllowanceSpent):
+        await reserved("held")  # a pause of hours may have been asked for
 
 
 async def test_one_kind_that_is_spent_does_not_refuse_another_of_the_same_batch(allowances: Allowances) -> None:

@@ -18,8 +18,24 @@ from core.relay.limits import Allowances
 from core.relay.line import Lines, Pace
 from core.workspaces import Workspaces
 from tests.channels.places import WORKSPACE
+from tests.proof.virtual import VirtualLoop
 
 NAME = "requests"
+
+
+def test_whoever_is_patient_asks_again_in_a_long_pause() -> None:
+    """It may have been reckoned by a clock that was wrong."""
+    loop, asked = VirtualLoop(), list[float]()
+
+    async def act() -> str:
+        asked.append(round(loop.time()))
+        if len(asked) < 4:
+            raise NotYet(3_600.0 if len(asked) < 3 else 5.0)
+        return "done"
+
+    assert loop.run_until_complete(patiently(act)) == "done"
+    assert asked == [0, 30, 60, 65]
+    loop.close()
 
 
 @pytest.fixture
