@@ -25,7 +25,7 @@ from bots.signals import handled
 from bots.slack import service as slack
 from core import logs
 from core.conversation.values import ThreadRef
-from core.errors import DatabaseError, SettingMissing
+from core.errors import DatabaseError, SettingMissing, SettingsError
 from core.listening import listening
 from core.metrics import served
 from core.relay.claims import Scope
@@ -109,8 +109,9 @@ async def running(
             worker = parts.worker(found.deliveries, Scope(tuple(found.deliveries)))
             workers.append(worker)
             await stack.enter_async_context(worker.running(grace=GRACE_SECONDS))
-        for connection in found.connections.values():
-            await stack.enter_async_context(_kept(connection))
+        for name, connection in found.connections.items():
+            alone = _alone(Role(name.lower()), settings, wanted)
+            await stack.enter_async_context(_kept(name, connection, alone=alone))
         url = None
         if Role.WEB in wanted:
             pages = token_routes(parts.tickets, parts.tokens, parts.check) if settings.public_url else []
@@ -128,7 +129,8 @@ async def _opened(
     """The platforms that are configured, until the stack ends."""
     settings, found = parts.settings, _Platforms()
     if slack.configured(settings):
-        in_slack = await stack.enter_async_context(slack.opened(parts, stop))
+        alone = _alone(Role.SLACK, settings, wanted)
+        in_slack = await stack.enter_async_context(slack.opened(parts, stop, alone=alone))
         found.deliveries["slack"] = in_slack.delivery
         found.routes += in_slack.routes
         if Role.SLACK in wanted:
@@ -160,21 +162,33 @@ def freeze_heap() -> None:
     gc.freeze()
 
 
+def _alone(role: Role, settings: Settings, wanted: frozenset[Role]) -> bool:
+    """Whether this process does nothing but for the platform of this role: then what can never work there ends it."""
+    others = {Role.SLACK: {Role.DISCORD, Role.WORKER}, Role.DISCORD: {Role.SLACK, Role.WEB, Role.WORKER}}[role]
+    return not (slack.configured(settings) and discord.configured(settings)) or wanted.isdisjoint(others)
+
+
 @contextlib.asynccontextmanager
-async def _kept(connection: Connection) -> AsyncIterator[None]:
-    """The connection while the block runs; what ends it for good ends the process."""
+async def _kept(name: str, connection: Connection, *, alone: bool) -> AsyncIterator[None]:
+    """The connection while the block runs; what ends it for good ends the process, unless there is more to do there."""
     owner = asyncio.current_task()
     task = asyncio.create_task(connection.run())
 
+    def fatal() -> bool:
+        return task.done() and not task.cancelled() and (alone or not isinstance(task.exception(), SettingsError))
+
     def ended(done: asyncio.Task[None]) -> None:
-        if not done.cancelled() and owner is not None:
+        if fatal() and owner is not None:
             owner.cancel()
+        elif not done.cancelled():
+            reason = str(done.exception())
+            log.error("not heard until this is mended and askrepo started again", platform=name, reason=reason)
 
     task.add_done_callback(ended)
     try:
         yield
     except asyncio.CancelledError:
-        if task.done() and not task.cancelled():
+        if fatal():
             task.result()
         raise
     finally:

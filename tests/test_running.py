@@ -9,11 +9,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from bots.roles import Role
 from bots.running import running
 from core import bootstrap
+from core.bootstrap import App
+from core.errors import SettingsError
 from core.settings import Settings
+from core.tables import TurnRow
 from tests.discord import house as discord_house
 from tests.fakes.chat import FakeChat
 from tests.fakes.discord import FakeDiscord
@@ -45,12 +50,17 @@ def both(slack: slack_house.World, discord: discord_house.World, chat: FakeChat,
 
 
 @contextlib.asynccontextmanager
-async def serving(given: dict[str, str], *roles: Role) -> AsyncIterator[httpx.AsyncClient]:
+async def started(given: dict[str, str], *roles: Role) -> AsyncIterator[tuple[App, str | None]]:
+    """A process with these roles, and its base URL."""
     settings = Settings.model_validate(given)
     async with bootstrap.opened(settings) as parts, running(parts, roles, host="127.0.0.1") as url:
-        assert url is not None
-        async with httpx.AsyncClient(base_url=url) as client:
-            yield client
+        yield parts, url
+
+
+@contextlib.asynccontextmanager
+async def serving(given: dict[str, str], *roles: Role) -> AsyncIterator[httpx.AsyncClient]:
+    async with started(given, *roles) as (_, url), httpx.AsyncClient(base_url=url or "") as client:
+        yield client
 
 
 async def said(client: httpx.AsyncClient, *wanted: tuple[int, str]) -> None:
@@ -83,3 +93,79 @@ async def test_where_nothing_else_comes_in_it_is_ready_while_it_is_connected(
         gateway.mute = True
         gateway.drop()
         await said(client, (503, "not connected to Discord\n"))
+
+
+async def answered(parts: App, discord: discord_house.World) -> None:
+    """Discord is served."""
+    await discord.discord.until(lambda: discord.discord.gateway.ready)
+    await parts.mappings.map(discord.place, discord_house.REPOSITORY, actor=discord.alice.id)
+    asked = await discord.discord.says(discord.alice, discord.general, f"{discord.discord.bot} why?")
+    await discord_house.answered(discord, asked)
+
+
+async def tried(parts: App, platform: str) -> str:
+    """Wait until this platform's only turn has been tried: what became of it."""
+    found = select(TurnRow.status, TurnRow.attempt).where(TurnRow.platform == platform)
+    async with asyncio.timeout(10):
+        while True:
+            async with parts.database.reading() as connection:
+                row = (await connection.execute(found)).one()
+            if row.attempt and row.status != "running":
+                return str(row.status)
+            await asyncio.sleep(0.02)
+
+
+async def test_a_bot_token_that_slack_refuses_does_not_silence_discord(
+    both: dict[str, str], slack: slack_house.World, discord: discord_house.World
+) -> None:
+    slack.askrepo.tokens[-1].revoked = True
+    with capture_logs() as logged:
+        async with started(both, Role.WEB, Role.DISCORD, Role.WORKER) as (parts, url):
+            slack.slack.url = f"{url}/slack/events"
+            await parts.mappings.map(slack.place, slack_house.REPOSITORY, actor=slack.alice.id)
+            await slack.slack.says(slack.alice, slack.general, f"{slack.askrepo.bot} why?")
+            await answered(parts, discord)
+            assert await tried(parts, "slack") == "waiting"
+    (told,) = [each for each in logged if each["log_level"] == "error"]
+    assert told["reason"] == "SLACK_BOT_TOKEN: Slack refuses it (token_revoked)"
+    assert len(slack.slack.called("auth.test")) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"DISCORD_TOKEN": ""}], ids=["of two platforms", "the only platform"])
+async def test_what_serves_slack_alone_does_not_begin_without_a_token_for_it(
+    both: dict[str, str], slack: slack_house.World, more: dict[str, str]
+) -> None:
+    slack.askrepo.tokens[-1].revoked = True
+    given = {name: value for name, value in (both | more).items() if value}
+    with pytest.raises(SettingsError, match=r"SLACK_BOT_TOKEN: Slack refuses it \(token_revoked\)"):
+        async with started(given, Role.WEB, *([Role.WORKER] if more else [])):
+            pass
+
+
+async def test_an_app_token_that_slack_refuses_does_not_silence_discord(
+    both: dict[str, str], slack: slack_house.World, discord: discord_house.World
+) -> None:
+    with capture_logs() as logged:
+        given = both | {"SLACK_APP_TOKEN": "xapp-refused"}
+        async with started(given, Role.SLACK, Role.DISCORD, Role.WORKER) as (parts, _):
+            await slack.slack.until(lambda: slack.slack.called("apps.connections.open"))
+            await answered(parts, discord)
+    (told,) = [each for each in logged if each["log_level"] == "error"]
+    assert told["platform"] == "Slack"
+    assert told["reason"].startswith("SLACK_APP_TOKEN: ")
+
+
+async def test_a_token_that_discord_refuses_does_not_silence_slack(
+    both: dict[str, str], slack: slack_house.World, discord: discord_house.World
+) -> None:
+    discord.discord.new_token()
+    with capture_logs() as logged:
+        async with started(both, Role.WEB, Role.DISCORD, Role.WORKER) as (parts, url):
+            await discord.discord.until(lambda: discord.discord.invalid)
+            slack.slack.url = f"{url}/slack/events"
+            await parts.mappings.map(slack.place, slack_house.REPOSITORY, actor=slack.alice.id)
+            asked = await slack.slack.says(slack.alice, slack.general, f"{slack.askrepo.bot} why?")
+            await slack_house.answered(slack, asked)
+    assert "DISCORD_TOKEN: Discord does not accept it" in [
+        each["reason"] for each in logged if each.get("platform") == "Discord"
+    ]

@@ -23,6 +23,7 @@ from core.secret import Secret
 
 RENEWED_WITH_LEFT = timedelta(hours=2)
 _CACHE_SECONDS = 5.0
+_REFUSED_SECONDS = 60.0  # until Slack is asked again about a token that it refuses: every waiting question would
 _PAGE, _PAGE_OF_MANY = 200, 15
 _CACHED = 1_000
 
@@ -54,6 +55,7 @@ class Installs:
         self._own: SlackInstallation | None = None
         self._own_since = datetime.now(UTC)
         self._own_ended = False
+        self._own_refused: tuple[float, str] | None = None  # when, and by which code of Slack's
         self._asking = asyncio.Lock()
         self._cache: OrderedDict[str, tuple[float, SlackInstallation | None]] = OrderedDict()
         self._changes = 0
@@ -96,16 +98,19 @@ class Installs:
         return found
 
     async def own(self, token: Secret) -> SlackInstallation:
-        """What SLACK_BOT_TOKEN belongs to, by one call in the life of the process."""
+        """What SLACK_BOT_TOKEN belongs to, by one call of the process; one a minute while it is refused."""
         async with self._asking:
             if self._own is None:
+                if self._own_refused is not None and self._clock() - self._own_refused[0] < _REFUSED_SECONDS:
+                    raise _refused(self._own_refused[1])
                 try:
                     reply = await self._slack.call(self._slack.client(token).auth_test())
                 except SlackApiError as error:
                     code = refusal(error)
                     if code not in TOKEN_REFUSED:
                         raise PlatformAway(f"auth.test: {code}") from None
-                    raise SettingsError("SLACK_BOT_TOKEN", f"Slack refuses it ({code})") from None
+                    self._own_refused = self._clock(), code
+                    raise _refused(code) from None
                 self._own = own_installation(token, reply)
                 self._own_since = slack_now(reply)
             return self._own
@@ -193,6 +198,10 @@ class Installs:
     def _forget(self, workspace_id: str) -> None:
         self._changes += 1
         self._cache.pop(workspace_id, None)
+
+
+def _refused(code: str) -> SettingsError:
+    return SettingsError("SLACK_BOT_TOKEN", f"Slack refuses it ({code})")
 
 
 def _covers(own: SlackInstallation, workspace: WorkspaceRef, enterprise_id: str | None) -> bool:

@@ -65,14 +65,22 @@ def credentials(settings: Settings) -> Credentials | None:
     return Credentials(settings.slack_client_id, settings.slack_client_secret)
 
 
-async def _check(installs: Installs, token: Secret | None) -> None:
-    """A bot token that Slack refuses ends the start; Slack away does not."""
+async def _check(installs: Installs, token: Secret | None, *, alone: bool) -> None:
+    """A bot token that Slack refuses ends the start of what does nothing else; Slack away does not."""
     if token is None:
         return
+    refused = ""
     try:
         await installs.own(token)
+    except SettingsError as error:
+        if alone:
+            raise
+        refused = str(error)
     except DeliveryFailed as error:
         log.warning("Slack cannot be asked about SLACK_BOT_TOKEN yet", reason=str(error))
+    if refused:
+        mend = "copy it anew from the app's page OAuth & Permissions at Slack, and start askrepo again"
+        log.error("questions in Slack wait", reason=refused, mend=mend)
 
 
 @dataclass
@@ -94,8 +102,11 @@ class SlackService:
 
 
 @contextlib.asynccontextmanager
-async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
-    """Slack's part of this process. `stop` stops what is answered in a thread. Raises SettingsError."""
+async def opened(parts: Parts, stop: Stop, *, alone: bool) -> AsyncIterator[SlackService]:
+    """Slack's part of this process. `stop` stops what is answered in a thread. Raises SettingsError.
+
+    `alone`: the process does nothing else, so a bot token that Slack refuses is one of those.
+    """
     settings = parts.settings
     oauth = credentials(settings)
     if settings.slack_bot_token is None and oauth is None:
@@ -103,7 +114,7 @@ async def opened(parts: Parts, stop: Stop) -> AsyncIterator[SlackService]:
     slack, tasks = Slack(settings.slack_api_url), Tasks()
     installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
     try:
-        await _check(installs, settings.slack_bot_token)
+        await _check(installs, settings.slack_bot_token, alone=alone)
     except SettingsError:
         await slack.close()
         raise

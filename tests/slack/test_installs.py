@@ -334,9 +334,14 @@ async def test_the_token_of_the_settings_acts_in_its_workspace_alone(
 async def test_a_token_of_the_settings_that_slack_refuses(
     slack: FakeSlack, way: Slack, database: Database, workspaces: Workspaces
 ) -> None:
-    single = Installs(way, Installations(database, workspaces), bot_token=Secret("no token of theirs"))
-    with pytest.raises(SettingsError, match=r"SLACK_BOT_TOKEN: Slack refuses it \(invalid_auth\)$"):
-        await single.of(HERE)
+    now = 0.0
+    token, stored = Secret("no token of theirs"), Installations(database, workspaces)
+    single = Installs(way, stored, bot_token=token, clock=lambda: now)
+    for _ in range(3):  # as many questions as wait ask for it, and again and again
+        with pytest.raises(SettingsError, match=r"SLACK_BOT_TOKEN: Slack refuses it \(invalid_auth\)$"):
+            await single.of(HERE)
+    assert len(slack.called("auth.test")) == 1
+    now = 61.0
     slack.fail("auth.test", drop="after")
     with pytest.raises(DeliveryFailed, match="cannot be reached"):
         await single.of(HERE)
