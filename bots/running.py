@@ -205,9 +205,9 @@ def _health(parts: Parts, connections: Mapping[str, Connection], *, receives: bo
 
     async def usable(request: Request) -> Response:
         try:
-            await parts.leases.reachable()
+            await parts.tickets.issuable()  # from a disk that is full the queue could be read, and nothing be accepted
         except DatabaseError:
-            return PlainTextResponse("the database is away\n", 503)
+            return PlainTextResponse("the database takes nothing\n", 503)
         away = "".join(f"not connected to {name}\n" for name, each in connections.items() if not each.ready.is_set())
         if away and not receives:
             return PlainTextResponse(away, 503)

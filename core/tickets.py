@@ -45,6 +45,17 @@ class Tickets:
         await self._database.write(unit)
         return secret
 
+    async def issuable(self) -> None:
+        """Raise DatabaseError unless one could be issued now: one is written, and gone before anybody sees it."""
+        ticket = _digest(Secret(secrets.token_urlsafe(_OCTETS)))
+        row = {"ticket": ticket, "purpose": "", "sealed": b"", "expires_at": 0}
+
+        async def unit(connection: AsyncConnection) -> None:
+            await connection.execute(insert(TicketRow).values(row))
+            await connection.execute(delete(TicketRow).where(TicketRow.ticket == ticket))
+
+        await self._database.write(unit)
+
     async def peek(self, purpose: str, secret: Secret) -> str | None:
         """The payload of a ticket that could be redeemed now, without using it up."""
         ticket = _digest(secret)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from structlog.testing import capture_logs
 
 from bots.roles import Role
@@ -93,6 +94,30 @@ async def test_where_nothing_else_comes_in_it_is_ready_while_it_is_connected(
         gateway.mute = True
         gateway.drop()
         await said(client, (503, "not connected to Discord\n"))
+
+
+@contextlib.contextmanager
+def full(parts: App) -> Iterator[None]:
+    """What is written finds no room on the disk; what is there can be read."""
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    engine = parts.database._writer.sync_engine
+    event.listen(engine, "before_cursor_execute", fails)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", fails)
+
+
+async def test_whose_disk_is_full_is_not_ready(both: dict[str, str]) -> None:
+    """It can read, and would answer 503 to every question."""
+    async with started(both, Role.WEB) as (parts, url), httpx.AsyncClient(base_url=url or "") as client:
+        await said(client, (200, "ready\n"))
+        with full(parts):
+            await said(client, (503, "the database takes nothing\n"))
+        await said(client, (200, "ready\n"))
 
 
 async def answered(parts: App, discord: discord_house.World) -> None:

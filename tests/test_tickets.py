@@ -34,6 +34,11 @@ async def test_a_ticket_is_used_once(tickets: Tickets) -> None:
     assert await tickets.peek("token page", secret) is None
 
 
+async def test_trying_whether_one_could_be_issued_leaves_nothing(tickets: Tickets, database: Database) -> None:
+    await asyncio.gather(*(tickets.issuable() for _ in range(3)))
+    assert await rows(database, TicketRow) == []
+
+
 async def test_a_look_does_not_use_it_up(tickets: Tickets) -> None:
     secret = await tickets.issue("token page", "payload", 600)
     assert [await tickets.peek("token page", secret) for _ in range(3)] == ["payload"] * 3

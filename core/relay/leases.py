@@ -90,11 +90,6 @@ class Leases:
 
         return await self._database.write(unit)
 
-    async def reachable(self) -> None:
-        """Raise DatabaseError unless the queue can be read."""
-        async with self._database.reading() as connection:
-            await connection.execute(select(TurnRow.turn_id).limit(1))
-
     async def renew(self, worker: str, claims: Collection[Claim]) -> dict[str, Renewed]:
         """Prolong these leases. Of those still ours: turn id → what became of it."""
         these = padded([(claim.turn_id, claim.attempt) for claim in claims])
