@@ -128,7 +128,7 @@ class Ended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Reopened(Event):
-    """A turn that had its outcome is to be answered once more."""
+    """A turn that had its outcome, or a notice about words it has no more, is to be answered once more."""
 
     turn_id: str
 

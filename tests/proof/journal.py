@@ -26,6 +26,7 @@ from tests.proof.history import (
 )
 
 _OPEN = frozenset({"waiting", "running"})
+_STILL_OPEN = "OLD.status IN ('waiting', 'running') AND NEW.status = 'waiting'"
 _COLUMNS = "seq, what, platform, workspace_id, channel_id, named, message_id, thread_id, number, before, after, other"
 READ = f"SELECT {_COLUMNS} FROM proof_journal WHERE seq > ? ORDER BY seq"  # noqa: S608 - all of it stands here
 _INTO = f"INSERT INTO proof_journal ({_COLUMNS.removeprefix('seq, ')}) VALUES"
@@ -74,6 +75,7 @@ SCHEMA: Sequence[str] = (
     _turns("leased", "OLD.attempt IS NOT NEW.attempt", "NEW.attempt, NULL, NULL, NEW.worker"),
     _turns("stop", "NEW.stop_requested AND NOT OLD.stop_requested", "NEW.attempt, NULL, NULL, NULL"),
     _turns("erased", "OLD.erased_at IS NULL AND NEW.erased_at IS NOT NULL", "NEW.attempt, NULL, NULL, NULL"),
+    _turns("undeclined", f"OLD.declined IS NOT NULL AND NEW.declined IS NULL AND {_STILL_OPEN}", "0, NULL, NULL, NULL"),
     _turns("reworded", "OLD.revision IS NOT NEW.revision", "NEW.revision, NULL, NULL, NULL"),
     _begun("INSERT", "NEW.history_from > 0"),
     _begun("UPDATE", "OLD.history_from IS NOT NEW.history_from"),
@@ -129,6 +131,8 @@ class Journal:
             yield StopAsked(at, turn_id)
         elif what == "erased":
             yield Erased(at, turn_id)
+        elif what == "undeclined":  # its notice was about words that it has no more
+            yield Reopened(at, turn_id)
         elif what == "begun":
             yield Begun(at, ThreadRef(ChannelRef(platform, workspace_id, channel_id), thread_id), number)
         elif what == "reworded":
