@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from core import schema
 from core.cipher import Keyring, new_key
@@ -17,6 +18,14 @@ from core.secret import Secret
 from core.workspaces import Workspaces
 from tests.fakes.chat import FakeChat
 from tests.proof.postmaster import postmaster
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """As the product writes them: with the values of each frame, as structlog has it, one takes seconds to write."""
+    *earlier, _ = structlog.get_config()["processors"]
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*earlier, console])
 
 
 @pytest.fixture(scope="session")
