@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bots.discord import components, modals
 from bots.discord.components import CONFIRM, TOKEN, Button, Style, button, link
@@ -40,6 +41,7 @@ NOT_GOOD = "This form is not good any more. Please open it anew."
 _SLOW = "I could not open the form in time. Please try again."
 _FOR_SERVER = "server"  # instead of a mapping, in the button to enter a token
 _FORM_SECONDS = 2.0  # of Discord's three, for all that a form shows
+_AUDIENCE_SECONDS = 5.0  # somebody waits
 
 log = logs.get(__name__)
 
@@ -178,7 +180,8 @@ class Managing:
     async def _audience(self, sender: Sender) -> Audience:
         """Who can read along now, not a moment ago."""
         self._people.forget_channel(sender.channel)
-        return await audience_now(lambda: self._people.audience(sender.channel, direct=sender.spot.direct))
+        ask = partial(self._people.audience, sender.channel, direct=sender.spot.direct)
+        return await audience_now(ask, _AUDIENCE_SECONDS)
 
     # tokens
 

@@ -265,9 +265,9 @@ class Answering:
 
     async def _stream(self, claim: Claim, plan: Plan, writer: Writer, remarks: list[str]) -> Finished | None:
         async def ready() -> None:
-            await self._posts.check(claim)  # what it is asked with may have been taken back since it was planned
             if plan.choice.repository != plan.began_with:  # the thread is bound to it from here on
                 await self._history.stay(claim.thread, plan.choice.repository, provided=still_held(claim))
+            await self._posts.check(claim)  # last: what it is asked with may have been taken back since it was planned
 
         asked = self._client.ask(
             plan.choice.repository,

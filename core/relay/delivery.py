@@ -136,7 +136,6 @@ class Delivery(Protocol):
 
 _ASKED_AGAIN_SECONDS = 30.0
 _TRIES_SECONDS = (0.5, 2.0, 5.0, 20.0)
-_AT_ONCE_SECONDS = 0.7  # a form has three seconds for all that it does
 
 
 async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
@@ -161,10 +160,10 @@ async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
             await asyncio.sleep(min(_ASKED_AGAIN_SECONDS, error.seconds))
 
 
-async def audience_now(ask: Callable[[], Awaitable[Audience]]) -> Audience:
-    """Who can read along, for somebody who waits meanwhile: unknown where the platform does not say it at once."""
+async def audience_now(ask: Callable[[], Awaitable[Audience]], seconds: float) -> Audience:
+    """Who can read along, for somebody who waits meanwhile: unknown where the platform does not say it in time."""
     try:
-        async with asyncio.timeout(_AT_ONCE_SECONDS):
+        async with asyncio.timeout(seconds):
             return await patiently(ask)
     except (TimeoutError, DeliveryError) as error:
         log.info("who reads along is not known", reason=str(error) or type(error).__name__)

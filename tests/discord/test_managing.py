@@ -247,7 +247,7 @@ async def test_where_discord_does_not_say_at_once_who_reads_along_it_is_mapped_a
     world: World, people: People, app: App, unmapped: Channel
 ) -> None:
     world.discord.fail("GET", "/channels/{channel_id}", hold=(go_on := asyncio.Event()), at=unmapped.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await maps_by_command(world, people, app, unmapped)
     assert (await app.preferences.of(ref(world, unmapped))).audience is None
     go_on.set()
