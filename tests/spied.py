@@ -31,11 +31,12 @@ class Spied:
     folder: Path
     process: asyncio.subprocess.Process
     arguments: bytes
+    begins: int  # octets that others had written before
 
     @property
     def output(self) -> str:
         """What it has written so far."""
-        return (self.folder / "output").read_text(errors="replace")
+        return (self.folder / "output").read_bytes()[self.begins :].decode(errors="replace")
 
     async def wrote(self, words: str) -> None:
         """Wait until its output holds these words."""
@@ -68,13 +69,14 @@ async def spied(folder: Path, given: Mapping[str, str], *words: str, typed: str 
     path = f"{_watched_git(folder)}{os.pathsep}{os.environ['PATH']}"
     (folder / "typed").write_text(typed)
     with (folder / "output").open("ab") as output, (folder / "typed").open("rb") as standard_input:
+        begins = output.tell()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _LOUDEST, *words, stdin=standard_input, stdout=output, stderr=output, cwd=folder,
             env={"PATH": path, "PYTHONPATH": str(_HOUSE), **own, **loud, **given},
         )  # fmt: skip
     (folder / "typed").unlink()
     try:
-        yield Spied(folder, process, Path(f"/proc/{process.pid}/cmdline").read_bytes())
+        yield Spied(folder, process, Path(f"/proc/{process.pid}/cmdline").read_bytes(), begins)
     finally:
         if process.returncode is None:
             process.kill()

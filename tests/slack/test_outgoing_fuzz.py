@@ -101,6 +101,7 @@ def assert_subsequence(parts: list[str], among: list[str]) -> None:
         assert any(part == other for other in found), f"{part!r} not in order among {among!r}"
 
 
+@pytest.mark.timeout(600)  # all of it is work of the processor
 def test_ten_thousand_answers() -> None:
     fuzz(check, 3, range(10_000))
 
