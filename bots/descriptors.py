@@ -6,7 +6,7 @@ import sys
 
 
 def as_many_as_allowed() -> int | None:
-    """Raise the limit as far as the system lets us, and return it; None where there is none, as on Windows.
+    """Raise the limit as far as the system lets us, and return what it is; None where there is none, as on Windows.
 
     The usual one, 1,024, is for programs that wait by `select`; some 300 answers and a crowd at the port need more.
     """
@@ -14,6 +14,9 @@ def as_many_as_allowed() -> int | None:
         return None
     import resource  # noqa: PLC0415 - not everywhere
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError):  # macOS says that there is no limit, and takes no such one
+        return now
     return most
