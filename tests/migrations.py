@@ -31,6 +31,19 @@ async def both_ways(url: str) -> None:
     print(f"up, down, up and no drift: {database.where}")
 
 
+async def one_revision_behind(url: str) -> None:
+    """Leave the database as the version before has left it."""
+    database = Database(Secret(url))
+    await schema.upgrade(database)
+    engine = database.engine_for_schema()
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda each: command.downgrade(schema.config(each), "-1"))
+    await engine.dispose()
+    if (left := await schema.state(database)) is not schema.State.BEHIND:
+        raise AssertionError(f"not one revision behind, but {left.name}")
+    await database.close()
+
+
 def _check(connection: Connection) -> None:
     command.check(schema.config(connection))
 

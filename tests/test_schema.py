@@ -6,22 +6,18 @@ import asyncio
 
 import asyncpg
 
-from alembic import command
 from core import schema
 from core.database import Database
 from core.secret import Secret
+from tests.migrations import one_revision_behind
 
 SOMEBODY_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'turns'::regclass)"
 
 
 async def test_an_upgrade_that_waits_for_a_table_holds_nobody_up(postgres_url: str) -> None:
     """A backup keeps its lock until it ends, and behind a revision's stands every statement of those who live."""
+    await one_revision_behind(postgres_url)
     database = Database(Secret(postgres_url))
-    await schema.upgrade(database)
-    engine = database.engine_for_schema()
-    async with engine.begin() as connection:
-        await connection.run_sync(lambda each: command.downgrade(schema.config(each), "-1"))
-    await engine.dispose()
     backup, living = await asyncpg.connect(postgres_url), await asyncpg.connect(postgres_url)
     until_it_ends = backup.transaction()
     await until_it_ends.start()

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from alembic import command
 from core import schema, wording
 from core.database import Database
 from core.errors import DatabaseTooNew
 from core.secret import Secret
 from tests.console.processes import Home, forking
+from tests.migrations import one_revision_behind
 from tests.proof.stage import Stage, staged
 from tests.proof.versions import later_versions
 
@@ -85,15 +85,3 @@ async def test_real_processes_that_start_together_upgrade_once(database_url: str
         done = await asyncio.gather(*(home.run("db", "upgrade") for _ in range(TOGETHER)))
         assert [each.code for each in done] == [0] * TOGETHER, done
         assert sorted(Counter(each.out for each in done).values()) == [1, TOGETHER - 1], done
-
-
-async def one_revision_behind(url: str) -> None:
-    """As the version before has left it."""
-    database = Database(Secret(url))
-    await schema.upgrade(database)
-    engine = database.engine_for_schema()
-    async with engine.begin() as connection:
-        await connection.run_sync(lambda each: command.downgrade(schema.config(each), "-1"))
-    await engine.dispose()
-    assert await schema.state(database) is schema.State.BEHIND
-    await database.close()
