@@ -190,6 +190,8 @@ def _stopped_if_asked(history: History) -> Iterator[str]:
             unwanted.setdefault(event.turn_id, number)
         elif isinstance(event, Reopened):
             unwanted.pop(event.turn_id, None)
+        elif isinstance(event, Reworded):  # the stop was about the words before
+            unwanted.pop(turn_ids.get(event.key, ""), None)
         elif isinstance(event, Leased):
             leased[event.turn_id, event.worker] = number
         elif isinstance(event, Ended):

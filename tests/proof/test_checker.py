@@ -55,7 +55,7 @@ def bound(at: float, *bindings: Binding) -> Bound:
 
 
 def changing() -> list[Event]:
-    """One is edited while it is answered, one deleted before, one stopped, one asked again with another token."""
+    """One is stopped and edited while it is answered, one deleted before, one stopped, one asked again with another token."""
     return [
         bound(0, BEFORE),
         *(Asked(40, key, order, f"word-3{order}") for order, key in ((1, CHANGED), (2, DELETED), (3, UNWANTED))),
@@ -63,6 +63,7 @@ def changing() -> list[Event]:
         Leased(41, "changed", 1, "a"),
         called(41, CHANGED, 5, BEFORE, "word-31"),
         Posted(42, "changed", CHANGING, "a", 5),
+        StopAsked(42, "changed"),
         Reworded(43, CHANGED, "word-30"),
         Leased(44, "changed", 2, "a"),
         called(44, CHANGED, 6, BEFORE, "word-30"),
@@ -214,6 +215,10 @@ def unasked(history: History) -> None:
     history.events = [event for event in history.events if event != StopAsked(49, "unwanted")]
 
 
+def edited(history: History) -> None:
+    history.events.insert(history.events.index(StopAsked(49, "unwanted")) + 1, Reworded(49, UNWANTED, "word-33"))
+
+
 def untold(history: History) -> None:
     history.events = [event for event in history.events if not isinstance(event, Told)]
 
@@ -272,6 +277,7 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
     ),
     "answered as it was worded before": (before(46, Reworded(45.5, CHANGED, "word-39")), "as it is not worded"),
     "stopped though nobody wanted that": (unasked, "nobody wanted that"),
+    "stopped though it was edited since": (edited, "nobody wanted that"),
     "asked though it was stopped": (
         happened(Leased(70, "unwanted", 2, "a"), called(71, UNWANTED, 9, AFTER, "word-33")),
         "had been stopped",
