@@ -125,7 +125,13 @@ def app(handling: Handling) -> AsyncApp:
     """The app, with every kind of delivery listened to: what nobody listens to, Bolt answers 404, and Slack repeats."""
     quiet = logging.getLogger("slack_bolt.askrepo")  # it logs whole bodies
     quiet.setLevel(logging.ERROR)
-    bolt = AsyncApp(logger=quiet, authorize=_authorized, signing_secret="", process_before_response=True)
+    bolt = AsyncApp(
+        name="askrepo",  # without one it looks through the stack for a file to be named after: 0.1 seconds
+        logger=quiet,
+        authorize=_authorized,
+        signing_secret="",
+        process_before_response=True,
+    )
 
     async def event(body: dict[str, object], request: AsyncBoltRequest) -> BoltResponse | None:
         return await _unless_away(handling.event(body, last=_is_last(request)))
