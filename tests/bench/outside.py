@@ -105,7 +105,7 @@ class Chat:
         began = time.monotonic()
         stamps.asked = stamps.asked or began
         pieces = _PIECE.findall(answer(number))
-        events = stream(pieces)
+        events = [*stream(pieces)]
         seconds = _WARM_UP_SECONDS if number < self.warm_up else self.seconds
         self.live += 1
         self.most_live = max(self.live, self.most_live)

@@ -171,7 +171,7 @@ def cut_at_random(examples: int) -> None:
     chance = random.Random(seed)
     for _ in range(examples):
         tokens = chance.choices(["a", "ü", "€", "😀", "日本", "\n", "\r\n", '"', "\\", " ", "\u2028"], k=12)
-        events = stream(["x", *tokens], done=chance.random() < 0.5)
+        events = [*stream(["x", *tokens], done=chance.random() < 0.5)]
         for _ in range(chance.randint(0, 4)):
             noise = chance.choice([b": ping\n\n", b"\n", b":\n", b"retry: 1\n\n", event({"choices": []}), b"id: 1\n"])
             events.insert(chance.randint(0, len(events)), noise)

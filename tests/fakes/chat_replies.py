@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,12 +76,15 @@ def whole(text: str | None, finish: str | None = "stop") -> dict[str, Any]:
     return {"id": "c-1", "object": "chat.completion", "model": "gpt-4o", "choices": [choice], "usage": usage}
 
 
-def stream(tokens: Iterable[str], finish: str | None = "stop", *, done: bool = True) -> list[bytes]:
-    """The events of an answer, one piece of the body each."""
-    events = [event(piece(role="assistant", text="")), *(event(piece(token)) for token in tokens)]
+def stream(tokens: Iterable[str], finish: str | None = "stop", *, done: bool = True) -> Iterator[bytes]:
+    """The events of an answer, one piece of the body each; made as they are sent, as most answers are broken off."""
+    yield event(piece(role="assistant", text=""))
+    for token in tokens:
+        yield event(piece(token))
     if finish:
-        events.append(event(piece(finish=finish)))
-    return [*events, event("[DONE]")] if done else events
+        yield event(piece(finish=finish))
+    if done:
+        yield event("[DONE]")
 
 
 def says(*tokens: str, delay: float = 0, ending: Ending = "keep") -> Reply:
