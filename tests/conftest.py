@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -54,9 +56,32 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with today's schema and nothing in it. Its revisions take as long as a usual test."""
+    path = tmp_path_factory.mktemp("template") / "askrepo.db"
+
+    async def make() -> None:
+        database = Database(Secret(f"sqlite:///{path}"))
+        await schema.upgrade(database)
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+def sqlite_url(template: Path, tmp_path: Path) -> str:
+    """The URL of a SQLite database with today's schema and nothing in it."""
+    return f"sqlite:///{shutil.copy(template, tmp_path / 'askrepo.db')}"
+
+
+@pytest.fixture
+async def database(database_url: str, template: Path) -> AsyncIterator[Database]:
     """An open database with today's schema."""
+    scheme, _, path = database_url.partition(":///")
+    if scheme == "sqlite":
+        shutil.copy(template, path)
     opened = Database(Secret(database_url))
     await schema.upgrade(opened)
     yield opened

@@ -19,4 +19,4 @@ async def ended(app: App, number: int = 1, seconds: float = 30.0) -> list[str]:
                 statuses = list((await connection.execute(select(TurnRow.status))).scalars())
             if len(statuses) >= number and set(statuses) <= set(Outcome):
                 return statuses
-            await asyncio.sleep(0.02)  # it is recorded after the last that the platform hears of
+            await asyncio.sleep(0.05)  # it is recorded after the last that the platform hears of

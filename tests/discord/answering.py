@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from bots.attached import File
 from bots.discord.bot import Ourselves
@@ -32,10 +31,10 @@ from tests.fakes.discord_values import DM, Message, User
 REPOSITORY = "github.com/calcom/cal.com"
 
 
-def settings(chat: FakeChat, folder: Path) -> Settings:
+def settings(chat: FakeChat, database_url: str) -> Settings:
     return Settings.model_validate(
         {
-            "DATABASE_URL": f"sqlite:///{folder}/askrepo.db",
+            "DATABASE_URL": database_url,
             "ASKREPO_CHAT_URL": chat.url,
             "ASKREPO_CHAT_TOKEN": "process-token-1234",
         }

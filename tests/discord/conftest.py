@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import pytest
 
@@ -29,9 +28,9 @@ def world(discord: FakeDiscord) -> World:
 
 
 @pytest.fixture
-def start(world: World, chat: FakeChat, tmp_path: Path) -> Start:
+def start(world: World, chat: FakeChat, sqlite_url: str) -> Start:
     """Starts askrepo; any number of times, on one database."""
-    given = house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+    given = house.settings(world.discord, chat, sqlite_url)
     return lambda: house.askrepo(world.discord, given)
 
 

@@ -25,8 +25,8 @@ from tests.fakes.discord_values import ANNOUNCEMENT, FORUM, VOICE
 
 
 @pytest.fixture
-def given(world: World, chat: FakeChat, tmp_path: Path) -> Settings:
-    return house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+def given(world: World, chat: FakeChat, sqlite_url: str) -> Settings:
+    return house.settings(world.discord, chat, sqlite_url)
 
 
 @pytest.fixture

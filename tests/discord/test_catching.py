@@ -42,8 +42,8 @@ def log(capsys: pytest.CaptureFixture[str]) -> Log:
 
 
 @pytest.fixture
-def given(world: World, chat: FakeChat, tmp_path: Path) -> Settings:
-    return house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+def given(world: World, chat: FakeChat, sqlite_url: str) -> Settings:
+    return house.settings(world.discord, chat, sqlite_url)
 
 
 async def gap(world: World) -> None:

@@ -28,8 +28,8 @@ class TestDiscord(PlatformContract):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
 
     @pytest.fixture
-    async def unmapped(self, world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[DiscordPlace]:
-        url, seconds = f"sqlite:///{tmp_path}/askrepo.db", str(FIRST_TOKEN_SECONDS)
+    async def unmapped(self, world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[DiscordPlace]:
+        url, seconds = sqlite_url, str(FIRST_TOKEN_SECONDS)
         given = environment(world.discord, chat, url, ASKREPO_CHAT_FIRST_TOKEN_SECONDS=seconds)
         async with running(world, given) as parts:
             yield DiscordPlace(world, chat, parts)
@@ -41,9 +41,9 @@ class TestDiscord(PlatformContract):
 
     @pytest.fixture
     async def mortal(
-        self, world: World, chat: FakeChat, tmp_path: Path, forks: Path
+        self, world: World, chat: FakeChat, tmp_path: Path, sqlite_url: str, forks: Path
     ) -> AsyncIterator[MortalDiscordPlace]:
-        given = environment(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+        given = environment(world.discord, chat, sqlite_url)
         parts = await prepared(given, world)
         process = MortalProcess(forks, tmp_path, ("discord", "worker"), given)
         place = MortalDiscordPlace(world, chat, parts, process=process)

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
@@ -45,8 +44,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with bootstrap.opened(settings(chat, tmp_path)) as parts, rest(world.discord, parts.allowances) as opened:
+async def desk(world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[Desk]:
+    async with bootstrap.opened(settings(chat, sqlite_url)) as parts, rest(world.discord, parts.allowances) as opened:
         yield Desk(delivery(opened), opened, parts)
 
 
@@ -419,9 +418,11 @@ async def test_a_channel_that_is_not_seen(world: World, desk: Desk) -> None:
 # with a core
 
 
-async def test_a_redo_in_another_process_goes_on_in_the_same_post(world: World, chat: FakeChat, tmp_path: Path) -> None:
+async def test_a_redo_in_another_process_goes_on_in_the_same_post(
+    world: World, chat: FakeChat, sqlite_url: str
+) -> None:
     chat.will(says("One ", "two.", delay=5), says("One ", "two."))
-    given = settings(chat, tmp_path)
+    given = settings(chat, sqlite_url)
     root = await asks(world)
     async with bootstrap.opened(given) as parts, rest(world.discord, parts.allowances) as opened:
         await parts.mappings.map(world.place, "github.com/acme/widgets", actor=world.alice.id)

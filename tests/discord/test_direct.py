@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -22,8 +21,8 @@ MEMBER = ("GET", "/guilds/{guild_id}/members/{user_id}")
 
 
 @pytest.fixture
-async def made(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Ear]:
-    given: Settings = house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+async def made(world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[Ear]:
+    given: Settings = house.settings(world.discord, chat, sqlite_url)
     async with ear(world.discord, given) as made:
         yield made
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +26,8 @@ DEADLY = {4004: SETTING, 4010: "--shards", 4012: SETTING, 4013: SETTING}
 
 
 @pytest.fixture
-def given(world: World, chat: FakeChat, tmp_path: Path) -> Settings:
-    return house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+def given(world: World, chat: FakeChat, sqlite_url: str) -> Settings:
+    return house.settings(world.discord, chat, sqlite_url)
 
 
 async def asks(world: World, made: Ear, text: str = "still there?") -> None:

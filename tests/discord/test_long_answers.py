@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -25,8 +24,8 @@ POST = ("POST", "/channels/{channel_id}/messages")
 
 
 @pytest.fixture
-async def app(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[App]:
-    async with answering(world, settings(chat, tmp_path)) as parts:
+async def app(world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[App]:
+    async with answering(world, settings(chat, sqlite_url)) as parts:
         yield parts
 
 

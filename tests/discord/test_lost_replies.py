@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, product
-from pathlib import Path
 
 import pytest
 
@@ -132,12 +131,12 @@ def speaker(chat: FakeChat) -> Speaker:
 
 
 async def lose(
-    world: World, chat: FakeChat, speaker: Speaker, folder: Path, wanted: Sequence[tuple[Write, str]]
+    world: World, chat: FakeChat, speaker: Speaker, database_url: str, wanted: Sequence[tuple[Write, str]]
 ) -> None:
     """Ask one question for each of these replies, and see that all end as they should."""
     asked = 0
     for some in batches(wanted):
-        async with answering(world, settings(chat, folder)) as app:
+        async with answering(world, settings(chat, database_url)) as app:
             await judged(app, await asyncio.gather(*(begun(world, speaker, app, *each) for each in some)), asked)
         asked += len(some)
         world.discord.faults.clear()
@@ -153,15 +152,15 @@ def batches(wanted: Sequence[tuple[Write, str]]) -> Iterator[Sequence[tuple[Writ
         yield from (some[start : start + most] for start in range(0, len(some), most))
 
 
-async def test_a_reply_of_every_write_is_lost(world: World, chat: FakeChat, speaker: Speaker, tmp_path: Path) -> None:
+async def test_a_reply_of_every_write_is_lost(world: World, chat: FakeChat, speaker: Speaker, sqlite_url: str) -> None:
     """DO-07, a sample: each write in one of three ways."""
-    await lose(world, chat, speaker, tmp_path, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
+    await lose(world, chat, speaker, sqlite_url, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("number", range(100))
-async def test_all_of_them(world: World, chat: FakeChat, speaker: Speaker, tmp_path: Path, number: int) -> None:
+async def test_all_of_them(world: World, chat: FakeChat, speaker: Speaker, sqlite_url: str, number: int) -> None:
     """DO-07: each write, in each way, a hundred times; the number is only that of the run."""
     logs.configure("critical", "console")
-    await lose(world, chat, speaker, tmp_path, [each for each in product(WRITES, LOST) for _ in range(100)])
+    await lose(world, chat, speaker, sqlite_url, [each for each in product(WRITES, LOST) for _ in range(100)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -22,9 +21,9 @@ LOCKED, ARCHIVED, BLOCKED, SLOW, ODD = 160005, 50083, 200000, 20016, 999999
 
 
 @pytest.fixture
-async def privately(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Privately]:
+async def privately(world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[Privately]:
     async with (
-        bootstrap.opened(settings(chat, tmp_path)) as parts,
+        bootstrap.opened(settings(chat, sqlite_url)) as parts,
         rest(world.discord, parts.allowances) as opened,
     ):
         yield Privately(opened, Posting(opened))

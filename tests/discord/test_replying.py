@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,8 +36,8 @@ async def discord() -> AsyncIterator[DeskDiscord]:
 
 
 @pytest.fixture
-async def at(world: World, discord: DeskDiscord, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Desk]:
-    given = house.settings(discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
+async def at(world: World, discord: DeskDiscord, chat: FakeChat, sqlite_url: str) -> AsyncIterator[Desk]:
+    given = house.settings(discord, chat, sqlite_url)
     async with bootstrap.opened(given) as app, desk(discord, app) as made:
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         yield made

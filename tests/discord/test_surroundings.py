@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +29,8 @@ MESSAGE = ("GET", "/channels/{channel_id}/messages/{message_id}")
 
 
 @pytest.fixture
-async def opened(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rest]:
-    async with bootstrap.opened(settings(chat, tmp_path)) as parts, rest(world.discord, parts.allowances) as each:
+async def opened(world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[Rest]:
+    async with bootstrap.opened(settings(chat, sqlite_url)) as parts, rest(world.discord, parts.allowances) as each:
         yield each
 
 

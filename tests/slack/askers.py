@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bots.slack.installation import SlackInstallation
 from core.bootstrap import App
@@ -62,13 +61,8 @@ async def quiet(world: World, app: App, chat: FakeChat) -> None:
     await app.mappings.set_default(world.place.workspace, None, actor="U0")
 
 
-def by_oauth(slack: FakeSlack, chat: FakeChat, folder: Path) -> Settings:
-    """An askrepo that serves every workspace it is installed in."""
-    return serving_all(slack, chat, f"sqlite:///{folder}/askrepo.db")
-
-
 def serving_all(slack: FakeSlack, chat: FakeChat, database_url: str, **more: str) -> Settings:
-    """The same, on this database."""
+    """An askrepo that serves every workspace it is installed in."""
     return house.settings(
         slack,
         slack.installations[0],

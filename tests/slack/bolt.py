@@ -23,7 +23,7 @@ def app(*, took: list[object] | None = None, every: bool = True) -> AsyncApp:
     """Takes mentions, /askrepo and buttons, in this order of `took`; the text "break" raises. `every`: the rest too."""
     quiet = logging.getLogger("tests.slack.bolt")
     quiet.setLevel(logging.ERROR)
-    bolt = AsyncApp(logger=quiet, authorize=_authorized, signing_secret="", process_before_response=True)
+    bolt = AsyncApp(name="test", logger=quiet, authorize=_authorized, signing_secret="", process_before_response=True)
     taken: list[object] = took if took is not None else []
 
     @bolt.event("app_mention")

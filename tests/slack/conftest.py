@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import pytest
 
@@ -36,7 +35,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def start(world: World, chat: FakeChat, tmp_path: Path, transport: str) -> Start:
+def start(world: World, chat: FakeChat, sqlite_url: str, transport: str) -> Start:
     """Starts askrepo, which is reached by `transport`; any number of times, on one database."""
     slack = world.slack
     if transport == "socket":
@@ -44,7 +43,7 @@ def start(world: World, chat: FakeChat, tmp_path: Path, transport: str) -> Start
         way, roles = {"SLACK_APP_TOKEN": slack.app.app_token}, (Role.SLACK, Role.WORKER)
     else:
         way, roles = {"SLACK_SIGNING_SECRET": slack.app.signing_secret}, (Role.WEB, Role.WORKER)
-    given = house.settings(slack, world.askrepo, chat, f"sqlite:///{tmp_path}/askrepo.db", **way)
+    given = house.settings(slack, world.askrepo, chat, sqlite_url, **way)
     return lambda: house.askrepo(slack, given, roles)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from markdown_it import MarkdownIt
@@ -175,12 +174,12 @@ class MortalSlackPlace(SlackPlace):
         self.process.let_leases_end()
 
 
-def environment(world: World, chat: FakeChat, folder: Path, transport: str) -> dict[str, str]:
+def environment(world: World, chat: FakeChat, database_url: str, transport: str) -> dict[str, str]:
     """The settings of an askrepo that listens by this transport, "http" or "socket"."""
     app = world.slack.app
     way = {"SLACK_SIGNING_SECRET": app.signing_secret} if transport == "http" else {"SLACK_APP_TOKEN": app.app_token}
     return {
-        "DATABASE_URL": f"sqlite:///{folder}/askrepo.db",
+        "DATABASE_URL": database_url,
         "ASKREPO_CHAT_URL": chat.url,
         "ASKREPO_CHAT_TOKEN": "process-token-1234",
         "ASKREPO_CHAT_FIRST_TOKEN_SECONDS": str(FIRST_TOKEN_SECONDS),

@@ -29,9 +29,9 @@ class TestSlack(PlatformContract):
 
     @pytest.fixture(params=["http", "socket"])
     async def unmapped(
-        self, request: pytest.FixtureRequest, world: World, chat: FakeChat, tmp_path: Path
+        self, request: pytest.FixtureRequest, world: World, chat: FakeChat, sqlite_url: str
     ) -> AsyncIterator[SlackPlace]:
-        given = environment(world, chat, tmp_path, request.param)
+        given = environment(world, chat, sqlite_url, request.param)
         async with running(world, given, request.param) as parts:
             yield SlackPlace(world, chat, parts)
 
@@ -42,10 +42,10 @@ class TestSlack(PlatformContract):
 
     @pytest.fixture
     async def mortal(
-        self, world: World, chat: FakeChat, tmp_path: Path, forks: Path
+        self, world: World, chat: FakeChat, tmp_path: Path, sqlite_url: str, forks: Path
     ) -> AsyncIterator[MortalSlackPlace]:
         world.slack.transport = "socket"
-        given = environment(world, chat, tmp_path, "socket")
+        given = environment(world, chat, sqlite_url, "socket")
         parts = await prepared(given, world)
         process = MortalProcess(forks, tmp_path, ("slack", "worker"), given)
         place = MortalSlackPlace(world, chat, parts, process=process)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.fakes.slack_values import Message
 from tests.slack import house
-from tests.slack.askers import by_oauth, keep
+from tests.slack.askers import keep, serving_all
 from tests.slack.house import World
 from tests.slack.outcomes import Seen, answers, outcome
 from tests.turns import ended
@@ -30,10 +29,10 @@ def transport() -> str:
 
 
 @pytest.fixture
-async def restricted(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[App]:
+async def restricted(world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[App]:
     """Askrepo, installed by OAuth in a workspace where Slack restricts what it reads."""
     world.slack.restricted_history = True
-    async with house.askrepo(world.slack, by_oauth(world.slack, chat, tmp_path)) as parts:
+    async with house.askrepo(world.slack, serving_all(world.slack, chat, sqlite_url)) as parts:
         await keep(parts, world.slack, world.askrepo)
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         yield parts

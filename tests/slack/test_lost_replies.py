@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -30,7 +29,7 @@ from tests.fakes.slack_faults import Fault
 from tests.fakes.slack_values import Message
 from tests.lost import AT_ONCE, LOST, PATIENCE, QUICK, Case, judged, say_in_two
 from tests.slack import house
-from tests.slack.askers import by_oauth, keep
+from tests.slack.askers import keep, serving_all
 from tests.slack.house import World
 from tests.slack.outcomes import Seen, answers, outcome, told
 
@@ -146,13 +145,13 @@ def speaker(chat: FakeChat) -> Speaker:
 
 
 async def lose(
-    slack: FakeSlack, chat: FakeChat, speaker: Speaker, folder: Path, wanted: Sequence[tuple[Write, str]]
+    slack: FakeSlack, chat: FakeChat, speaker: Speaker, database_url: str, wanted: Sequence[tuple[Write, str]]
 ) -> None:
     """Ask one question for each of these replies, and see that all end as they should."""
     slack.allows("streaming_state_conflict")  # what became of a stream whose reply was lost, nobody knows
     slack.pushing.deadline = PATIENCE  # how fast it acknowledges is not looked at here
     house.world(slack)
-    async with house.askrepo(slack, by_oauth(slack, chat, folder)) as app:
+    async with house.askrepo(slack, serving_all(slack, chat, database_url)) as app:
         for start in range(0, len(wanted), AT_ONCE):
             some = wanted[start : start + AT_ONCE]
             await judged(app, await asyncio.gather(*(begun(slack, speaker, app, *each) for each in some)), start)
@@ -160,16 +159,16 @@ async def lose(
 
 
 async def test_a_reply_of_every_write_is_lost(
-    slack: FakeSlack, chat: FakeChat, speaker: Speaker, tmp_path: Path
+    slack: FakeSlack, chat: FakeChat, speaker: Speaker, sqlite_url: str
 ) -> None:
     """DO-07, a sample: each write in one of three ways."""
-    await lose(slack, chat, speaker, tmp_path, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
+    await lose(slack, chat, speaker, sqlite_url, [(write, QUICK[at % len(QUICK)]) for at, write in enumerate(WRITES)])
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("number", range(100))
-async def test_all_of_them(slack: FakeSlack, chat: FakeChat, speaker: Speaker, tmp_path: Path, number: int) -> None:
+async def test_all_of_them(slack: FakeSlack, chat: FakeChat, speaker: Speaker, sqlite_url: str, number: int) -> None:
     """DO-07: each write, in each way, a hundred times; the number is only that of the run."""
     logs.configure("critical", "console")
-    await lose(slack, chat, speaker, tmp_path, [each for each in product(WRITES, LOST) for _ in range(100)])
+    await lose(slack, chat, speaker, sqlite_url, [each for each in product(WRITES, LOST) for _ in range(100)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from tests.fakes.slack_pushing import Delivery
 from tests.fakes.slack_values import Message
 from tests.platform_contract import holding
 from tests.slack import house
-from tests.slack.askers import SUSPENDED, WIDENED, ask, by_oauth, keep, refused
+from tests.slack.askers import SUSPENDED, WIDENED, ask, keep, refused, serving_all
 from tests.slack.conftest import Start
 from tests.slack.house import World, answered
 
@@ -206,10 +205,10 @@ async def removed(world: World, seconds: int) -> None:
 
 
 async def test_what_was_mapped_before_the_app_was_removed_waits_for_somebody_to_confirm(
-    slack: FakeSlack, chat: FakeChat, tmp_path: Path
+    slack: FakeSlack, chat: FakeChat, sqlite_url: str
 ) -> None:
     world, other = house.world(slack), house.world(slack)
-    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+    async with house.askrepo(slack, serving_all(slack, chat, sqlite_url)) as parts:
         for each in (world, other):
             await keep(parts, slack, each.askrepo)
             await parts.mappings.map(each.place, house.REPOSITORY, actor=each.alice.id)

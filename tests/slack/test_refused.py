@@ -26,7 +26,7 @@ from tests.essays import lines
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
 from tests.slack import house
-from tests.slack.askers import by_oauth, installed, keep
+from tests.slack.askers import installed, keep, serving_all
 from tests.slack.house import World
 from tests.slack.outcomes import Seen, outcome
 from tests.slack.place import environment, running
@@ -55,43 +55,43 @@ _REFUSALS = [
 
 
 async def test_a_question_that_a_revoked_token_met_is_answered_with_the_next(
-    world: World, chat: FakeChat, tmp_path: Path, transport: Literal["http", "socket"]
+    world: World, chat: FakeChat, sqlite_url: str, transport: Literal["http", "socket"]
 ) -> None:
     chat.will(says(SAID))
-    async with running(world, environment(world, chat, tmp_path, transport), transport) as parts:
+    async with running(world, environment(world, chat, sqlite_url, transport), transport) as parts:
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         world.askrepo.tokens[-1].revoked = True
         root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
         assert await tried(parts) == "waiting"
     world.slack.issue(world.askrepo)
-    async with running(world, environment(world, chat, tmp_path, transport), transport) as parts:
+    async with running(world, environment(world, chat, sqlite_url, transport), transport) as parts:
         assert await ended(parts) == ["answered"]
     assert outcome(world, root, SAID) is Seen.WHOLE
     assert len(chat.requests) == 1
 
 
 async def test_a_question_that_came_after_an_uninstall_is_answered_once_the_app_is_back(
-    world: World, chat: FakeChat, tmp_path: Path
+    world: World, chat: FakeChat, sqlite_url: str
 ) -> None:
     """Installed again, Slack delivers as before; the process knows the former token alone."""
     chat.will(says(SAID))
-    async with running(world, environment(world, chat, tmp_path, "socket"), "socket") as parts:
+    async with running(world, environment(world, chat, sqlite_url, "socket"), "socket") as parts:
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
         await world.slack.uninstalls(world.askrepo)
         world.askrepo.alive, world.askrepo.tokens[-1].revoked = True, True
         root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
         assert await tried(parts) == "waiting"
     world.slack.issue(world.askrepo)
-    async with running(world, environment(world, chat, tmp_path, "socket"), "socket") as parts:
+    async with running(world, environment(world, chat, sqlite_url, "socket"), "socket") as parts:
         assert await ended(parts) == ["answered"]
     assert outcome(world, root, SAID) is Seen.WHOLE
 
 
 async def test_a_workspace_that_installs_the_app_again_is_served_by_the_running_process(
-    world: World, chat: FakeChat, tmp_path: Path
+    world: World, chat: FakeChat, sqlite_url: str
 ) -> None:
     chat.will(says(SAID))
-    async with house.askrepo(world.slack, by_oauth(world.slack, chat, tmp_path)) as parts:
+    async with house.askrepo(world.slack, serving_all(world.slack, chat, sqlite_url)) as parts:
         kept, yesterday = installed(world.slack, world.askrepo), datetime.now(UTC) - timedelta(days=1)
         await parts.installations.save(kept.workspace, kept.payload(), installed_at=yesterday)
         await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
@@ -109,12 +109,12 @@ async def test_a_workspace_that_installs_the_app_again_is_served_by_the_running_
 
 
 async def test_a_question_that_an_expired_token_met_waits_for_the_app_to_be_installed_again(
-    world: World, chat: FakeChat, tmp_path: Path
+    world: World, chat: FakeChat, sqlite_url: str
 ) -> None:
     """Slack does not renew it: its refresh token has been used. That is no failure of the question's."""
     chat.will(says(SAID))
     world.slack.allows("invalid_refresh_token")
-    async with house.askrepo(world.slack, by_oauth(world.slack, chat, tmp_path)) as parts:
+    async with house.askrepo(world.slack, serving_all(world.slack, chat, sqlite_url)) as parts:
         kept, now = replace(installed(world.slack, world.askrepo), refresh_token=Secret("used")), datetime.now(UTC)
         yesterday, expired = now - timedelta(days=1), now - timedelta(minutes=1)
         await parts.installations.save(kept.workspace, kept.payload(), installed_at=yesterday, expires_at=expired)

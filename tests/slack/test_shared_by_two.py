@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -24,7 +23,7 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Channel, Installation, Message, User
 from tests.platform_contract import holding
 from tests.slack import house
-from tests.slack.askers import SUSPENDED, allow, by_oauth, keep
+from tests.slack.askers import SUSPENDED, allow, keep, serving_all
 from tests.slack.house import World, answered
 from tests.turns import ended
 
@@ -71,13 +70,13 @@ class Shared:
 
 
 @pytest.fixture
-async def shared(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Shared]:
+async def shared(slack: FakeSlack, chat: FakeChat, sqlite_url: str) -> AsyncIterator[Shared]:
     acme, umbrella = slack.team("acme"), slack.team("umbrella")
     bots = slack.install(acme), slack.install(umbrella)
     alice, ulla = slack.user(acme, "alice"), slack.user(umbrella, "ulla")
     channel = slack.channel(acme, "together", alice, ulla, shared_with=[umbrella])
     channel.members.append(bots[1].bot)
-    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+    async with house.askrepo(slack, serving_all(slack, chat, sqlite_url)) as parts:
         for installation, team, user in zip(bots, (acme, umbrella), (alice, ulla), strict=True):
             place, repository = ChannelRef("slack", team.id, channel.id), f"github.com/{team.name}/code"
             await keep(parts, slack, installation)
@@ -196,14 +195,14 @@ async def test_a_channel_of_one_organisation_is_no_others_whatever_its_id(shared
         assert (await connection.execute(select(TurnRow.erased_at))).scalars().all() == [None]
 
 
-async def test_workspaces_of_one_organisation_share_it_too(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> None:
+async def test_workspaces_of_one_organisation_share_it_too(slack: FakeSlack, chat: FakeChat, sqlite_url: str) -> None:
     """There one installation is told of both, and Slack does not call that shared with others."""
     teams = [slack.team(name, enterprise="E0GRID") for name in ("one", "two")]
     installation = slack.install(*teams, enterprise="E0GRID")
     people = [slack.user(team, "anna") for team in teams]
     channel = slack.channel(teams[0], "together", *people)
     places = [ChannelRef("slack", team.id, channel.id) for team in teams]
-    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+    async with house.askrepo(slack, serving_all(slack, chat, sqlite_url)) as parts:
         await keep(parts, slack, installation)
         for place, user in zip(places, people, strict=True):
             await parts.mappings.map(place, house.REPOSITORY, actor=user.id)

@@ -5,8 +5,6 @@ Giving up takes its time: pytest tests/slack/test_tampered.py -m long
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +16,7 @@ from core.tables import InstallationRow
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
 from tests.slack import house
-from tests.slack.askers import by_oauth, keep
+from tests.slack.askers import keep, serving_all
 from tests.slack.house import REPOSITORY
 from tests.turns import ended
 
@@ -29,9 +27,9 @@ def transport() -> str:
 
 
 @pytest.mark.long
-async def test_swapped_installations_act_nowhere(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> None:
+async def test_swapped_installations_act_nowhere(slack: FakeSlack, chat: FakeChat, sqlite_url: str) -> None:
     worlds = [house.world(slack) for _ in range(2)]
-    given = by_oauth(slack, chat, tmp_path)
+    given = serving_all(slack, chat, sqlite_url)
     async with house.askrepo(slack, given) as parts:
         for world in worlds:
             await keep(parts, slack, world.askrepo)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from tests.fakes.chat import FakeChat
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Channel, Installation, Message, Team, User
 from tests.slack import house
-from tests.slack.askers import REFUSED_GUEST, by_oauth, keep
+from tests.slack.askers import REFUSED_GUEST, keep, serving_all
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def transport() -> str:
     return "http"
 
 
-async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: FakeChat, tmp_path: Path) -> None:
+async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: FakeChat, sqlite_url: str) -> None:
     """Both have a channel, people and messages of the same ids; each asks about its own repository with its token.
 
     One of them is a guest in one of the two, and asks there alone in vain.
@@ -36,7 +35,7 @@ async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: Fak
         channel = slack.channel(team, "general", user, gina, channel_id="C0SAME")
         worlds.append((team, installation, user, channel))
         ginas.append((team, installation, gina, channel))
-    async with house.askrepo(slack, by_oauth(slack, chat, tmp_path)) as parts:
+    async with house.askrepo(slack, serving_all(slack, chat, sqlite_url)) as parts:
         for team, installation, _, channel in worlds:
             place = ChannelRef("slack", team.id, channel.id)
             await keep(parts, slack, installation)
