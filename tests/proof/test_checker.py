@@ -55,7 +55,7 @@ def bound(at: float, *bindings: Binding) -> Bound:
 
 
 def changing() -> list[Event]:
-    """One is stopped and edited during its answer, one deleted before it, one stopped, one asked again after a change."""
+    """One is stopped and edited during its answer, one deleted before it, one stopped, one asked again later."""
     return [
         bound(0, BEFORE),
         *(Asked(40, key, order, f"word-3{order}") for order, key in ((1, CHANGED), (2, DELETED), (3, UNWANTED))),
