@@ -11,6 +11,7 @@ ends with the standard input.
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import select
@@ -27,8 +28,11 @@ LIMIT = 1 << 20
 
 
 def main() -> None:
-    from bots import cli  # noqa: F401 - imported once, for all that are forked
+    from bots import cli, doctor, running  # noqa: F401 - imported once, for all that are forked
+    from bots.slack import manifest  # noqa: F401 - as those that a command imports when it runs
 
+    gc.collect()
+    gc.freeze()  # none of those that are forked looks through it, nor copies it to do so
     listener = socket.socket(fileno=int(sys.argv[1]))
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
