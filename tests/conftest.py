@@ -18,6 +18,7 @@ from core.cipher import Keyring, new_key
 from core.database import Database
 from core.secret import Secret
 from core.workspaces import Workspaces
+from tests.console.processes import forking
 from tests.fakes.chat import FakeChat
 from tests.proof.postmaster import postmaster
 
@@ -28,6 +29,13 @@ def plain_tracebacks() -> None:
     *earlier, _ = structlog.get_config()["processors"]
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*earlier, console])
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Path]:
+    """What starts askrepo as a process of its own, without importing it each time."""
+    with forking() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,16 +15,10 @@ import pytest
 
 from core.cipher import Keyring
 from tests.console.conftest import git
-from tests.console.processes import Home, forking
+from tests.console.processes import Home
 
 TOKEN = "tok-canary-a1b2c3d4e5f6"
 SLACK = ("--platform", "slack", "--workspace", "T1", "--channel", "C1")
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Path]:
-    with forking() as path:
-        yield path
 
 
 @pytest.fixture

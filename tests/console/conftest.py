@@ -6,13 +6,13 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.console.processes import Home, forking
+from tests.console.processes import Home
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, Reply, chunked, event, head, piece
 
@@ -62,13 +62,6 @@ def cloned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repository(cloned: Path, tmp_path: Path) -> Path:
     """That repository, for one test to work in."""
     return Path(shutil.copytree(cloned, tmp_path / "widgets"))
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Path]:
-    """What starts askrepo without importing it each time."""
-    with forking() as path:
-        yield path
 
 
 @pytest.fixture

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from tests.console.processes import forking
 from tests.discord.house import World, environment
 from tests.discord.place import DiscordPlace, MortalDiscordPlace, prepared, running
 from tests.fakes.chat import FakeChat
 from tests.mortal import MortalProcess
 from tests.platform_contract import FIRST_TOKEN_SECONDS, REPOSITORY, Capability, PlatformContract
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Path]:
-    """What starts askrepo without importing it each time."""
-    with forking() as path:
-        yield path
 
 
 class TestDiscord(PlatformContract):

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.console.processes import Home, forking
+from tests.console.processes import Home
 from tests.fakes.chat import FakeChat
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_values import Installation
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Path]:
-    with forking() as path:
-        yield path
 
 
 @pytest.fixture(autouse=True)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from tests.console.processes import forking
 from tests.fakes.chat import FakeChat
 from tests.mortal import MortalProcess
 from tests.platform_contract import REPOSITORY, Capability, PlatformContract
 from tests.slack.house import World
 from tests.slack.place import MortalSlackPlace, SlackPlace, environment, prepared, running
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Path]:
-    """What starts askrepo without importing it each time."""
-    with forking() as path:
-        yield path
 
 
 class TestSlack(PlatformContract):
