@@ -14,11 +14,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.bootstrap import App
 from core.conversation.values import ChannelRef
 from core.database import Database
-from core.errors import DatabaseError
+from core.errors import DatabaseError, DatabaseUnavailable
 from core.secret import Secret
 from tests.fakes.chat_replies import Exchange, in_two, says
 from tests.fakes.slack import FakeSlack
@@ -32,6 +33,7 @@ from tests.slack.askers import keep
 
 _CHANNELS = 2
 _PEOPLE = 4
+_TRIES = 5
 _AT_ONCE = 20  # of what is done as fast as it can be
 _FOLLOW_UPS = 0.2  # of the questions: into that person's last thread, whose answer may still run
 _AGAIN_SECONDS = 0.2  # between two looks at what is to be delivered again
@@ -105,8 +107,8 @@ class Crowd:
 
     async def set_up(self, app: App) -> None:
         """What admins have done before anybody asks: installed the app, mapped the channels, each with its token."""
-        await _by_few(keep(app, self.slack, each) for each in self.slack.installations)
-        await _by_few(_map(app, place) for place in self.places)
+        await _by_few(_at_last(partial(keep, app, self.slack, each)) for each in self.slack.installations)
+        await _by_few(_at_last(partial(_map, app, place)) for place in self.places)
 
     async def answer(self, exchange: Exchange) -> None:
         """What /chat answers: pieces that tell their generation, their question, and what it was asked with."""
@@ -205,6 +207,15 @@ async def _by_few(work: Iterable[Coroutine[object, object, None]]) -> None:
             await each
 
     await asyncio.gather(*map(one, work))
+
+
+async def _at_last(act: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Do it, if need be again: on a busy machine we may stand still for longer than a transaction may be idle."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(DatabaseUnavailable):
+            await act()
+            return
+    await act()
 
 
 def is_question(delivery: Delivery) -> bool:

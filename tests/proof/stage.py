@@ -63,10 +63,10 @@ async def staged(
         async with FakeChat(default=crowd.answer) as chat:
             crowd.populate(workspaces)
             given = environment(slack, chat, database_url)
-            fleet = Fleet(forks, folder, given, slack, processes)
-            crowd.route = fleet.route
             async with bootstrap.opened(Settings.model_validate(given)) as app:
                 await crowd.set_up(app)
+                fleet = Fleet(forks, folder, given, slack, processes)
+                crowd.route = fleet.route
                 try:
                     yield Stage(seed, dice, slack, crowd, fleet, app)
                 finally:
