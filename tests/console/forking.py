@@ -33,16 +33,16 @@ def main() -> None:
 
     gc.collect()
     gc.freeze()  # none of those that are forked looks through it, nor copies it to do so
-    listener = socket.socket(fileno=int(sys.argv[1]))
-    print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
-    while listener.fileno() in select.select([listener.fileno(), 0], [], [])[0]:
-        connection, _ = listener.accept()
-        with connection:
-            if os.fork() == 0:
-                listener.close()
-                _watch(connection)
-                os._exit(0)
+    with socket.socket(fileno=int(sys.argv[1])) as listener:
+        print("ready", flush=True)
+        while listener.fileno() in select.select([listener.fileno(), 0], [], [])[0]:
+            connection, _ = listener.accept()
+            with connection:
+                if os.fork() == 0:
+                    listener.close()
+                    _watch(connection)
+                    os._exit(0)
 
 
 def _watch(connection: socket.socket) -> None:

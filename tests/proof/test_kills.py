@@ -29,7 +29,8 @@ class Kills:
     workspaces: int
 
 
-SAMPLE, ALL = Kills(10, (0.1, 0.6), 60), Kills(500, (0.1, 1.5), 100)  # on each database
+# on each database; of three processes that are killed more often too few live long enough to answer all that is asked
+SAMPLE, ALL = Kills(10, (0.1, 0.6), 60), Kills(500, (0.5, 2.5), 100)
 
 
 @pytest.mark.timeout(3_600)
