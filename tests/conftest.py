@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,12 @@ from core.workspaces import Workspaces
 from tests.console.processes import forking
 from tests.fakes.chat import FakeChat
 from tests.proof.postmaster import postmaster
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays: no collection of garbage goes through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
