@@ -127,8 +127,8 @@ class _Delivery:
         it may be sent for another's bot.
         """
         plain = self.event.get("type") == "message" and self.event.get("subtype") is None
-        ours = self.event.get("channel_type") in _CHANNELS and self.envelope.get("is_ext_shared_channel") is not True
-        return plain and ours
+        ours = text(self.event.get("channel_type")) in _CHANNELS
+        return plain and ours and self.envelope.get("is_ext_shared_channel") is not True
 
     def calls_another(self, raw: str) -> bool:
         """Whether Slack speaks of a mention of the app that is not one of this bot.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import random
 from copy import deepcopy
+from itertools import product
 
 import pytest
 
+from bots.fields import mapping
 from bots.slack.ignored import Ignored
 from bots.slack.incoming import Asked, Edited, of_event
 from bots.slack.interactions import of_command, of_interaction
@@ -76,8 +78,12 @@ def containers(node: object) -> list[dict[str, object] | list[object]]:
 @pytest.mark.parametrize("odd", ODD)
 def test_every_field_of_every_payload_may_be_odd(odd: object) -> None:
     for name in NAMES:
-        for key in payload(name):
-            readings(payload(name, **{key: odd}))
+        whole = payload(name)
+        for key in whole:
+            readings({**whole, key: odd})
+        inner = mapping(whole.get("event"))
+        for key, text in product(inner, (inner.get("text"), "<@U0BOT00001>")):
+            readings({**whole, "event": {**inner, "text": text, key: odd}})
 
 
 def test_the_mutations_reach_both_questions_and_refusals() -> None:
