@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bots.discord.fields import number
 from bots.discord.posts import WITHOUT_THREADS
 
 ADMINISTRATOR = 1 << 3
@@ -44,7 +45,7 @@ def to_read(kind: object) -> tuple[int, ...]:
 
     https://docs.discord.com/developers/topics/permissions#implicit-permissions
     """
-    return (VIEW_CHANNEL, CONNECT) if kind in WITHOUT_THREADS else (VIEW_CHANNEL,)
+    return (VIEW_CHANNEL, CONNECT) if number(kind) in WITHOUT_THREADS else (VIEW_CHANNEL,)
 
 
 def has(permissions: int, *wanted: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bots import attached
 from bots.attached import File
 from bots.discord.failures import Barred, DiscordRefused
-from bots.discord.fields import snowflake
+from bots.discord.fields import number, snowflake
 from bots.discord.people import People
 from bots.discord.posting import Posting
 from bots.discord.reference import Reference
@@ -112,7 +112,7 @@ class Around:
 
 def _line(message: Json) -> str:
     """What somebody said, and who; "" for what is no word of anybody's."""
-    if not message or message.get("type") not in _WRITTEN:
+    if not message or number(message.get("type")) not in _WRITTEN:
         return ""
     author, member = mapping(message.get("author")), mapping(message.get("member"))
     name = string(member.get("nick")) or string(author.get("global_name")) or string(author.get("username"))

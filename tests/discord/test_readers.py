@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord.permissions import ADMINISTRATOR, CONNECT, MANAGE_CHANNELS, SEND_MESSAGES, VIEW_CHANNEL
+from bots.discord.permissions import ADMINISTRATOR, CONNECT, MANAGE_CHANNELS, SEND_MESSAGES, VIEW_CHANNEL, to_read
 from bots.discord.readers import Doors, Overwrite, widened
 
 ALL, STAFF, MUTED, ANNA = "1", "2", "3", "9"
@@ -222,3 +222,10 @@ def test_one_of_many_roles_that_the_channel_does_not_name(changed: str) -> None:
     assert not widened(Doors(ALL, roles, denied), Doors(ALL, roles | {changed: SEE}, denied))
     seeing = roles | dict.fromkeys(set(roles) - {ALL}, SEE)
     assert widened(Doors(ALL, roles, denied), Doors(ALL, seeing, denied))  # all of them but the one that is named
+
+
+@pytest.mark.parametrize(
+    ("kind", "connects"), [(2, True), (13, True), (0, False), ({}, False), ([], False), (None, False)]
+)
+def test_what_reading_a_channel_needs(kind: object, connects: bool) -> None:
+    assert to_read(kind) == ((VIEW_CHANNEL, CONNECT) if connects else (VIEW_CHANNEL,))

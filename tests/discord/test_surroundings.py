@@ -166,6 +166,14 @@ async def test_where_nobody_says_what_the_asker_may_read_the_thread_is_read(
     assert await read(around, late) == ("Earlier in this thread:\n\nBob:\n> It fails.", ())
 
 
+@pytest.mark.parametrize("odd", [{}, [], "0", None])
+async def test_a_message_of_an_odd_type_is_nobodys_word(world: World, around: Around, odd: Any) -> None:
+    thread = await world.discord.opens_thread(world.bob, world.general)
+    await world.discord.says(world.bob, thread, "It fails.")
+    (await world.discord.says(world.bob, thread, "Who says so?")).type = odd
+    assert await read(around, await asked(world, thread)) == ("Earlier in this thread:\n\nBob:\n> It fails.", ())
+
+
 async def test_who_may_read_a_thread_is_not_asked_of_each_member(world: World, around: Around) -> None:
     """Discord lets few members be asked for at a time."""
     thread = await world.discord.opens_thread(world.bob, world.general)
