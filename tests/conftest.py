@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +13,7 @@ import asyncpg
 import pytest
 import structlog
 
+from bots.running import freeze_heap
 from core import schema
 from core.cipher import Keyring, new_key
 from core.database import Database
@@ -26,8 +26,7 @@ from tests.proof.postmaster import postmaster
 
 def pytest_collection_finish() -> None:
     """What is imported and collected by now stays: no collection of garbage goes through it again and again."""
-    gc.collect()
-    gc.freeze()
+    freeze_heap()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,6 @@ ends with the standard input.
 from __future__ import annotations
 
 import fcntl
-import gc
 import json
 import os
 import select
@@ -31,8 +30,7 @@ def main() -> None:
     from bots import cli, doctor, running  # noqa: F401 - imported once, for all that are forked
     from bots.slack import manifest  # noqa: F401 - as those that a command imports when it runs
 
-    gc.collect()
-    gc.freeze()  # none of those that are forked looks through it, nor copies it to do so
+    running.freeze_heap()  # none of those that are forked looks through it, nor copies it to do so
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that watch are nobody's business
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         print("ready", flush=True)

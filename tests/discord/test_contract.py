@@ -21,8 +21,8 @@ class TestDiscord(PlatformContract):
 
     @pytest.fixture
     async def unmapped(self, world: World, chat: FakeChat, sqlite_url: str) -> AsyncIterator[DiscordPlace]:
-        url, seconds = sqlite_url, str(FIRST_TOKEN_SECONDS)
-        given = environment(world.discord, chat, url, ASKREPO_CHAT_FIRST_TOKEN_SECONDS=seconds)
+        seconds = str(FIRST_TOKEN_SECONDS)
+        given = environment(world.discord, chat, sqlite_url, ASKREPO_CHAT_FIRST_TOKEN_SECONDS=seconds)
         async with running(world, given) as parts:
             yield DiscordPlace(world, chat, parts)
 

@@ -7,7 +7,6 @@ ASKREPO_FUZZ_SEED and ASKREPO_FUZZ_REQUESTS.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import time
 from collections import Counter, deque
@@ -19,6 +18,7 @@ from random import Random
 import pytest
 from slack_bolt.async_app import AsyncApp
 
+from bots.running import freeze_heap
 from bots.slack.dispatch import Dispatch
 from bots.slack.guard import Guard
 from tests.slack import bolt
@@ -222,8 +222,7 @@ async def _fuzzed(requests: int) -> float:
     statuses: Counter[tuple[bool, int]] = Counter()
     slowest = slowest_unsigned = 0.0
     slow = b""
-    gc.collect()
-    gc.freeze()
+    freeze_heap()
     for number in range(requests):
         attempt = fuzz.attempt()
         began = time.thread_time()
@@ -239,7 +238,6 @@ async def _fuzzed(requests: int) -> float:
         assert not complaint, f"seed {seed}, request {number}: {complaint}: {attempt} {response}"
         if attempt.signed and response.status == 200:
             fuzz.taken.append(attempt.request)
-    gc.unfreeze()
     for (was_signed, status), count in sorted(statuses.items()):
         print(f"{'signed' if was_signed else 'not signed':10} {status} {count:9,}")
     print(
