@@ -47,12 +47,12 @@ class Day:
         earlier = update(AllowanceRow).values(free_at=AllowanceRow.free_at - int(seconds * 1_000))
         await self._database.write(lambda connection: connection.execute(earlier))
 
-    async def shards(self, count: int, found: Door) -> list[int]:
-        """When a process that begins so many shards, as fast as it may, begins each: in whole seconds."""
+    async def shards(self, count: int, found: Door) -> list[float]:
+        """When a process that begins so many shards, as fast as it may, begins each."""
         identifying, begun = Identifying(self._rest(), self._allowances, pause=self.passes), []
         for shard in range(count):
             await identifying.wait(shard, count, found)
-            begun.append(round(self.now))
+            begun.append(self.now)
         return begun
 
     def _rest(self) -> Rest:
@@ -120,8 +120,8 @@ async def test_ordinary_restarts_do_not_wait(day: Day) -> None:
 
 
 async def test_shards_begin_one_after_another_and_abreast_where_discord_allows_it(day: Day) -> None:
-    assert await day.shards(4, DOOR) == [0, 5, 10, 15]
-    assert await day.shards(4, Door("wss://x", 4, 1_000, 1_000, 0.0, 16)) == [20, 20, 20, 20]
+    assert await day.shards(4, DOOR) == pytest.approx([0, 5.5, 11, 16.5], abs=0.2)
+    assert await day.shards(4, Door("wss://x", 4, 1_000, 1_000, 0.0, 16)) == pytest.approx([22] * 4, abs=0.2)
 
 
 @pytest.mark.parametrize(
