@@ -203,8 +203,8 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Pa
     assert path.read_text().startswith("these are my notes")
 
 
-async def test_another_programs_database_is_refused(database_url: str) -> None:
-    database = Database(Secret(database_url))
+async def test_another_programs_database_is_refused(empty_database_url: str) -> None:
+    database = Database(Secret(empty_database_url))
     await database.write(lambda connection: _run(connection, "CREATE TABLE theirs (n integer)"))
     with pytest.raises(DatabaseUnreadable, match="none of askrepo's making"):
         await schema.upgrade(database)
@@ -226,8 +226,8 @@ async def test_looking_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
-async def test_how_far_a_schema_is(database_url: str) -> None:
-    database = Database(Secret(database_url))
+async def test_how_far_a_schema_is(empty_database_url: str) -> None:
+    database = Database(Secret(empty_database_url))
     assert await schema.state(database) is schema.State.EMPTY
     engine = database.engine_for_schema()
     async with engine.begin() as connection:
@@ -239,9 +239,9 @@ async def test_how_far_a_schema_is(database_url: str) -> None:
     await database.close()
 
 
-async def test_a_revision_may_take_its_time_between_two_statements(postgres_url: str) -> None:
+async def test_a_revision_may_take_its_time_between_two_statements(empty_postgres_url: str) -> None:
     """Who vanishes within a transaction keeps its locks for seconds; but on a slow machine so does loading scripts."""
-    database = Database(Secret(postgres_url))
+    database = Database(Secret(empty_postgres_url))
     engine = database.engine_for_schema()
     limit = "SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
     async with engine.connect() as patient, database.reading() as usual:
@@ -274,8 +274,8 @@ async def test_nobody_answers_at_the_address(unused_tcp_port: int) -> None:
     await database.close()
 
 
-async def test_processes_that_start_together_upgrade_once(database_url: str) -> None:
-    databases = [Database(Secret(database_url)) for _ in range(5)]
+async def test_processes_that_start_together_upgrade_once(empty_database_url: str) -> None:
+    databases = [Database(Secret(empty_database_url)) for _ in range(5)]
     did = await asyncio.gather(*(schema.upgrade(each) for each in databases))
     assert sorted(did) == [False] * 4 + [True]
     for each in databases:
@@ -297,8 +297,8 @@ async def test_a_revision_waits_for_another_processes_on_sqlite_too(tmp_path: Pa
 
 
 @pytest.mark.long
-async def test_a_revision_waits_for_another_as_long_as_it_takes(postgres_url: str) -> None:
-    database = Database(Secret(postgres_url))
+async def test_a_revision_waits_for_another_as_long_as_it_takes(empty_postgres_url: str) -> None:
+    database = Database(Secret(empty_postgres_url))
     engine = database.engine_for_schema()
     async with engine.connect() as connection:
         await connection.exec_driver_sql("SELECT pg_sleep(31)")
@@ -308,8 +308,8 @@ async def test_a_revision_waits_for_another_as_long_as_it_takes(postgres_url: st
     await database.close()
 
 
-async def test_revisions_run_both_ways_and_match_the_tables(database_url: str) -> None:
-    await both_ways(database_url)
+async def test_revisions_run_both_ways_and_match_the_tables(empty_database_url: str) -> None:
+    await both_ways(empty_database_url)
 
 
 async def test_postgresql_away_and_back(postgres_url: str) -> None:

@@ -52,8 +52,8 @@ PLACE = HERE.channel.workspace
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 def clean(text: str) -> bool:

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -39,8 +38,8 @@ LONG_TOKEN = f"github_pat_{'0123456789abcdef' * 5}"  # longer than a label
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -46,9 +45,9 @@ class Chat:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(sqlite_url: str) -> str:
     """SQLite alone: what is said does not depend on the database, and what is stored is tested elsewhere on both."""
-    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+    return sqlite_url
 
 
 @pytest.fixture

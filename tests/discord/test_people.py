@@ -109,8 +109,8 @@ def test_permissions(who: dict[str, Any], place: dict[str, Any], sees: bool) -> 
 
 
 @pytest.fixture
-def database_url(tmp_path: Any) -> str:
-    return f"sqlite:///{tmp_path}/askrepo.db"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture

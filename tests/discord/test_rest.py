@@ -106,8 +106,8 @@ def bucket(limit: int, left: int, after: float, name: str = "abc") -> dict[str, 
 
 
 @pytest.fixture
-def database_url(tmp_path: Any) -> str:
-    return f"sqlite:///{tmp_path}/askrepo.db"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture

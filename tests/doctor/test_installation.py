@@ -94,12 +94,12 @@ async def test_databases(
     level: Level,
     words: str,
     fix: str,
-    database_url: str,
+    empty_database_url: str,
     tmp_path: Path,
 ) -> None:
-    await made(database_url)
+    await made(empty_database_url)
     before = contents(tmp_path)
-    said = await findings({"DATABASE_URL": database_url, "ASKREPO_SECRET_KEYS": new_key().text()})
+    said = await findings({"DATABASE_URL": empty_database_url, "ASKREPO_SECRET_KEYS": new_key().text()})
     assert said[subject].level is level
     assert words in said[subject].words
     assert fix in said[subject].fix
@@ -139,8 +139,8 @@ async def test_a_database_that_is_away(unused_tcp_port: int) -> None:
     assert (said["keys"].level, said["keys"].fix) == (WARNING, "Mend the database first.")
 
 
-async def test_postgresql_needs_keys(postgres_url: str) -> None:
-    said = await findings({"DATABASE_URL": postgres_url})
+async def test_postgresql_needs_keys(empty_postgres_url: str) -> None:
+    said = await findings({"DATABASE_URL": empty_postgres_url})
     assert said["database"].level is OK
     assert said["keys"].level is WRONG
     assert said["keys"].fix.startswith("Put what `askrepo keys new` prints into `ASKREPO_SECRET_KEYS`")
@@ -149,7 +149,6 @@ async def test_postgresql_needs_keys(postgres_url: str) -> None:
 async def test_keys_are_tried_on_what_is_stored(database_url: str) -> None:
     ours, other = new_key(), new_key()
     database = Database(Secret(database_url))
-    await schema.upgrade(database)
     await Workspaces(database, Keyring((ours,))).data_key(WorkspaceRef("slack", "T1"))
     fits = await findings({"DATABASE_URL": database_url, "ASKREPO_SECRET_KEYS": f"{other.text()},{ours.text()}"})
     assert (fits["keys"].level, fits["keys"].words) == (OK, "ASKREPO_SECRET_KEYS")

@@ -76,12 +76,14 @@ async def test_a_start_waits_for_no_lock_where_nothing_is_to_be_done(tmp_path: P
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-async def test_real_processes_that_start_together_upgrade_once(database_url: str, forks: Path, tmp_path: Path) -> None:
+async def test_real_processes_that_start_together_upgrade_once(
+    empty_database_url: str, forks: Path, tmp_path: Path
+) -> None:
     """First on an empty database, then again and again on one that is a revision behind."""
-    home = Home(forks, tmp_path, tmp_path, {"DATABASE_URL": database_url})
+    home = Home(forks, tmp_path, tmp_path, {"DATABASE_URL": empty_database_url})
     for number in range(20):
         if number:
-            await one_revision_behind(database_url)
+            await one_revision_behind(empty_database_url)
         done = await asyncio.gather(*(home.run("db", "upgrade") for _ in range(TOGETHER)))
         assert [each.code for each in done] == [0] * TOGETHER, done
         assert sorted(Counter(each.out for each in done).values()) == [1, TOGETHER - 1], done

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -35,8 +34,8 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @dataclass

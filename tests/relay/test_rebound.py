@@ -12,7 +12,6 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from core import schema
 from core.chat.client import ChatClient, Progress, Service
 from core.cipher import Keyring
 from core.database import Database, Result, Unit, now_ms
@@ -315,7 +314,6 @@ async def test_a_claim_that_is_not_committed_yet_is_taken_away_too(
 ) -> None:
     """PostgreSQL shows nothing of it to the change, nor anything of the change to what follows the claim."""
     database, slow = Database(Secret(postgres_url)), SlowToCommit(Secret(postgres_url))
-    await schema.upgrade(database)
     process = Process(database, keyring, platform, chat.url)
     await process.map(HERE.channel)
     await process.intake.accept(question(within=HERE))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,9 +45,9 @@ def transport() -> str:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(sqlite_url: str) -> str:
     """SQLite: what differs between the databases is tested beside limits."""
-    return f"sqlite:///{tmp_path / 'calls.db'}"
+    return sqlite_url
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -90,9 +89,9 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(sqlite_url: str) -> str:
     """SQLite: what differs between the databases is tested beside tickets and installations."""
-    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+    return sqlite_url
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -36,9 +35,9 @@ SAID = lines(3)
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(sqlite_url: str) -> str:
     """SQLite: what differs between the databases is tested beside limits."""
-    return f"sqlite:///{tmp_path / 'askrepo.db'}"
+    return sqlite_url
 
 
 _REFUSALS = [

@@ -227,10 +227,8 @@ async def test_one_line_without_an_end(world: World, app: App, chat: FakeChat) -
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/askrepo.db"
-    return str(request.getfixturevalue("postgres_url"))
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
 @pytest.mark.parametrize(
