@@ -19,7 +19,7 @@ import asyncpg
 from sqlalchemy import BigInteger, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -209,13 +209,14 @@ class Database:
                 given |= {"writes_within": _REVISION_SECONDS if revises else self._busy_seconds} if immediate else {}
             else:
                 waits = {"timeout": self._busy_seconds, "command_timeout": None if revises else _STATEMENT_SECONDS}
-                given = {"pool_pre_ping": True, "async_creator": partial(asyncpg.connect, libpq(self._url), **waits)}
+                given = {"async_creator": partial(asyncpg.connect, libpq(self._url), **waits)}
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
         if not self.is_sqlite:
             idle = _REVISION_SECONDS if revises else self._busy_seconds
             event.listen(engine.sync_engine, "connect", partial(self._connected, idle))
+            event.listen(engine.sync_engine, "checkout", _still_open)
         return engine
 
     def _connected(self, seconds: float, connection: Any, record: Any) -> None:
@@ -243,6 +244,15 @@ class Database:
             problem = (error.strerror or "cannot be opened").lower()
         if problem:
             raise DatabaseUnreadable(str(path), problem)
+
+
+def _still_open(connection: Any, record: Any, proxy: Any) -> None:
+    """Replace a connection that its server has ended, and all as old.
+
+    asyncpg knows by then. SQLAlchemy's own way, pool_pre_ping, asks the server: three round trips before each use.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def _passes(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -312,25 +313,57 @@ async def test_revisions_run_both_ways_and_match_the_tables(empty_database_url: 
     await both_ways(empty_database_url)
 
 
-async def test_postgresql_away_and_back(postgres_url: str) -> None:
-    """A lost connection is DatabaseUnavailable once at most; the pool finds its way back."""
-    database = Database(Secret(postgres_url))
-    await database.write(lambda connection: _run(connection, "SELECT 1"))
-    killer = await asyncpg.connect(postgres_url)
-    await killer.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+async def test_connections_that_postgresql_has_ended_are_replaced(postgres_url: str, postgres: str) -> None:
+    database, all_open = Database(Secret(postgres_url)), asyncio.Barrier(3)
+
+    async def read() -> None:
+        async with database.reading() as connection:
+            await _run(connection, "SELECT 1")
+            await all_open.wait()
+
+    await asyncio.gather(*(read() for _ in range(all_open.parties)))
+    killer = await asyncpg.connect(postgres)
+    ends_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+    await killer.fetch(ends_all, _name(postgres_url))
+    await _unused(killer, postgres_url)
     await killer.close()
-    for _ in range(3):
-        try:
-            await database.write(lambda connection: _run(connection, "SELECT 1"))
-            break
-        except DatabaseUnavailable:
-            continue
-    else:
-        pytest.fail("the pool did not recover")
+    await asyncio.gather(*(read() for _ in range(all_open.parties)))
+    await database.write(lambda connection: _run(connection, "SELECT 1"))
     await database.close()
+
+
+async def test_a_read_is_one_transaction(postgres_url: str, postgres: str) -> None:
+    """Nothing is asked of a connection before it is used; that one was ended is known without (the test above)."""
+    counts = [await _transactions(postgres, postgres_url)]
+    for reads in (1, 101):
+        database = Database(Secret(postgres_url))
+        for _ in range(reads):
+            async with database.reading() as connection:
+                await _run(connection, "SELECT 1")
+        await database.close()
+        counts.append(await _transactions(postgres, postgres_url))
+    nothing, one, many = counts
+    assert (many - one) - (one - nothing) == 100
+
+
+async def _transactions(server: str, url: str) -> int:
+    """How many were ended in this database."""
+    connection = await asyncpg.connect(server)
+    await _unused(connection, url)
+    ended = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1"
+    count = int(await connection.fetchval(ended, _name(url)))
+    await connection.close()
+    return count
+
+
+async def _unused(connection: asyncpg.Connection, url: str) -> None:
+    """Return when nobody is connected to this database; what was done there is counted by then."""
+    while await connection.fetchval("SELECT numbackends FROM pg_stat_database WHERE datname = $1", _name(url)):
+        pass
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path[1:]
 
 
 @pytest.mark.parametrize(
