@@ -44,12 +44,21 @@ class Gateway(Dispatcher):
             return socket
         self.connections.append(connection)
         self._world.change()
-        tasks = [asyncio.create_task(connection.write()), asyncio.create_task(self._watch(connection))]
+        reading, writing = asyncio.create_task(self._read(connection)), asyncio.create_task(connection.write())
+        tasks = [reading, writing, asyncio.create_task(self._watch(connection))]
         if not self.mute:
             hello = {"heartbeat_interval": int(self.heartbeat_interval * 1_000), "_trace": ["fake"]}
             connection.send({"op": 10, "d": hello, "s": None, "t": None})
         try:
-            await self._read(connection)
+            await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
+            if writing.done():
+                # aiohttp waits for the client to close it too only where nobody reads; who finds the connection gone
+                # as it answers does not know the code any more
+                reading.cancel()
+                await asyncio.wait({reading})
+                await socket.close(code=writing.result())
+            else:
+                reading.result()
         finally:
             self.connections.remove(connection)
             self._left(connection)

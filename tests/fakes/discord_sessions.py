@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -66,13 +67,11 @@ class Connection:
         if self.session and self.session.connection is self:
             self.session.connection = None
 
-    async def write(self) -> None:
-        """Send what is queued, until cancelled or told to close."""
+    async def write(self) -> int:
+        """Send what is queued, until cancelled or told to close: with this code."""
         while True:
             frame = await self._out.get()
             if isinstance(frame, int):
-                await self.socket.close(code=frame)
-                return
-            if self.socket.closed:
-                return
-            await self.socket.send_str(json.dumps(frame, separators=(",", ":")))
+                return frame
+            with suppress(ConnectionError):  # the client is gone
+                await self.socket.send_str(json.dumps(frame, separators=(",", ":")))

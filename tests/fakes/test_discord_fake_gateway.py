@@ -115,6 +115,17 @@ async def test_discord_py_is_told_of_everything(server: Server) -> None:
     assert app.told("guild_role_update")
 
 
+async def test_a_connection_stands_until_both_have_closed_it(server: Server) -> None:
+    """RFC 6455, 7.1.1: the server ends it, and only then."""
+    async with server.http.ws_connect(f"{server.fake.gateway.url}?v=10&encoding=json", autoclose=False) as socket:
+        await socket.receive()
+        server.fake.gateway.drop(4012)
+        assert (await socket.receive()).data == 4012
+        await server.call("GET", "/gateway/bot")
+        assert len(server.fake.gateway.connections) == 1
+    await server.fake.until(lambda: not server.fake.gateway.connections)
+
+
 async def test_a_dropped_connection_is_resumed_and_misses_nothing(server: Server) -> None:
     fake = server.fake
     async with logged_in(fake) as app:
