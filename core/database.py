@@ -42,6 +42,7 @@ _BUSY_SECONDS = 5
 _STATEMENT_SECONDS = 30
 _REVISION_SECONDS = 120  # at most between two statements of revisions; and for another process's, on SQLite
 _POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
+_OLDEST_SECONDS = 180  # of those; what stands between may forget one without a word (Azure does after 240 s of silence)
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
@@ -210,6 +211,7 @@ class Database:
             else:
                 waits = {"timeout": self._busy_seconds, "command_timeout": None if revises else _STATEMENT_SECONDS}
                 given = {"async_creator": partial(asyncpg.connect, libpq(self._url), **waits)}
+                given |= {"pool_recycle": _OLDEST_SECONDS}
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None
@@ -247,9 +249,9 @@ class Database:
 
 
 def _still_open(connection: Any, record: Any, proxy: Any) -> None:
-    """Replace a connection that its server has ended, and all as old.
+    """Replace a connection that its server has ended, and all that are older.
 
-    asyncpg knows by then. SQLAlchemy's own way, pool_pre_ping, asks the server: three round trips before each use.
+    asyncpg knows of it. SQLAlchemy's own way, pool_pre_ping, asks the server: three round trips before each use.
     """
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError

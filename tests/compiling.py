@@ -1,7 +1,7 @@
 """Statements compiled once for all databases of a test process.
 
 Each engine compiles what it is given for the first time, and every test opens engines of its own: no test is about
-that, and it took a third of the processor time of those that open many.
+that, and it took a quarter of the processor time of those that open many.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
@@ -17,6 +18,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import base as pool
 
 from alembic import command
 from core import keyfile, schema
@@ -329,6 +331,21 @@ async def test_connections_that_postgresql_has_ended_are_replaced(postgres_url: 
     await killer.close()
     await asyncio.gather(*(read() for _ in range(all_open.parties)))
     await database.write(lambda connection: _run(connection, "SELECT 1"))
+    await database.close()
+
+
+async def test_no_connection_to_postgresql_grows_old(postgres_url: str) -> None:
+    """What stands between forgets one that is silent, and may not say so."""
+    database = Database(Secret(postgres_url))
+
+    async def backend() -> int:
+        async with database.reading() as connection:
+            return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+    first = await backend()
+    assert await backend() == first
+    with mock.patch.object(pool, "time", mock.Mock(time=lambda: time.time() + 200)):  # SQLAlchemy's clock
+        assert await backend() != first
     await database.close()
 
 
