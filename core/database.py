@@ -210,8 +210,8 @@ class Database:
                 given |= {"writes_within": _REVISION_SECONDS if revises else self._busy_seconds} if immediate else {}
             else:
                 waits = {"timeout": self._busy_seconds, "command_timeout": None if revises else _STATEMENT_SECONDS}
-                given = {"async_creator": partial(asyncpg.connect, libpq(self._url), **waits)}
-                given |= {"pool_recycle": _OLDEST_SECONDS}
+                connects = partial(asyncpg.connect, libpq(self._url), **waits)
+                given = {"async_creator": connects, "pool_recycle": _OLDEST_SECONDS}
             engine = create_async_engine(self._url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given)
         except NoSuchModuleError:
             raise SettingsError("DATABASE_URL", "its driver is not supported") from None

@@ -350,7 +350,7 @@ async def test_no_connection_to_postgresql_grows_old(postgres_url: str) -> None:
 
 
 async def test_a_read_is_one_transaction(postgres_url: str, postgres: str) -> None:
-    """Nothing is asked of a connection before it is used; that one was ended is known without (the test above)."""
+    """Nothing is asked of a connection before it is used: that one was ended is known without (see above)."""
     counts = [await _transactions(postgres, postgres_url)]
     for reads in (1, 101):
         database = Database(Secret(postgres_url))
