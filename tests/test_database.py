@@ -317,18 +317,23 @@ async def test_revisions_run_both_ways_and_match_the_tables(empty_database_url: 
 
 async def test_connections_that_postgresql_has_ended_are_replaced(postgres_url: str, postgres: str) -> None:
     database, all_open = Database(Secret(postgres_url)), asyncio.Barrier(3)
+    ended: asyncio.Queue[object] = asyncio.Queue()
 
     async def read() -> None:
         async with database.reading() as connection:
             await _run(connection, "SELECT 1")
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver
+            driver.add_termination_listener(ended.put_nowait)
             await all_open.wait()
 
     await asyncio.gather(*(read() for _ in range(all_open.parties)))
     killer = await asyncpg.connect(postgres)
     ends_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
     await killer.fetch(ends_all, _name(postgres_url))
-    await _unused(killer, postgres_url)
     await killer.close()
+    for _ in range(all_open.parties):
+        await ended.get()
     await asyncio.gather(*(read() for _ in range(all_open.parties)))
     await database.write(lambda connection: _run(connection, "SELECT 1"))
     await database.close()
