@@ -165,8 +165,8 @@ class Managing:
             again = [button(components.AGAIN, "Ask again", turn_id)] if turn_id else []
             await reply.say(words, enter_token(wanted.repository), *again)
             return
-        if turn_id:
-            await self._steering.again(sender.channel, turn_id)
+        if turn_id and (refused := await self._steering.again(sender.channel, turn_id)):
+            await reply.say(refused)
         if problem is not None:
             await reply.say(f"I tried it out. {sentence(problem, repository=wanted.repository)}")
 

@@ -81,7 +81,7 @@ class Handling:
             case Deleted() as deleted:
                 await self._asking.deleted(deleted)
             case SessionStopped() as stopped:
-                await self._asking.stopped(stopped.thread)
+                await self._asking.stopped(stopped)
             case HomeOpened() as opened:
                 await self._pressing.home_opened(opened)
             case happened:

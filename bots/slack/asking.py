@@ -15,6 +15,7 @@ from bots.heard import Heard
 from bots.parts import Parts
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded
 from bots.slack.interactions import Commanded
+from bots.slack.lifecycle import SessionStopped
 from bots.slack.privately import Somebody
 from bots.slack.replying import Replying
 from bots.slack.rights import Doorman
@@ -120,6 +121,7 @@ class Asking:
         """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten."""
         await self._parts.revisions.erase(deleted.channel, deleted.message_id, deleted.within)
 
-    async def stopped(self, thread: ThreadRef) -> None:
-        """Somebody pressed Slack's own stop button."""
-        await self._steering.stop(thread)
+    async def stopped(self, stopped: SessionStopped) -> None:
+        """Somebody pressed Slack's own stop button: what was written there stops, not what is written there by now."""
+        for turn_id in await self._parts.threads.shown_in(stopped.thread, stopped.streaming) or (None,):
+            await self._steering.stop(stopped.thread, turn_id)

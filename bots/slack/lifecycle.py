@@ -97,9 +97,10 @@ class HomeOpened:
 
 @dataclass(frozen=True, slots=True)
 class SessionStopped:
-    """Somebody pressed Slack's own stop button."""
+    """Somebody pressed Slack's own stop button. `streaming` are the posts that were being written then."""
 
     thread: ThreadRef
+    streaming: tuple[str, ...]
     installed: Installed
 
 
@@ -180,7 +181,8 @@ def _home(event: _Event, installed: Installed) -> Happened | None:
 
 def _stopped(event: _Event, installed: Installed) -> Happened | None:
     channel, thread_ts = installed.channel(event.get("channel")), stamp(event.get("thread_ts"))
-    return SessionStopped(ThreadRef(channel, thread_ts), installed) if channel and thread_ts else None
+    streaming = tuple(ts for entry in items(event.get("streaming_message_ts")) if (ts := stamp(entry)))
+    return SessionStopped(ThreadRef(channel, thread_ts), streaming, installed) if channel and thread_ts else None
 
 
 def _ids(value: object) -> tuple[str, ...]:

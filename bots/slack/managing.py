@@ -103,8 +103,8 @@ class Managing:
             again = [offers.ask_again(turn_id)] if turn_id else []
             await self.privately.say(somebody, words, offers.enter_token(wanted.repository), *again)
             return
-        if turn_id:
-            await self._steering.again(channel, turn_id)
+        if turn_id and (refused := await self._steering.again(channel, turn_id)):
+            await self.privately.say(somebody, refused)
         if problem is not None:
             await self.privately.say(somebody, f"I tried it out. {sentence(problem, repository=wanted.repository)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from core.conversation.followup import FollowUps, Reply, ThreadFacts
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.scope import in_channel, in_thread, in_workspace, of_turn
-from core.tables import ChannelRow, ThreadRow, TurnRow
+from core.tables import ChannelRow, PostRow, ThreadRow, TurnRow
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
 _LOOKED_AT = 50  # of somebody's newest questions, when their threads are looked for
@@ -119,6 +120,17 @@ class Threads:
             return None
         channel = ChannelRef(workspace.platform, workspace.workspace_id, row.channel_id)
         return Place(ThreadRef(channel, row.thread_id), row.status not in _ENDED)
+
+    async def shown_in(self, thread: ThreadRef, post_ids: Sequence[str]) -> tuple[str, ...]:
+        """The turns of this thread whose answers these posts of ours show."""
+        shown = (
+            select(PostRow.turn_id)
+            .where(in_workspace(PostRow, thread.channel.workspace), PostRow.turn_id == TurnRow.turn_id)
+            .where(PostRow.post_id.in_(post_ids))
+        )
+        found = select(TurnRow.turn_id).where(in_thread(TurnRow, thread), shown.exists())
+        async with self._database.reading() as connection:
+            return tuple((await connection.execute(found)).scalars())
 
     async def recent(self, workspace: WorkspaceRef, user_id: str, *, most: int = 5) -> list[Recent]:
         """The threads in which this person asked last, the newest first; of their last 50 questions, not more."""

@@ -74,9 +74,9 @@ class Steering:
         except LineFull as error:
             return wording.sentence(error)
 
-    async def stop(self, thread: ThreadRef) -> int:
-        """Stop what is answered in a thread; how many turns that were."""
-        return await self._stop(thread)
+    async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> int:
+        """Stop what is answered in a thread, or this turn alone; how many turns that were."""
+        return await self._stop(thread, turn_id)
 
     async def stop_turn(self, channel: ChannelRef, turn_id: str) -> str:
         """Stop the answer to a turn of this channel; what is to be said about it, "" for nothing."""

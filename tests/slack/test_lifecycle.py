@@ -52,7 +52,8 @@ MOVED = ChannelRef("slack", HOME, "C0CODE0002")
         (payload("team_access_revoked"), AccessRevoked((HOME, "T0HOME0002"), WE)),
         (payload("app_home_opened"), HomeOpened(Asker(ANNA), "home", WE)),
         (event("app_home_opened", tab="messages"), HomeOpened(Asker(ANNA), "messages", WE)),
-        (payload("agent_session_stopped"), SessionStopped(ThreadRef(CHANNEL, ROOT), WE)),
+        (payload("agent_session_stopped"), SessionStopped(ThreadRef(CHANNEL, ROOT), ("1760000100.000200",), WE)),
+        (event("agent_session_stopped", streaming_message_ts=...), SessionStopped(ThreadRef(CHANNEL, ROOT), (), WE)),
     ],
 )
 def test_what_happened(envelope: Json, expected: Happened) -> None:

@@ -268,6 +268,26 @@ async def test_a_person_ends_the_stream(world: World, app: App, chat: FakeChat) 
     assert "Stopped, as you asked." in post.body
 
 
+async def test_the_next_question_goes_on_where_slack_tells_late_of_the_stop_before(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """The refused append ends the first answer, and the event of it comes when the second is being given."""
+    chat.will(says(*lines(10_000).splitlines(keepends=True), delay=0.02), in_two(SAID, gate := asyncio.Event()))
+    root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+    await world.slack.until(lambda: any("Line 2 of" in post.body for post in answers(world, root)))
+    (post,) = answers(world, root)
+    await world.slack.says(world.alice, world.general, "and then?", thread=root.ts)
+    world.slack.subscriptions.discard("agent_session_stopped")
+    await world.slack.stops(world.alice, post)
+    await world.slack.until(lambda: any("Line 2 of" in each.body for each in answers(world, root) if each is not post))
+    event = {"type": "agent_session_stopped", "channel": world.general.id, "user": world.alice.id}
+    event |= {"thread_ts": root.ts, "streaming_message_ts": [post.ts]}
+    world.slack.subscriptions.add("agent_session_stopped")
+    await world.slack.deliver(event, world.askrepo, world.general)
+    gate.set()
+    assert await ended(app) == ["stopped", "answered"]
+
+
 async def begun(world: World, chat: FakeChat) -> tuple[Message, asyncio.Event]:
     """A question whose answer is shown as far as its third line, where it can be."""
     gate = asyncio.Event()
