@@ -29,7 +29,7 @@ from core.relay.delivery import ECHO, Footer, Limits, Post, Surroundings
 log = logs.get(__name__)
 
 # Discord allows some five changes of messages in five seconds and channel; what it allows indeed, its answers say
-_LIMITS = Limits(characters=outgoing.PAGE, seconds_between=1.2, posts=8, native=native)
+_LIMITS = Limits(characters=outgoing.PAGE, seconds_between=1.2, posts=8, found_growing=True, native=native)
 _FILE = "askrepo-answer-{turn}.md"
 _FRESH = timedelta(minutes=5)
 _TYPING_SECONDS = 1.0

@@ -26,13 +26,15 @@ ECHO = -1  # the number of the post that shows a question which came without one
 class Limits:
     """What a platform takes: characters of one post, and seconds from one change of an answer to the next.
 
-    An answer of more than `posts` posts is shown as far as that, and attached as a file. `native` words a
-    sentence of ours as people of the platform say and type it.
+    An answer of more than `posts` posts is shown as far as that, and attached as a file. `found_growing`: while it
+    grows a post has what `find` knows it by, and loses it when it is full. `native` words a sentence of ours as people
+    of the platform say and type it.
     """
 
     characters: int
     seconds_between: float
     posts: int | None = None
+    found_growing: bool = False
     native: Callable[[str], str] = str
 
     @property

@@ -105,7 +105,7 @@ class Leases:
             rows = await connection.execute(statement)
             return {row.turn_id: Renewed(row.stop_requested, row.revision) for row in rows}
 
-        return await self._database.write(unit)
+        return await self._database.write(unit, urgent=True)  # a lease runs out behind many slow units
 
     async def free_expired(self) -> int:
         """Put turns of dead workers back; each counts as a failure. How many there were."""
@@ -240,7 +240,8 @@ class Leases:
         head = (
             select(TurnRow.turn_id)
             .where(in_thread(TurnRow, thread), TurnRow.status.in_(_OPEN))
-            .order_by(case((TurnRow.status == "running", 0), else_=1), TurnRow.position, TurnRow.message_id)
+            .order_by(case((TurnRow.status == "running", 0), (TurnRow.attempt > 0, 1), else_=2))
+            .order_by(TurnRow.position, TurnRow.message_id)
             .limit(1)
             .scalar_subquery()
         )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation.history import text_cell
 from core.conversation.values import ChannelRef, Notice, Offer, Outcome, Question, ThreadRef, WorkspaceRef
 from core.database import Database, now_ms
-from core.relay.claims import LATE_SECONDS, due_soon
+from core.relay.claims import GIVEN_UP, LATE_SECONDS, REFUSED, due_soon
 from core.relay.delivery import ECHO
 from core.relay.room import Room
 from core.relay.shares import Shares
@@ -67,7 +67,9 @@ class Revisions:
                 .values(
                     question=key.seal_text(question.text, cell),
                     revision=TurnRow.revision + 1,
-                    stop_requested=False,  # that was about the words before
+                    stop_requested=False,  # that was about the words before, as these are
+                    declined=case((TurnRow.declined.not_in((REFUSED, GIVEN_UP)), TurnRow.declined)),
+                    failures=0,
                     late_at=now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
                 )
             )

@@ -202,6 +202,8 @@ class Writer:
             parts = parts[:most]
             footer = footer and replace(footer, attached=True)
         for number, part in enumerate(parts[:-1]):
+            if limits.found_growing and number not in self._ids:
+                await self._put(number, part, None)  # and recorded, before it cannot be found any more
             await self._put(number, part, None, full=True)
         await self._put(len(parts) - 1, parts[-1], footer)
 
@@ -250,8 +252,19 @@ class Writer:
         self._shown[number] = part, full
         if self._ids.get(number) != post_id:
             self._ids[number] = post_id
-            await self._posts.record(self._hold.claim, number, post_id)
+            await self._record(number, post_id)
         return post_id
+
+    async def _record(self, number: int, post_id: str) -> None:
+        """Record what is shown, however long the database is away: whether it still counts, the fence tells."""
+        while True:
+            try:
+                await self._posts.record(self._hold.claim, number, post_id)
+            except DatabaseUnavailable as error:
+                log.warning("a post is not recorded yet", turn=self._hold.claim.turn_id, reason=str(error))
+                await asyncio.sleep(_TOLD_AGAIN_SECONDS)
+            else:
+                return
 
     async def _ask_leave(self) -> None:
         """Raise LeaseLost where nothing may be shown any more, and NotYet while the database cannot tell."""

@@ -63,10 +63,10 @@ class House:
         database, client = SteppedDatabase(self.url, self.step), cast("ChatClient", self)
         return Process(database, self.keyring, self.platform, "", client=client, clock=self.loop.time)
 
-    async def outage(self) -> None:
+    async def outage(self, seconds: float = AWAY_SECONDS) -> None:
         """The database goes, and comes back."""
         self.away = True
-        await asyncio.sleep(AWAY_SECONDS)
+        await asyncio.sleep(seconds)
         self.away = False
 
 
@@ -84,7 +84,15 @@ async def _once_all_is_shown(house: House) -> None:
     await house.outage()
 
 
-@pytest.mark.parametrize(("scene", "attempts"), [(_three_times, 4), (_once_all_is_shown, 1)])
+async def _for_a_moment_before_the_first_post_is_recorded(house: House) -> None:
+    await house.platform.until(lambda: house.platform.visible(HERE))
+    await house.outage(5)
+
+
+SCENES = [(_three_times, 4), (_once_all_is_shown, 1), (_for_a_moment_before_the_first_post_is_recorded, 1)]
+
+
+@pytest.mark.parametrize(("scene", "attempts"), SCENES)
 def test_an_outage_is_no_failure_of_a_turn(tmp_path: Path, keyring: Keyring, scene: Scene, attempts: int) -> None:
     async def main(loop: VirtualLoop) -> None:
         house = House(keyring, Secret(f"sqlite:///{tmp_path}/askrepo.db"), loop)

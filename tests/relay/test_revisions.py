@@ -12,7 +12,8 @@ from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.database import Database
-from core.errors import DeliveryUncertain, NotYet, PostGone
+from core.errors import AskrepoError, DeliveryUncertain, GaveUp, NotMapped, NotYet, PostGone
+from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Surroundings
 from core.relay.revisions import Revised
 from core.tables import TurnRow
@@ -62,6 +63,26 @@ async def test_an_edit_while_the_refusal_of_its_old_words_goes_out_is_answered(
         assert await process.ask(question("in:wrold Who?", within=HERE)) == "answered"
     assert [request.question for request in chat.requests] == ["Who?"]
     assert len(platform.notices[HERE]) == 1
+
+
+@pytest.mark.parametrize("why", [NotMapped(), GaveUp()])
+async def test_an_edit_between_the_refusal_of_its_old_words_and_the_notice_is_answered(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat, why: AskrepoError
+) -> None:
+    """The worker died when it had recorded what is to be told, and this one takes over."""
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    chat.will(says("About the new."))
+    accepted = await process.intake.accept(question("in:wrold Who?", within=HERE))
+    (claim,) = await process.leases.claim("dead", Scope((HERE.channel.platform,)), most=1)
+    await process.leases.decline(claim, why)
+    await process.revisions.revise(question("Who?", within=HERE))
+    await process.leases.free_thread(HERE)
+    assert accepted.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(accepted.turn_id) == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["About the new."]
+    assert platform.notices[HERE] == []
 
 
 async def test_an_edit_a_moment_before_the_answer_ends_is_answered_too(
