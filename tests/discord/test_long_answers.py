@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from bots.discord.outgoing import PAGE, rendered
 from core.bootstrap import App
 from core.relay.pages import pages
-from tests.discord.answering import answering, ask, settings
+from tests.discord.answering import answering, ask, question, settings
 from tests.discord.house import World
 from tests.discord.outcomes import answers, said
 from tests.essays import essay
@@ -102,3 +103,17 @@ async def test_a_post_is_deleted_in_mid_answer(world: World, app: App, chat: Fak
     shown = "\n".join(parted(world, root)[0])
     assert shown.count("def step_") == text.count("def step_") - lost
     assert shown.endswith("The end.")
+
+
+async def test_a_page_nobody_recorded_does_not_stand_beside_a_shorter_answer(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """It is posted full, while the question is edited; that Discord would know its nonce again helps nobody."""
+    posting = world.discord.fail(*POST, after=1, hold=(go_on := asyncio.Event()))
+    chat.will(says(essay(7_000)), says("Because.\n"))
+    root = await ask(world, app, "how does login work?")
+    await world.discord.until(lambda: posting.struck)
+    await app.revisions.revise(replace(question(world, root), text="why?"))
+    go_on.set()
+    assert await ended(app, seconds=100) == ["answered"]
+    assert parted(world, root)[0] == ["Because."]

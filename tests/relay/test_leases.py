@@ -329,6 +329,20 @@ async def test_stop_reaches_the_next_where_none_runs(intake: Intake, leases: Lea
     assert not await leases.stop(thread())  # nothing is open any more
 
 
+async def test_stop_reaches_the_one_that_has_begun_before_an_earlier_one(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    """That is the next, and its sign stands in the thread."""
+    await intake.accept(question(at=2, within=thread()))
+    (begun,) = await leases.claim("a", ALL, 10)
+    await leases.retry(begun)
+    await intake.accept(question(at=1, within=thread()))
+    assert await leases.stop(thread())
+    async with database.reading() as connection:
+        rows = await connection.execute(select(TurnRow.position).where(TurnRow.stop_requested))
+        assert rows.scalars().all() == [2]
+
+
 async def test_one_workspace_cannot_take_every_place(database: Database, workspaces: Workspaces) -> None:
     shares = replace(UNLIMITED, workspace=Share(3, Rate(60, 1_000)))
     leases, intake = Leases(database, shares), Intake(database, workspaces, lambda: None, shares)
