@@ -58,7 +58,7 @@ class TerminalDelivery:
                 await asyncio.to_thread(self._sheet.tick)
                 await asyncio.sleep(_TICK_SECONDS)
 
-    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
         """Whoever has the terminal asks; it is like a private channel of theirs, which they may map."""
         return Surroundings(Standing.MEMBER, Audience.PRIVATE)
 
@@ -127,7 +127,7 @@ class PlainDelivery:
     async def leave(self) -> None:
         """Nothing was written that could be left."""
 
-    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
         """Whoever started the command asks, as in a private channel of theirs."""
         return Surroundings(Standing.MEMBER, Audience.PRIVATE)
 

@@ -61,7 +61,7 @@ class DiscordDelivery:
         """What Discord takes."""
         return _LIMITS
 
-    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
         """Ask Discord who asks, and who reads along."""
         channel, reference = question.thread.channel, decode(question.reference)
         await self._type(question)

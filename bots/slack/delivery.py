@@ -61,11 +61,13 @@ class SlackDelivery:
         """What Slack takes."""
         return _LIMITS
 
-    async def survey(self, question: Question, *, first: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
         """Ask Slack who asks, and who reads along; the event's own word is taken where it is the stricter one."""
         channel = question.thread.channel
         reference = decode(question.reference)
         client = await self._client(question)
+        if fresh and not channel.channel_id.startswith("D"):  # nobody else comes to a direct message
+            self._people.forget_channel(channel)
         person, audience = await asyncio.gather(
             self._people.person(client, channel.workspace, question.asker.user_id),
             self._people.audience(client, channel),

@@ -108,8 +108,11 @@ class Delivery(Protocol):
         """What the platform takes."""
         ...
 
-    async def survey(self, question: Question, *, first: bool) -> Surroundings:
-        """Look around, once per attempt and before anything is shown; context only for the `first` of its thread."""
+    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+        """Look around, once per attempt and before anything is shown; context only for the `first` of its thread.
+
+        `fresh`: other organisations may not read along, and what is remembered of that does not count.
+        """
         ...
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:

@@ -129,7 +129,7 @@ class Planning:
             return None  # it has to be shown first, or chooses a repository of its own
         delivery = self._deliveries[waiting.workspace.platform]
         try:
-            around = await patiently(lambda: delivery.survey(question, first=False))
+            around = await patiently(lambda: delivery.survey(question, first=False, fresh=False))
         except DeliveryError:
             return None  # it finds that out on its own
         if access.decide(around.standing, preferences.rules, recorded=None, now=audience) is not None:
@@ -142,7 +142,9 @@ class Planning:
         """What stands around the question, for somebody who may ask; kept, so that it is the same for a redo."""
         delivery = self._deliveries[claim.workspace.platform]
         kept = await self._history.text(claim.workspace, claim.turn_id, "context", claim.sealed_context)
-        around = await patiently(lambda: delivery.survey(question, first=first and not kept))
+        # of who comes to a channel without a mapping, nothing is suspended that other processes would see
+        fresh = not facts.mappings
+        around = await patiently(lambda: delivery.survey(question, first=first and not kept, fresh=fresh))
         await self._admit(claim, around, preferences, facts)
         if kept:
             return replace(around, context=kept)

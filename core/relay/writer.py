@@ -89,6 +89,7 @@ class Writer:
 
     async def _tell(self, notice: Notice) -> None:
         turn_id = self._hold.claim.turn_id
+        await self._ask_leave()
         try:
             async with self._hold.acting():
                 await self._delivery.tell(self._question, turn_id, notice)
@@ -235,8 +236,7 @@ class Writer:
             return self._ids[number]
         if self._in_doubt:
             await self._remember()
-        if part:
-            await self._ask_leave()
+        await self._ask_leave()
         try:
             async with self._hold.acting():
                 post = self._post(number, full=full, attached=attached)
@@ -267,7 +267,10 @@ class Writer:
                 return
 
     async def _ask_leave(self) -> None:
-        """Raise LeaseLost where nothing may be shown any more, and NotYet while the database cannot tell."""
+        """Raise LeaseLost where nothing may be shown any more, and NotYet while the database cannot tell.
+
+        Our own clock is not enough: it stands still while the machine is suspended, and another process goes on.
+        """
         try:
             await self._posts.check(self._hold.claim)
         except DatabaseUnavailable:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from core.channels.access import Audience, Standing
 from core.cipher import Keyring
 from core.conversation.values import ThreadRef
 from core.database import Database
 from core.errors import DatabaseUnavailable, DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
-from core.relay.claims import LEASE_SECONDS
+from core.relay.claims import LEASE_SECONDS, REFUSED
 from core.relay.delivery import Surroundings
 from core.relay.hold import Hold
 from core.secret import Secret
@@ -385,6 +387,47 @@ async def test_a_worker_that_stood_still_shows_nothing_more(
         assert await asking == "answered"
     assert "Half of it." not in platform.texts
     assert [post.text for post in platform.visible(HERE)] == ["Whole."]
+
+
+@pytest.mark.parametrize(("standing", "at"), [(Standing.MEMBER, "after survey"), (Standing.GUEST, "declined")])
+async def test_a_machine_that_was_suspended_shows_no_sign_and_tells_nothing(
+    database_url: str,
+    database: Database,
+    keyring: Keyring,
+    platform: FakePlatform,
+    chat: FakeChat,
+    standing: Standing,
+    at: str,
+) -> None:
+    """Its clock stood still as well, while another process took over."""
+    stands, go_on = asyncio.Event(), asyncio.Event()
+
+    async def step(name: str) -> None:
+        declined = name == "after write" and await recorded(database, TurnRow.declined) == [REFUSED]
+        if at == ("declined" if declined else name):
+            stands.set()
+            await go_on.wait()
+
+    platform.surroundings = replace(platform.surroundings, standing=standing)
+    stepped = SteppedDatabase(Secret(database_url), step)
+    first = Process(stepped, keyring, platform, chat.url, step=step, clock=lambda: 0.0)
+    second = Process(database, keyring, platform, chat.url)
+    await second.map(HERE.channel)
+    async with first.running():
+        accepted = await first.intake.accept(question(within=HERE))
+        assert accepted.turn_id is not None
+        await stands.wait()
+        await second.leases.free_thread(HERE)
+        async with second.running():
+            await second.worker.outcome(accepted.turn_id)
+        go_on.set()
+    assert len(platform.visible(HERE)) + len(platform.notices[HERE]) == 1
+    await stepped.close()
+
+
+async def recorded(database: Database, column: InstrumentedAttribute[str | None]) -> list[str | None]:
+    async with database.reading() as connection:
+        return list((await connection.execute(select(column))).scalars())
 
 
 async def test_a_slow_reply_prolongs_no_lease(

@@ -198,6 +198,19 @@ async def test_what_the_default_answers_is_broken_off_where_a_channel_becomes_sh
     await refused(world, world.alice, "No repository is mapped here yet.")
 
 
+async def test_the_default_answers_nothing_where_another_process_heard_that_a_channel_became_shared(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    await app.mappings.unmap(world.place, actor=world.alice.id)
+    await app.mappings.set_default(world.place.workspace, house.REPOSITORY, actor=world.alice.id)
+    world.general.kind = "private"
+    await answered(world, await ask(world, world.alice))
+    world.general.shared_with.append(world.slack.team("rival"))
+    await world.slack.command(world.alice, world.general, "and why?")  # what Slack sends of it does not tell
+    await told(world, "No repository is mapped here yet.")
+    assert len(chat.requests) == 1
+
+
 async def removed(world: World, seconds: int) -> None:
     """The app is removed, so long after now."""
     told = world.slack.envelope({"type": "app_uninstalled"}, world.askrepo)
