@@ -6,6 +6,7 @@ somebody else's, or made up.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 
 from bots.discord import components, modals, reading
@@ -23,6 +24,7 @@ from core.channels import replies
 from core.relay.steering import NOT_HERE, NOTHING_RUNS, Steering
 
 _THANKED = 10_000
+_STEERING_SECONDS = 1.0  # Discord waits for three to be acknowledged
 
 log = logs.get(__name__)
 
@@ -58,19 +60,27 @@ class Pressing:
                 await managing.default_form(reply, sender)
             case action if action == REOPEN:
                 await managing.reopen(reply, sender, value)
+            case components.RETRY | components.AGAIN | components.STOP:
+                steering = asyncio.create_task(self._steered(clicked))
+                await asyncio.wait({steering}, timeout=_STEERING_SECONDS)
+                await reply.update()
+                if said := await steering:
+                    await reply.say(said)
             case _:
                 await reply.update()
                 await self._done(reply, clicked)
 
+    async def _steered(self, clicked: Clicked) -> str:
+        """Done before the press is acknowledged, where that is soon enough: it is sent once."""
+        sender, value = clicked.sender, clicked.value
+        here = await self._managing.place(sender, value) is not None
+        if clicked.action == components.STOP:
+            return await self._steering.stop_turn(sender.channel, value) if here else NOTHING_RUNS
+        return await self._steering.again(sender.channel, value) if here else NOT_HERE
+
     async def _done(self, reply: Reply, clicked: Clicked) -> None:
         sender, value, said = clicked.sender, clicked.value, ""
         match clicked.action:
-            case components.RETRY | components.AGAIN:
-                here = await self._managing.place(sender, value)
-                said = await self._steering.again(sender.channel, value) if here else NOT_HERE
-            case components.STOP:
-                here = await self._managing.place(sender, value)
-                said = await self._steering.stop_turn(sender.channel, value) if here else NOTHING_RUNS
             case components.GOOD | components.BAD:
                 said = await self._rated(sender, value, helpful=clicked.action == components.GOOD)
             case components.CONFIRM:

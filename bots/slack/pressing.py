@@ -101,7 +101,7 @@ class Pressing:
             response_url=clicked.response_url if clicked.ephemeral else "",  # else it would be told in the channel
             original=clicked.ephemeral,
         )
-        self._tasks.start(self._managing.told(somebody, self._clicked(somebody, clicked)))
+        await self._tasks.begin(self._managing.told(somebody, self._clicked(somebody, clicked)))
 
     async def _clicked(self, somebody: Somebody, clicked: Clicked) -> None:
         managing, value, channel = self._managing, clicked.value, clicked.channel

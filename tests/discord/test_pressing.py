@@ -124,6 +124,18 @@ async def test_a_failed_answer_is_asked_again(world: World, app: App, chat: Fake
     )
 
 
+async def test_a_press_is_acknowledged_when_what_it_is_for_is_stored(world: World, app: App, chat: FakeChat) -> None:
+    """Discord sends it once, and a process that ends a moment later has not lost it."""
+    answer, gate = await ask(world), asyncio.Event()
+    await recorded(app, world)
+    chat.will(in_two(LINES, gate))
+    retry = await world.discord.clicks(world.bob, answer, "Retry")
+    await world.discord.until(lambda: retry.answered)
+    assert await app.threads.unfinished(world.place)
+    gate.set()
+    await recorded(app, world)
+
+
 async def test_retry_while_it_is_being_answered(world: World, app: App, chat: FakeChat) -> None:
     answer, gate = await ask(world), asyncio.Event()
     chat.will(in_two(LINES, gate))

@@ -19,9 +19,11 @@ from tests.channels.places import confirmed
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, Reply, refuses, says
 from tests.fakes.slack_values import Channel, Message, User, View
+from tests.platform_contract import holding
 from tests.slack import house
 from tests.slack.conftest import Start
 from tests.slack.house import World
+from tests.turns import ended
 
 TOKEN = "channel-token-9876"
 OTHER = "github.com/acme/other"
@@ -477,6 +479,20 @@ async def test_retry_and_feedback(world: World, people: People, app: App, chat: 
     await world.slack.clicks(world.alice, answer, "retry")
     await world.slack.until(lambda: any("second" in each.body for each in world.slack.thread(world.general, root.ts)))
     assert not any("first" in each.body for each in world.slack.thread(world.general, root.ts)[1:])
+
+
+async def test_a_press_is_acknowledged_when_what_it_is_for_is_stored(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Slack sends it once, and a process that ends a moment later has not lost it."""
+    root = await world.slack.says(world.bob, world.general, f"{world.askrepo.bot} why?")
+    (answer,) = await house.answered(world, root)
+    await ended(app)
+    chat.will(holding("Half ", "of it.", go_on := asyncio.Event()))
+    await world.slack.clicks(world.alice, answer, "retry")
+    assert await app.threads.unfinished(world.place)
+    go_on.set()
+    await ended(app)
 
 
 async def test_a_guest_who_may_not_ask_may_not_retry(world: World, people: People, app: App, chat: FakeChat) -> None:

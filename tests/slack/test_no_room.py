@@ -10,6 +10,7 @@ from core.errors import LineFull, NoRoom
 from core.relay.room import Room
 from tests.fakes.chat import FakeChat
 from tests.slack.house import World, answered
+from tests.slack.test_readers import maps_by_form
 from tests.turns import ended
 
 NO_ROOM, FULL = wording.sentence(NoRoom()), wording.sentence(LineFull("", ""))
@@ -70,6 +71,15 @@ async def test_a_command_is_sent_once_and_so_is_told_at_once(world: World, app: 
     (told,) = world.slack.ephemerals(world.general, world.alice)
     assert NO_ROOM in told.text
     assert chat.requests == []
+
+
+async def test_who_maps_for_a_question_that_finds_no_room_is_told_so(world: World, app: App, chat: FakeChat) -> None:
+    await app.mappings.unmap(world.place, actor=world.alice.id)
+    await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} how does it work?")
+    await ended(app)
+    close(app)
+    await maps_by_form(world, app)
+    await world.slack.until(lambda: world.slack.ephemerals(world.general, world.alice)[-1].shown == FULL)
 
 
 async def test_whoever_wants_it_answered_again_is_told_so(world: World, app: App, chat: FakeChat) -> None:
