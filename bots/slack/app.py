@@ -24,7 +24,7 @@ from bots.slack.installs import Installs
 from bots.slack.interactions import Clicked, Commanded, Shortcut, Submitted, of_command, of_interaction
 from bots.slack.lifecycle import HomeOpened, SessionStopped
 from bots.slack.pressing import Pressing
-from bots.slack.whose import readdressed, told_to_others
+from bots.slack.whose import readdressed, replied_to_others, told_to_others
 from core import logs
 from core.channels import grammar
 from core.channels.moves import Moves
@@ -64,6 +64,15 @@ class Handling:
                 found = replace(found, mentioned=False)  # a mention that was added is asked once, and by its own event
             await self._taken(found, theirs, last=last)
 
+    async def _asked(self, asked: Asked, body: Mapping[str, object], *, last: bool) -> None:
+        """A question. A reply that calls nobody, and is for nobody here, may be in another workspace's thread."""
+        if await self._asking.asked(asked, last=last) or asked.mentioned or asked.direct:
+            return
+        for theirs in await replied_to_others(body, self._moves, self._installs):
+            found = of_event(theirs)
+            if isinstance(found, Asked) and await self._asking.asked(found, last=last):
+                return
+
     async def _taken(self, incoming: Incoming, body: Mapping[str, object], *, last: bool) -> None:
         match incoming:
             case Ignored(Reason.ANOTHER_BOT):
@@ -71,7 +80,7 @@ class Handling:
             case Ignored(reason):
                 log.debug("ignored", reason=reason.value)
             case Asked() as asked:
-                await self._asking.asked(asked, last=last)
+                await self._asked(asked, body, last=last)
             case Bare() as bare:
                 await self._asking.bare(bare)
             case Worded() as worded:

@@ -44,17 +44,18 @@ class Asking:
         self._tasks = tasks
         self._heard = Heard()
 
-    async def asked(self, asked: Asked, *, last: bool = False) -> None:
+    async def asked(self, asked: Asked, *, last: bool = False) -> bool:
         """Accept a question; a reply nobody addressed to us only where the thread's rule says that it is for us.
 
-        `last`: Slack sends it no more.
+        Whether it is. `last`: Slack sends it no more.
         """
         question = asked.question
         if not asked.mentioned and not asked.direct:
             user_id, others = question.asker.user_id, asked.mentions_others
             if not await self._parts.threads.is_for_us(question.thread, user_id, mentions_others=others):
-                return
+                return False
         await self._parts.intake.accept(question, last=last)
+        return True
 
     async def commanded(self, command: Commanded, text: str) -> None:
         """Accept a question that came by a command: it is shown in the channel, and answered in that post's thread."""

@@ -1,7 +1,8 @@
 """Whose a delivery is, where several workspaces that share a channel have installed this app.
 
 Each has a bot of its own there, and Slack delivers an event once, under the authorization of any one of them. A mention
-is for the one whose bot it names; what happens to the channel or to a post in it is for them all.
+is for the one whose bot it names, and a reply that calls nobody for the one in whose thread it is; what happens to the
+channel or to a post in it is for them all.
 """
 
 from __future__ import annotations
@@ -53,7 +54,25 @@ async def told_to_others(
     Raises DatabaseError, CipherError.
     """
     installed = of_envelope(envelope)
-    channel = _of_several(envelope, installed)
+    return await _delivered_elsewhere(envelope, installed, _of_several(envelope, installed), moves, installs)
+
+
+async def replied_to_others(
+    envelope: Mapping[str, object], moves: Moves, installs: Installs
+) -> Sequence[Mapping[str, object]]:
+    """A reply, as each other workspace would get it for which something of the channel is stored.
+
+    Raises DatabaseError, CipherError.
+    """
+    installed = of_envelope(envelope)
+    here = mapping(envelope.get("event")).get("channel")
+    channel = installed.channel(here) if _is_shared(envelope, installed) else None
+    return await _delivered_elsewhere(envelope, installed, channel, moves, installs)
+
+
+async def _delivered_elsewhere(
+    envelope: Mapping[str, object], installed: Installed, channel: ChannelRef | None, moves: Moves, installs: Installs
+) -> Sequence[Mapping[str, object]]:
     theirs = []
     for other in await moves.elsewhere(channel) if channel is not None else ():
         # one without an installation of its own may be reached by the organisation's
@@ -68,10 +87,13 @@ def _of_several(envelope: Mapping[str, object], installed: Installed) -> Channel
     kind = text(event.get("subtype" if event.get("type") == "message" else "type"))
     if kind == "message_changed" and text(mapping(event.get("message")).get("bot_id")):
         return None  # no question: each answer that grows is such an event
-    shared = envelope.get("is_ext_shared_channel") is True or installed.enterprise_id is not None
-    if kind not in _FOR_ALL or not (shared or kind in _TELLS_OF_SEVERAL):
+    if kind not in _FOR_ALL or not (_is_shared(envelope, installed) or kind in _TELLS_OF_SEVERAL):
         return None
     return installed.channel(event.get("old_channel_id" if kind == "channel_id_changed" else "channel"))
+
+
+def _is_shared(envelope: Mapping[str, object], installed: Installed) -> bool:
+    return envelope.get("is_ext_shared_channel") is True or installed.enterprise_id is not None
 
 
 def _delivered_for(

@@ -85,7 +85,7 @@ async def _once_all_is_shown(house: House) -> None:
 
 
 async def _for_a_moment_before_the_first_post_is_recorded(house: House) -> None:
-    await house.platform.until(lambda: house.platform.visible(HERE))
+    await house.platform.until(lambda: bool(house.platform.visible(HERE)))
     await house.outage(5)
 
 

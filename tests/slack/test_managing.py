@@ -481,9 +481,7 @@ async def test_retry_and_feedback(world: World, people: People, app: App, chat: 
     assert not any("first" in each.body for each in world.slack.thread(world.general, root.ts)[1:])
 
 
-async def test_a_press_is_acknowledged_when_what_it_is_for_is_stored(
-    world: World, app: App, chat: FakeChat
-) -> None:
+async def test_a_press_is_acknowledged_when_what_it_is_for_is_stored(world: World, app: App, chat: FakeChat) -> None:
     """Slack sends it once, and a process that ends a moment later has not lost it."""
     root = await world.slack.says(world.bob, world.general, f"{world.askrepo.bot} why?")
     (answer,) = await house.answered(world, root)

@@ -111,6 +111,24 @@ async def test_whoever_calls_anothers_bot_is_not_answered_by_their_own(shared: S
     assert shared.slack.ephemerals(shared.channel, shared.ulla) == []
 
 
+@pytest.mark.parametrize("delivered_for", ["acme", "umbrella"])
+async def test_a_reply_that_calls_nobody_is_for_whose_thread_it_is_in(
+    shared: Shared, chat: FakeChat, delivered_for: str
+) -> None:
+    installation = shared.acme if delivered_for == "acme" else shared.umbrella
+    root = await shared.says(shared.ulla, f"<@{shared.umbrella.bot.id}> why?", delivered_for=shared.umbrella)
+    await answered(shared.of_acme, root)
+    for user in (shared.ulla, shared.alice, shared.ulla):  # who talk to each other from then on
+        reply = Message(shared.slack.now_ts(), shared.channel, user, "and then?", thread_ts=root.ts)
+        shared.channel.add(reply)
+        await shared.slack.deliver(shared.slack._message_event(reply), installation, shared.channel)
+        await ended(shared.parts)
+    asked = [(each.repository, each.token, each.question) for each in chat.requests]
+    whose = "github.com/umbrella/code", "token-of-umbrella-1234"
+    assert asked == [(*whose, "why?"), (*whose, "and then?")]
+    assert await shared.turns() == 2
+
+
 async def joined(shared: Shared) -> None:
     await shared.slack.shares(shared.channel, shared.slack.team("rival"))
 

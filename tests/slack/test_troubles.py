@@ -280,7 +280,7 @@ async def test_the_next_question_goes_on_where_slack_tells_late_of_the_stop_befo
     world.slack.subscriptions.discard("agent_session_stopped")
     await world.slack.stops(world.alice, post)
     await world.slack.until(lambda: any("Line 2 of" in each.body for each in answers(world, root) if each is not post))
-    event = {"type": "agent_session_stopped", "channel": world.general.id, "user": world.alice.id}
+    event: dict[str, Any] = {"type": "agent_session_stopped", "channel": world.general.id, "user": world.alice.id}
     event |= {"thread_ts": root.ts, "streaming_message_ts": [post.ts]}
     world.slack.subscriptions.add("agent_session_stopped")
     await world.slack.deliver(event, world.askrepo, world.general)
