@@ -41,7 +41,7 @@ Unit = Callable[[AsyncConnection], Awaitable[Result]]
 _BUSY_SECONDS = 5
 _STATEMENT_SECONDS = 30
 _REVISION_SECONDS = 120  # at most between two statements of revisions; and for another process's, on SQLite
-_POOL = 6  # connections of a process to PostgreSQL, beside the one that listens
+_POOL, _URGENT = 6, 2  # connections of a process to PostgreSQL, those for what is urgent alone; another one listens
 _OLDEST_SECONDS = 180  # of those; what stands between may forget one without a word (Azure does after 240 s of silence)
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
@@ -88,6 +88,7 @@ class Database:
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._reader = self._engine(pool_size=_READERS if self.is_sqlite else _POOL)
         self._writer = self._engine(pool_size=1, immediate=True) if self.is_sqlite else self._reader
+        self._urgent = self._writer if self.is_sqlite else self._engine(pool_size=_URGENT)
         self._open = 0  # calls under way
         self._idle = asyncio.Event()
         self._idle.set()
@@ -121,14 +122,14 @@ class Database:
     async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
         """Run `unit` in a transaction and commit it before returning; an exception of it rolls it back.
 
-        On SQLite concurrent units share a transaction, each in its own savepoint, and an urgent one, for which a
-        platform waits, goes first. A cancelled caller's unit may still be committed. One that is not `lasting` survives
-        every end of the process, but SQLite does not wait until the disk has it: a power failure may take it back.
+        On SQLite concurrent units share a transaction, each in its own savepoint. An urgent one, for which a platform
+        or a lease waits, goes ahead of all others. A cancelled caller's unit may still be committed. One that is not
+        `lasting` survives every end of the process, but SQLite does not wait for the disk: a power failure may undo it.
         """
         with self.translated(), self._under_way():
             if self.is_sqlite:
                 return cast("Result", await self._units.add((unit, lasting), urgent=urgent))
-            async with self._writer.begin() as connection:
+            async with (self._urgent if urgent else self._writer).begin() as connection:
                 return await unit(connection)
 
     async def _write_group(self, group: Sequence[tuple[Unit[Any], bool]]) -> Sequence[Any]:
@@ -148,8 +149,8 @@ class Database:
         """Let what is under way finish, then close every connection."""
         await self._idle.wait()
         await self._units.drain()
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for engine in (self._urgent, self._writer, self._reader):
+            await engine.dispose()
 
     @contextlib.contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -223,9 +224,8 @@ class Database:
 
     def _connected(self, seconds: float, connection: Any, record: Any) -> None:
         """A machine that vanishes within a transaction keeps its locks no longer than that: else nobody could claim."""
-        cursor = connection.cursor()
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
-        cursor.close()
+        with contextlib.closing(connection.cursor()) as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = {int(seconds * 1000)}")
         connection.commit()  # a rollback would take it back
 
     def _prepare_file(self) -> None:

@@ -27,7 +27,7 @@ from core.batches import Batches
 from core.channels.tokens import Tokens
 from core.cipher import Keyring, new_key
 from core.conversation.values import WorkspaceRef
-from core.database import Database, now_ms
+from core.database import _POOL, Database, now_ms
 from core.database_url import parse_url
 from core.errors import (
     DatabaseError,
@@ -336,6 +336,23 @@ async def test_connections_that_postgresql_has_ended_are_replaced(postgres_url: 
         await ended.get()
     await asyncio.gather(*(read() for _ in range(all_open.parties)))
     await database.write(lambda connection: _run(connection, "SELECT 1"))
+    await database.close()
+
+
+async def test_what_is_urgent_does_not_wait_for_a_connection_of_others(postgres_url: str) -> None:
+    """A lease would run out meanwhile, and a platform give up."""
+    database, all_read, written = Database(Secret(postgres_url)), asyncio.Barrier(_POOL + 1), asyncio.Event()
+
+    async def read() -> None:
+        async with database.reading():
+            await all_read.wait()
+            await written.wait()
+
+    reading = [asyncio.create_task(read()) for _ in range(_POOL)]
+    await all_read.wait()
+    await database.write(lambda connection: _run(connection, "SELECT 1"), urgent=True)
+    written.set()
+    await asyncio.gather(*reading)
     await database.close()
 
 

@@ -105,7 +105,7 @@ class Leases:
             rows = await connection.execute(statement)
             return {row.turn_id: Renewed(row.stop_requested, row.revision) for row in rows}
 
-        return await self._database.write(unit, urgent=True)  # a lease runs out behind many slow units
+        return await self._database.write(unit, urgent=True)
 
     async def free_expired(self) -> int:
         """Put turns of dead workers back; each counts as a failure. How many there were."""

@@ -122,7 +122,7 @@ class SimDatabase(Database):
 
     def held(self) -> int:
         """Connections that were taken from the pools and not given back."""
-        pools = {self._reader.pool, self._writer.pool}
+        pools = {self._reader.pool, self._writer.pool, self._urgent.pool}
         return sum(cast("QueuePool", pool).checkedout() for pool in pools)
 
 

@@ -302,7 +302,7 @@ async def test_however_many_are_renewed_there_are_few_statements(
     """A connection keeps each that it has prepared."""
     statements: set[str] = set()
     event.listen(
-        database._writer.sync_engine,
+        database._urgent.sync_engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, *rest: statements.add(statement),
     )
