@@ -128,6 +128,9 @@ class Client(discord.AutoShardedClient):
             self._connection._remove_guild(guild)  # noqa: SLF001 - it forgets a guild only when told of its removal
             if not guild.unavailable:
                 self._before[guild.id] = guild
+        # discord.py 2.7.1 cancels what waits for the shards together, and with it each that still waits for its guilds:
+        # such a shard would never be ready, and its guilds would never be available
+        self._connection._ready_task = None  # noqa: SLF001 - what waits for all of them tells nobody anything here
         parse(ready)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:

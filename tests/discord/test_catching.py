@@ -268,6 +268,22 @@ async def test_what_was_asked_in_a_guild_that_arrives_late_is_found(world: World
     assert [call.ids["channel_id"] for call in discord.called(*READ)] == [world.general.id, halls.id, halls.id]
 
 
+async def test_a_shard_that_begins_anew_keeps_no_other_from_being_looked_through(world: World, given: Settings) -> None:
+    discord, shard = world.discord, (int(world.guild.id) >> 22) % 2
+    discord.gateway.shards = 2
+    missed = await discord.says(world.alice, world.general, f"{discord.bot} before you came?")
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):  # both are READY, and wait for their guilds
+            discord.gateway.invalidate(shard=1 - shard)
+            await discord.until(lambda: len(discord.gateway.identifies) == 3)
+            assert await made.heard() == [missed.id]
+            await discord.goes_out(world.guild)
+            meanwhile = await discord.says(world.bob, world.general, f"{discord.bot} while it was out?")
+            await discord.comes_back(world.guild)
+            assert await made.heard(2) == [missed.id, meanwhile.id]
+
+
 async def test_a_mapping_of_no_guild_keeps_nobody_from_looking(world: World, given: Settings) -> None:
     """An operator may have mistyped it."""
     async with ear(world.discord, given) as made:

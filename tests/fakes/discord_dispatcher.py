@@ -72,9 +72,9 @@ class Dispatcher:
             assert session.connection
             session.connection.send({"op": 7, "d": None, "s": None, "t": None})
 
-    def invalidate(self, *, resumable: bool = False) -> None:
+    def invalidate(self, *, resumable: bool = False, shard: int | None = None) -> None:
         """Opcode 9."""
-        for session in self.ready:
+        for session in [each for each in self.ready if shard in {None, each.shard[0]}]:
             assert session.connection
             session.connection.send({"op": 9, "d": resumable, "s": None, "t": None})
             if not resumable:
