@@ -1,8 +1,9 @@
 """Looks for questions that were asked while nobody listened: what a new session missed is not delivered again.
 
-They are looked for in channels that have a repository, their threads, and direct messages, and only of the last hour:
-whoever asked earlier does not wait any more. What is found twice is one question. What we heard and took for none is
-not to become one: so what does not call us by name counts only behind the last that is known of its conversation.
+They are looked for in channels that have a repository, their threads, closed ones too unless they are private, and
+direct messages, and only of the last hour: whoever asked earlier does not wait any more. What is found twice is one
+question. What we heard and took for none is not to become one: so what does not call us by name counts only behind the
+last that is known of its conversation.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -18,10 +19,10 @@ from typing import TypeVar
 import discord
 
 from bots.discord import reading
+from bots.discord.candidates import Candidate, closed, due, open_places, readable, with_threads
 from bots.discord.direct import Direct
 from bots.discord.hearing import Hearing
 from bots.discord.incoming import PLATFORM, channel_of
-from bots.discord.permissions import READ_MESSAGE_HISTORY, has, to_read
 from bots.discord.places import Places
 from bots.discord.posts import Post, Spot
 from bots.discord.rest import Rest
@@ -36,6 +37,7 @@ MOST_CALLS = 100  # for one guild, or for all direct messages
 MOST_DIRECT = 50  # people whose direct messages are looked through
 _DIRECT_SECONDS = 86_400.0
 _PAGE = 100  # messages, the most that Discord returns
+_LISTED = 100  # threads, the most that Discord lists at once
 _AGAIN_SECONDS = (1.0, 5.0, 20.0)  # before Discord is asked again, where it does not answer
 _DATABASE_SECONDS = 5.0
 _CALLER = "looking for missed questions"  # it has one place in the line of calls, behind those that answer
@@ -43,20 +45,6 @@ _CALLER = "looking for missed questions"  # it has one place in the line of call
 Result = TypeVar("Result")
 
 log = logs.get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A channel or thread, and the id of its newest post, as far as Discord told."""
-
-    spot: Spot
-    newest: int
-
-
-def due(candidates: Sequence[Candidate], mapped: Callable[[ChannelRef], bool], after: int) -> tuple[Spot, ...]:
-    """Where something was posted after that id and may be answered, what is newest first."""
-    found = [each for each in candidates if each.newest > after and mapped(channel_of(each.spot))]
-    return tuple(each.spot for each in sorted(found, key=lambda each: -each.newest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +87,31 @@ class Catching:
     async def look(self, guild: discord.Guild, until: int) -> None:
         """Look through a guild of which everything is heard from the id `until` on."""
         after, workspace = self._ago(WINDOW_SECONDS), WorkspaceRef(PLATFORM, str(guild.id))
+        mapped = await self._patiently(partial(self._mapped, workspace))
+        found = due(tuple(open_places(guild)), mapped, after)
+        spots = [spot for spot in found if readable(guild, spot)]
+        if barred := sorted({spot.channel_id for spot in found} - {spot.channel_id for spot in spots}):
+            log.info("not looked through: we may not read there", guild=str(guild.id), channels=barred)
+        stretches = await self._patiently(partial(self._stretches, spots, after, until))
+        left = await self._through(stretches, MOST_CALLS, guild)
+        # -1: a channel where nothing was ever posted may have threads
+        parents = [spot for spot in due(tuple(with_threads(guild)), mapped, -1) if readable(guild, spot)]
+        await self._look_closed(guild, parents, after, until, left)
 
-        async def stretches() -> list[Stretch]:
-            found = due(tuple(_candidates(guild)), await self._mapped(workspace), after)
-            spots = [spot for spot in found if _readable(guild, spot)]
-            if closed := sorted({spot.channel_id for spot in found} - {spot.channel_id for spot in spots}):
-                log.info("not looked through: we may not read there", guild=str(guild.id), channels=closed)
-            first = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots[:MOST_CALLS]]
-            return first + [Stretch(spot, after, None) for spot in spots[MOST_CALLS:]]  # these are not come to
-
-        await self._through(await self._patiently(stretches), guild)
+    async def _look_closed(
+        self, guild: discord.Guild, parents: Sequence[Spot], after: int, until: int, calls: int
+    ) -> None:
+        """Look through the threads of these channels that were closed meanwhile; no session tells of them."""
+        for number, parent in enumerate(parents):
+            if not calls:
+                _not_listed(guild, parents[number:])
+                return
+            found, more = await self._closed(parent, after)
+            if more:
+                _not_listed(guild, [parent])
+            spots = due(found, lambda channel: True, after)
+            stretches = await self._patiently(partial(self._stretches, spots, after, until))
+            calls = await self._through(stretches, calls - 1, guild)
 
     async def look_directly(self, until: int) -> None:
         """Look through what people wrote directly who did so before, within a day; from `until` on all is heard."""
@@ -116,7 +119,7 @@ class Catching:
         async def stretches() -> list[Stretch]:
             return [each async for each in self._direct_stretches(until)]
 
-        await self._through(await self._patiently(stretches))
+        await self._through(await self._patiently(stretches), MOST_CALLS)
 
     async def _patiently(self, act: Callable[[], Awaitable[Result]]) -> Result:
         """What it comes to, once the database is there: nobody tells of these posts again. Discord has some tries."""
@@ -155,12 +158,11 @@ class Catching:
             if spot is not None and spot.direct:  # else it is what is written beside a voice channel
                 yield Stretch(spot, max(self._ago(WINDOW_SECONDS), heard[channel_id]), heard[channel_id])
 
-    async def _through(self, stretches: Sequence[Stretch], guild: discord.Guild | None = None) -> None:
+    async def _through(self, stretches: Sequence[Stretch], calls: int, guild: discord.Guild | None = None) -> int:
+        """Read them with so many calls at most; how many of those are left."""
         pages, read = deque(stretches), defaultdict[str, list[Post]](list)
-        for _ in range(MOST_CALLS):
-            if not pages:
-                return
-            stretch = pages.popleft()
+        while pages and calls:
+            stretch, calls = pages.popleft(), calls - 1
             posts, more = await self._read(guild, stretch)
             found = read[stretch.spot.channel_id]
             found += posts
@@ -174,6 +176,11 @@ class Catching:
             left = sorted({each.spot.channel_id for each in pages})
             named = str(guild.id) if guild else ""
             log.warning("questions may have been missed: too much was posted", guild=named, channels=left)
+        return calls
+
+    async def _stretches(self, spots: Sequence[Spot], after: int, until: int) -> list[Stretch]:
+        first = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots[:MOST_CALLS]]
+        return first + [Stretch(spot, after, None) for spot in spots[MOST_CALLS:]]  # these are not come to
 
     async def _mapped(self, workspace: WorkspaceRef) -> Callable[[ChannelRef], bool]:
         """Which channels have a repository, by a mapping or a default."""
@@ -189,42 +196,37 @@ class Catching:
 
     async def _read(self, guild: discord.Guild | None, stretch: Stretch) -> tuple[list[Post], bool]:
         """One page, oldest first, and whether there may be more."""
-        spot = stretch.spot
+        spot, query = stretch.spot, {"after": str(stretch.after), "limit": str(_PAGE)}
         try:
-            told = items(
-                await self._patiently(
-                    lambda: self._rest.patiently(
-                        "GET",
-                        "/channels/{channel_id}/messages",
-                        caller=_CALLER,
-                        query={"after": str(stretch.after), "limit": str(_PAGE)},
-                        channel_id=spot.channel_id,
-                    )
-                )
-            )
+            told = items(await self._asked("/channels/{channel_id}/messages", spot, query))
         except DeliveryError as error:
             log.warning("questions may have been missed", channel=spot.channel_id, reason=str(error))
             return [], False
         posts = [post for each in told if (post := reading.of_raw(each, spot, guild))]
         return sorted(posts, key=lambda each: int(each.message_id)), len(told) >= _PAGE
 
+    async def _closed(self, parent: Spot, after: int) -> tuple[list[Candidate], bool]:
+        """The threads of a channel that were closed last, and whether others matter too."""
+        try:
+            listed = await self._asked(
+                "/channels/{channel_id}/threads/archived/public", parent, {"limit": str(_LISTED)}
+            )
+        except DeliveryError as error:
+            log.warning("questions may have been missed", channel=parent.channel_id, reason=str(error))
+            return [], False
+        return closed(listed, parent, after)
+
+    async def _asked(self, route: str, spot: Spot, query: Mapping[str, str]) -> object:
+        ask = partial(self._rest.patiently, "GET", route, caller=_CALLER, query=query, channel_id=spot.channel_id)
+        return await self._patiently(ask)
+
     def _ago(self, seconds: float) -> int:
         return _snowflake(self._clock() - seconds)
 
 
-def _candidates(guild: discord.Guild) -> Iterator[Candidate]:
-    for channel in (*guild.channels, *guild.threads):
-        newest = getattr(channel, "last_message_id", None)
-        if newest and not isinstance(channel, discord.ForumChannel):  # there it is the newest post's thread
-            yield Candidate(reading.spot(channel), newest)
-
-
-def _readable(guild: discord.Guild, spot: Spot) -> bool:
-    """Whether we may read what was posted there: what Discord refuses counts, and is not to be asked for in rows."""
-    place = guild.get_channel(int(spot.parent_id or spot.channel_id))
-    if place is None or guild.me is None:
-        return True
-    return has(place.permissions_for(guild.me).value, *to_read(place.type.value), READ_MESSAGE_HISTORY)
+def _not_listed(guild: discord.Guild, parents: Sequence[Spot]) -> None:
+    channels = sorted(each.channel_id for each in parents)
+    log.warning("questions may have been missed: too many threads were closed", guild=str(guild.id), channels=channels)
 
 
 def _snowflake(seconds: float) -> int:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bots.discord.catching import MOST_CALLS, MOST_DIRECT, Candidate, due
+from bots.discord.candidates import Candidate, closed, due
+from bots.discord.catching import MOST_CALLS, MOST_DIRECT
 from bots.discord.fields import moment
 from bots.discord.posts import Spot
+from core import bootstrap
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef, WorkspaceRef
 from core.settings import Settings
 from tests.discord import house
 from tests.discord.house import World
 from tests.discord.listening import Ear, ear, listening
+from tests.discord.outcomes import Seen, outcome
+from tests.essays import lines
 from tests.fakes.chat import FakeChat
+from tests.fakes.chat_replies import says
 from tests.fakes.discord_threads import open_from
-from tests.fakes.discord_values import VOICE, Channel, Message
+from tests.fakes.discord_values import FORUM, VOICE, Channel, Message
+from tests.turns import ended
 
 READ = ("GET", "/channels/{channel_id}/messages")
+LIST = ("GET", "/channels/{channel_id}/threads/archived/public")
+SAID = lines(6)
 
 
 class Log:
@@ -172,6 +181,110 @@ async def test_what_was_heard_and_was_none_does_not_become_a_question(world: Wor
             missed = await discord.says(world.alice, thread, "and this?")
             await over(world)
             assert await made.heard(2) == [before.id, missed.id]
+
+
+async def test_what_was_asked_in_threads_that_were_closed_in_a_gap_is_found(world: World, given: Settings) -> None:
+    """No session tells of them; what is asked in one opens it again."""
+    discord, bot = world.discord, world.discord.bot
+    forum = discord.channel(world.guild, "help", type=FORUM)
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        await made.parts.mappings.map(ChannelRef("discord", world.guild.id, forum.id), house.REPOSITORY, actor="x")
+        async with listening(made):
+            before, thread = await talking(world, made)
+            foreign = await discord.opens_thread(world.alice, world.general)
+            await gap(world)
+            follow_up = await discord.says(world.alice, thread, "and without a mention?")
+            await discord.says(world.bob, foreign, "nothing to us")
+            missed = await discord.says(world.bob, foreign, f"{bot} why?")
+            post = await discord.opens_post(world.bob, forum, "a post", f"{bot} and here?")
+            for each in (thread, foreign, post):
+                await discord.archives(each)
+            await over(world)
+            assert await made.heard(4) == [before.id, follow_up.id, missed.id, post.id]
+        assert not made.told
+        turns = {each.message_id: (each.channel_id, each.thread_id) for each in await made.turns()}
+    assert turns[follow_up.id] == (world.general.id, thread.id)
+    assert turns[missed.id] == (world.general.id, foreign.id)
+    assert turns[post.id] == (forum.id, post.id)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+async def test_what_was_asked_in_a_closed_thread_is_answered_there_unless_it_is_locked(
+    world: World, given: Settings, chat: FakeChat, *, locked: bool
+) -> None:
+    discord = world.discord
+    chat.will(says(SAID))
+    async with bootstrap.opened(given) as parts:
+        await parts.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+    thread = await discord.opens_thread(world.alice, world.general)
+    missed = await discord.says(world.alice, thread, f"{discord.bot} why?")
+    await (discord.locks(thread) if locked else discord.archives(thread))
+    async with house.askrepo(discord, given) as app:
+        await discord.until(lambda: discord.called(*LIST))
+        assert await ended(app) == ["failed" if locked else "answered"]
+    assert thread.archived == locked
+    assert outcome(world, missed, SAID, reachable=not locked) is (Seen.NOTICE if locked else Seen.WHOLE)
+
+
+async def test_threads_in_which_nothing_was_posted_lately_are_not_read(world: World, given: Settings) -> None:
+    discord = world.discord
+    quiet, other = [await discord.opens_thread(world.alice, world.general) for _ in range(2)]
+    await discord.says(world.alice, quiet, f"{discord.bot} long ago?")
+    discord.advance(3_601)
+    await discord.archives(quiet)
+    missed = await discord.says(world.alice, other, f"{discord.bot} just now?")
+    await discord.archives(other)
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+    assert [call.ids["channel_id"] for call in discord.called(*READ)] == [other.id]
+    assert [call.ids["channel_id"] for call in discord.called(*LIST)] == [world.general.id]
+
+
+async def test_closed_threads_cost_what_is_left_of_a_hundred_calls_and_others_are_declared(
+    world: World, given: Settings, log: Log
+) -> None:
+    """Where something was posted last is looked first; what cannot be listed or may not be read costs no other."""
+    discord = world.discord
+    never = discord.channel(world.guild, "never")
+    for number in range(MOST_CALLS):
+        await discord.says(world.bob, discord.channel(world.guild, f"old {number}"), "talk")
+    secret, odd = discord.channel(world.guild, "secret"), discord.channel(world.guild, "odd")
+    for each in (secret, odd):
+        await discord.says(world.bob, each, "talk")
+    discord.advance(3_601)
+    discord.fail(*LIST, status=403, code=50013, times=-1, at=odd.id)
+    await discord.denies(secret, "READ_MESSAGE_HISTORY")
+    thread = await discord.opens_thread(world.alice, world.general)  # which is said in the channel
+    missed = await discord.says(world.alice, thread, f"{discord.bot} here?")
+    await discord.archives(thread)
+    async with ear(discord, given) as made:
+        await direct(world, made)
+        async with listening(made):
+            assert await made.heard() == [missed.id]
+            await made.until(lambda: "too many threads were closed" in log.text, seconds=60)
+    listed = [call.ids["channel_id"] for call in discord.called(*LIST)]
+    assert listed[:2] == [world.general.id, odd.id]
+    assert not {secret.id, never.id} & set(listed)
+    assert len(discord.called(*READ)) + len(listed) == MOST_CALLS
+    assert {never.id, odd.id} <= set(re.findall(r"[0-9]{15,}", log.text))
+
+
+async def test_more_closed_threads_of_a_channel_than_discord_lists_are_declared(
+    world: World, given: Settings, log: Log
+) -> None:
+    discord = world.discord
+    for _ in range(101):
+        thread = open_from(discord, await discord.says(world.bob, world.general, "talk"), world.bob, "talk")
+        await discord.archives(thread)
+    discord.advance(3_000)
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            await made.until(lambda: "too many threads were closed" in log.text, seconds=60)
+    assert world.general.id in log.text
 
 
 async def test_a_direct_message_in_a_gap_is_found(world: World, given: Settings) -> None:
@@ -457,3 +570,24 @@ def test_where_it_is_looked_and_in_which_order() -> None:
     candidates = (at("1", 50), at("2", 10), at("3", 70), at("4", 90, parent="1"), at("5", 80, parent="2"), at("6", 11))
     mappings = {ChannelRef("discord", "7", each) for each in ("1", "6")}
     assert [spot.channel_id for spot in due(candidates, mappings.__contains__, 10)] == ["4", "1", "6"]
+
+
+def test_which_closed_threads_are_known_from_a_list() -> None:
+    def thread(number: object, newest: object, closed_at: object, **more: object) -> dict[str, object]:
+        told = {"id": number, "type": 11, "parent_id": "5", "last_message_id": newest}
+        return told | {"thread_metadata": {"archive_timestamp": closed_at}} | more
+
+    parent, hour = Spot("7", "5", 0), 1 << 22  # a millisecond after the first
+    early, late = "2015-01-01T00:00:00.000000+00:00", "2015-01-01T00:00:00.002000+00:00"
+    one = Candidate(Spot("7", "8", 11, "5"), 9)
+    listed: dict[str, object] = {"threads": [thread("8", "9", late)], "has_more": True}
+    assert closed(listed, parent, hour) == ([one], True)
+    assert closed(listed | {"has_more": False}, parent, hour) == ([one], False)
+    assert closed({"threads": [thread("8", "9", early)], "has_more": True}, parent, hour) == ([one], False)
+    for odd in ("2015-01-01T00:00:00", "soon", None, 5):  # nobody can tell
+        assert closed({"threads": [thread("8", "9", odd)], "has_more": True}, parent, hour) == ([one], True)
+    unusable = [thread("8", None, late), thread(8, "9", late), thread("8", "9", late, parent_id=None), "?", None]
+    assert closed({"threads": unusable, "has_more": False}, parent, hour) == ([], False)
+    nothing: tuple[object, ...] = (None, [], {}, {"threads": None, "has_more": False})
+    for each in nothing:
+        assert closed(each, parent, hour) == ([], False)

@@ -97,11 +97,11 @@ def my_guilds(asked: Asked) -> list[Json]:
     ]
 
 
-def limited(asked: Asked, default: int, most: int) -> int:
+def limited(asked: Asked, default: int, most: int, least: int = 1) -> int:
     """The `limit` of a query."""
     limit = asked.query.get("limit", str(default))
-    if not limit.isdigit() or not 1 <= int(limit) <= most:
-        raise bad("limit", f"int value should be between 1 and {most}.")
+    if not limit.isdigit() or not least <= int(limit) <= most:
+        raise bad("limit", f"int value should be between {least} and {most}.")
     return int(limit)
 
 

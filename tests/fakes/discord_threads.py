@@ -205,8 +205,10 @@ def _archived(asked: Asked, *, private: bool) -> Json:
     """Those last archived first."""
     world = asked.world
     channel = world.find_channel(asked.ids["channel_id"])
+    if channel.type not in ({TEXT} if private else {TEXT, ANNOUNCEMENT, FORUM, MEDIA}):
+        raise DiscordError(50024)
     need(channel, world.bot, "READ_MESSAGE_HISTORY", *(["MANAGE_THREADS"] if private else []))
-    before, most = asked.query.get("before", "9"), limited(asked, 50, 100)
+    before, most = asked.query.get("before", "9"), limited(asked, 50, 100, least=2)
     found = [
         each
         for each in world.threads(channel)

@@ -106,17 +106,23 @@ async def test_threads_without_a_message(server: Server) -> None:
 
 
 async def test_archives_of_a_channel(server: Server) -> None:
-    threads = [await server.thread(str(at)) for at in range(3)]
-    for thread in threads[:2]:
+    threads = [await server.thread(str(at)) for at in range(4)]
+    for thread in threads[:3]:
         await server.fake.archives(thread)
-    _, one = await server.call("GET", f"/channels/{server.general.id}/threads/archived/public?limit=1")
-    assert ([each["name"] for each in one["threads"]], one["has_more"]) == (["1"], True)
+    public = f"/channels/{server.general.id}/threads/archived/public"
+    _, two = await server.call("GET", f"{public}?limit=2")
+    assert ([each["name"] for each in two["threads"]], two["has_more"]) == (["2", "1"], True)
+    server.fake.allows(50024, 50035)
+    for wrong in (1, 101):
+        assert await server.refused("GET", f"{public}?limit={wrong}") == (400, 50035)
+    voice = server.fake.channel(server.acme, "talk", type=VOICE)
+    assert await server.refused("GET", f"/channels/{voice.id}/threads/archived/public") == (400, 50024)
     private = f"/channels/{server.general.id}/threads/archived/private"
     assert await server.refused("GET", private) == (403, 50013)
     await server.fake.grants(server.general, "MANAGE_THREADS")
     assert (await server.call("GET", private))[1]["threads"] == []
     _, active = await server.call("GET", f"/guilds/{server.acme.id}/threads/active")
-    assert [each["name"] for each in active["threads"]] == ["2"]
+    assert [each["name"] for each in active["threads"]] == ["3"]
     assert active["members"][0]["user_id"] == server.fake.bot.id
 
 
