@@ -118,9 +118,12 @@ class Privately:
 
 def asker(question: Question) -> Somebody:
     """Whoever asked this, where they asked it; what was asked by a command stands in the post that shows it."""
-    thread, reference = question.thread, decode(question.reference)
-    written = "" if question.unsaid else question.message_id
-    if begins(question) or not is_here(question):
-        shown = "" if begins(question) else thread.thread_id
-        return Somebody(question.asker.user_id, thread.channel.channel_id, written or shown, reference.command)
-    return Somebody(question.asker.user_id, thread.thread_id, written, reference.command)
+    thread, command = question.thread, decode(question.reference).command
+    user_id, written = question.asker.user_id, "" if question.unsaid else question.message_id
+    if begins(question):
+        return Somebody(user_id, thread.channel.channel_id, "", command)
+    if is_here(question):
+        return Somebody(user_id, thread.thread_id, written, command)
+    # what begins the thread shows the question, unless it is the older: then it is what the question is about
+    shown = thread.thread_id if int(thread.thread_id) > question.order else ""
+    return Somebody(user_id, thread.channel.channel_id, written or shown, command)

@@ -379,6 +379,21 @@ async def test_a_command_is_answered_in_private_while_its_token_lives(world: Wor
     assert public.content == f"{world.alice} Sorry, 900.0."
 
 
+@pytest.mark.parametrize("about", [False, True])
+async def test_what_is_told_late_stands_under_nothing_but_the_askers_own(world: World, desk: Desk, about: bool) -> None:
+    """A thread begins with the post that shows a command's question, or with what somebody else wrote."""
+    written = await world.discord.says(world.bob, world.general, "It fails.")
+    invocation = Invocation(world.discord.application_id, "old", time.time() - 15 * 60.0)
+    asked = commanded(world, world.alice, "Why?", Reference(outsider=False, command=invocation))
+    begun = written.id if about else await desk.delivery.show(post(asked, ECHO), asked.text, None)
+    await desk.delivery.tell(replace(asked, thread=ThreadRef(world.place, begun)), TURN, Notice("Too late."))
+    notice = world.discord.answers(world.general)[-1]
+    if about:
+        assert (notice.reference, notice.content) == (None, f"{world.alice} Too late.")
+    else:
+        assert (notice.reference, notice.content) == (world.general.messages[begun], "Too late.")
+
+
 async def test_a_token_that_is_dead_already(world: World, desk: Desk) -> None:
     invocation = Invocation(world.discord.application_id, "dead", time.time())
     asked = commanded(world, world.alice, "why?", Reference(outsider=False, command=invocation))
