@@ -26,6 +26,7 @@ from core.relay.pages import pages
 
 _MESSAGE, _THINKING, _UPDATING, _CHOICES, _FORM = 4, 5, 6, 8, 9  # types of first answers
 _AT_ONCE_SECONDS = 2.5  # of Discord's three
+_TRY_SECONDS = 0.9  # after which a first answer is taken for lost, while there is time for another try
 _PAUSE_SECONDS = 0.2  # between two tries of a first answer
 _PAUSES_SECONDS = (0.5, 2.0, 5.0)  # between the tries of a later one
 _TOKEN_LIVES = timedelta(minutes=14)  # of its fifteen
@@ -147,12 +148,13 @@ class Reply:
         What is lost on the way may have arrived: then Discord says of the next that it has an answer already.
         """
         body = {"type": kind} if data is None else {"type": kind, "data": data}
-        ends, perhaps = asyncio.get_running_loop().time() + _AT_ONCE_SECONDS, False
+        loop, perhaps = asyncio.get_running_loop(), False
+        ends = loop.time() + _AT_ONCE_SECONDS
         problem: DeliveryError
         while True:
             pause = _PAUSE_SECONDS
             try:
-                await self._rest.respond(self._handle.interaction_id, self._handle.token, body)
+                await self._respond(body, last=loop.time() + _TRY_SECONDS + pause > ends)
                 break
             except DiscordRefused as error:
                 if perhaps and error.code == _ALREADY:
@@ -162,10 +164,18 @@ class Reply:
                 problem, pause = error, error.seconds
             except DeliveryFailed as error:
                 problem, perhaps = error, perhaps or isinstance(error, DeliveryUncertain)
-            if asyncio.get_running_loop().time() + pause > ends:
+            if loop.time() + pause > ends:
                 raise problem
             await asyncio.sleep(pause)
         self._answered = True
+
+    async def _respond(self, body: Mapping[str, object], *, last: bool) -> None:
+        """One try, as long as it may take where it is the `last`: it still tells whether there is an answer."""
+        try:
+            async with asyncio.timeout(None if last else _TRY_SECONDS):
+                await self._rest.respond(self._handle.interaction_id, self._handle.token, body)
+        except TimeoutError:
+            raise DeliveryUncertain("a first answer: no reply in time") from None
 
 
 async def _steadily(act: Callable[[], Awaitable[object]], passing: type[DeliveryFailed]) -> None:

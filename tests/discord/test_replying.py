@@ -81,6 +81,7 @@ async def test_the_first_answer_is_at_once_and_private(
     [
         {"drop": "before"},
         {"drop": "after"},
+        {"drop": "silence"},
         {"status": 500},
         {"status": 503, "html": True},
         {"status": 429, "retry_after": 0.3},
@@ -95,6 +96,14 @@ async def test_a_first_answer_that_is_lost_is_given_again(
     spoiled = world.discord.fail("POST", CALLBACK, **fault)
     assert house.REPOSITORY in (await people.command(world.bob, "askrepo-list")).content
     assert spoiled.struck
+
+
+async def test_a_first_answer_that_hangs_before_discord_has_it_is_given_again(
+    world: World, at: Desk, people: People
+) -> None:
+    world.discord.freeze()  # how long this machine takes says nothing of Discord's three seconds
+    world.discord.fail("POST", CALLBACK, hold=asyncio.Event())
+    assert house.REPOSITORY in (await people.command(world.bob, "askrepo-list")).content
 
 
 async def test_what_another_process_answered_is_left_to_it(world: World, at: Desk, chat: FakeChat) -> None:
