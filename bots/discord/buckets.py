@@ -88,12 +88,13 @@ class Buckets:
 
     def refused(self, route: Route, major: str, headers: Mapping[str, str], seconds: float) -> float:
         """Its answer was a 429: nothing is called for so long, or longer where it was refused again; how long."""
-        bucket = self._bucket(route, major)
+        bucket, now = self._bucket(route, major), self._clock()
         bucket.in_flight = max(0, bucket.in_flight - 1)
-        bucket.refusals += 1
         bucket = self._named(route, major, headers.get("X-RateLimit-Bucket", ""), bucket)
+        if bucket.held_until <= now:  # else it was under way when the pause was asked for
+            bucket.refusals += 1
         pause = max(seconds, min(_BACKOFF_SECONDS, 2.0 ** (bucket.refusals - 1)))
-        bucket.held_until = max(bucket.held_until, self._clock() + pause)
+        bucket.held_until = max(bucket.held_until, now + pause)
         return pause
 
     def _bucket(self, route: Route, major: str) -> _Bucket:

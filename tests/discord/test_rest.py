@@ -626,3 +626,29 @@ def test_of_a_new_window_the_calls_under_way_are_not_counted_twice(clock: Clock)
         buckets.begin(POST, "7")
     buckets.end(POST, "7", {**told, "X-RateLimit-Reset-After": "4"})
     assert buckets.wait(POST, "7") > 0
+
+
+def test_calls_under_way_together_are_refused_once(clock: Clock) -> None:
+    """The longest pause that is asked for is kept; what is refused after it was refused again."""
+    buckets, asked_for = Buckets(clock), (1.0, 3.0, 1.0, 1.0, 1.0)
+    for _ in asked_for:
+        buckets.begin(POST, "7")
+    for seconds in asked_for:
+        buckets.refused(POST, "7", {}, seconds)
+    assert buckets.wait(POST, "7") == 3
+    clock.now += 3
+    buckets.begin(POST, "7")
+    buckets.refused(POST, "7", {}, 1.0)
+    assert buckets.wait(POST, "7") == 2
+
+
+def test_a_refusal_counts_for_the_bucket_that_it_names(clock: Clock) -> None:
+    """The first answer of a route may say that it shares the bucket of another."""
+    buckets, told = Buckets(clock), {"X-RateLimit-Bucket": "abc"}
+    buckets.begin(EDIT, "7")
+    buckets.end(EDIT, "7", told)
+    for seconds in (1, 2):
+        buckets.begin(POST, "7")
+        buckets.refused(POST, "7", told, 1.0)
+        assert buckets.wait(EDIT, "7") == seconds
+        clock.now += seconds
