@@ -16,6 +16,7 @@ from bots.discord.permissions import SEND_MESSAGES, VIEW_CHANNEL
 from bots.discord.posting import Posting
 from bots.discord.privately import Privately, asker
 from bots.discord.reference import Reference, decode
+from bots.discord.refusals import counted_for
 from bots.discord.rest import Rest
 from bots.discord.surroundings import Around
 from bots.discord.threads import Threads, begins, is_here
@@ -63,6 +64,7 @@ class DiscordDelivery:
 
     async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
         """Ask Discord who asks, and who reads along."""
+        counted_for(question.thread.channel.workspace_id)
         channel, reference = question.thread.channel, decode(question.reference)
         await self._type(question)
         standing = await self._standing(question, reference)
@@ -74,6 +76,7 @@ class DiscordDelivery:
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """Make the post show this text; its message's id."""
         question, subject = post.question, _subject(post)
+        counted_for(question.thread.channel.workspace_id)
         async with self._threads.named(question, self._threads.writing(question)):
             if post.number == ECHO:
                 return await self._echo(post, text)
@@ -89,12 +92,14 @@ class DiscordDelivery:
 
     async def withdraw(self, post: Post) -> None:
         """Delete it; one that is gone already is as good."""
+        counted_for(post.question.thread.channel.workspace_id)
         await self._posting.remove(
             post.question.thread.thread_id, post.post_id or "", subject=_subject(post), caller=post.turn_id
         )
 
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         """To the asker alone where they used a command, else under the question, else in a direct message."""
+        counted_for(question.thread.channel.workspace_id)
         told = components.notice(notice, turn_id)
         await self._privately.tell(asker(question), told, caller=turn_id or question.message_id)
 
@@ -103,6 +108,7 @@ class DiscordDelivery:
 
         What has no buttons is not found: within minutes, its nonce keeps it from being posted twice.
         """
+        counted_for(question.thread.channel.workspace_id)
         if begins(question):
             return {}
         asked = int(question.message_id.removeprefix(UNSAID))

@@ -70,8 +70,8 @@ class Rest:
 
     @property
     def busy(self) -> bool:
-        """Whether somebody waits in line: then nothing is sent that is not needed."""
-        return self._lines.waited_in
+        """Whether somebody waits in line, or there is much in vain: then nothing is sent that is not needed."""
+        return self._lines.waited_in or self._refusals.wary
 
     async def call(
         self,
@@ -109,7 +109,7 @@ class Rest:
         try:
             reply = await self._sent(named, major, ids, body, query, file, authorized=True)
         finally:
-            self._refusals.end(invalid=reply is not None and is_invalid(method, reply))
+            self._refusals.end(reply if reply is not None and is_invalid(method, reply) else None)
         if reply.status == 401:
             self._token_refused = True
             log.error("Discord refuses the token; nothing is sent any more")
@@ -197,7 +197,8 @@ class Rest:
         try:
             reply = await self._sent(named, token, ids, body, None, None, authorized=False)
         finally:
-            self._refusals.end(invalid=reply is not None and reply.status != 404 and is_invalid(method, reply))
+            counts = reply is not None and reply.status != 404 and is_invalid(method, reply)
+            self._refusals.end(reply if counts else None)
         error = failure(method, route, reply)
         if error is not None:
             raise error

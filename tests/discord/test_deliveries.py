@@ -17,7 +17,16 @@ from core import bootstrap
 from core.bootstrap import App
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Offer, Outcome, Question, ThreadRef
-from core.errors import DeliveryFailed, DeliveryUncertain, Gone, NotAttached, PlaceGone, PostGone, PostUnknown
+from core.errors import (
+    DeliveryFailed,
+    DeliveryUncertain,
+    Gone,
+    NotAttached,
+    NotYet,
+    PlaceGone,
+    PostGone,
+    PostUnknown,
+)
 from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Footer, Post
 from tests.discord.answering import answering, commanded, delivery, question, rest, settings
@@ -32,6 +41,7 @@ TURN = "0123456789abcdef0123456789abcdef"
 DONE = Footer(Outcome.ANSWERED, "github.com/acme/widgets", None, 1.0)
 POST = ("POST", "/channels/{channel_id}/messages")
 THREAD = ("POST", "/channels/{channel_id}/messages/{message_id}/threads")
+TYPING = ("POST", "/channels/{channel_id}/typing")
 
 
 @dataclass
@@ -154,7 +164,7 @@ async def test_a_thread_whose_opening_is_in_doubt_is_opened_again(world: World, 
 
 async def test_nothing_waits_long_for_the_sign_that_somebody_types(world: World, desk: Desk) -> None:
     gate = asyncio.Event()
-    world.discord.fail("POST", "/channels/{channel_id}/typing", hold=gate)
+    world.discord.fail(*TYPING, hold=gate)
     asked = question(world, await asks(world))
     looked = asyncio.create_task(desk.delivery.survey(asked, first=True, fresh=False))
     await asyncio.wait({looked}, timeout=10)
@@ -345,6 +355,35 @@ async def test_a_direct_message_that_has_to_wait_is_not_begun_anew(world: World,
     world.discord.fail(*POST, status=429, retry_after=0.05, at=alone.id)
     await desk.delivery.tell(question(world, root), TURN, Notice("Sorry."))
     assert [each.content for each in world.discord.answers(alone)] == ["Sorry."]
+
+
+async def test_a_guild_where_nothing_can_be_written_keeps_no_other_waiting(world: World, desk: Desk) -> None:
+    """Somebody has many channels that take nothing of ours, and mentions us in each again and again."""
+    hostile = replace(world, guild=world.discord.guild("hostile"))
+    mallory = world.discord.user(hostile.guild, "mallory")
+    for number in range(30):
+        place = world.discord.channel(hostile.guild, f"place-{number}")
+        await world.discord.denies(place, "SEND_MESSAGES", "CREATE_PUBLIC_THREADS")
+        for _ in range(2):
+            root = await world.discord.says(mallory, place, f"{world.discord.bot} why?")
+            with pytest.raises((PlaceGone, NotYet)):
+                await answered(hostile, desk, root)
+    await answered(world, desk, await asks(world))
+
+
+async def test_a_guild_where_only_threads_can_be_written_to_waits_for_nothing(world: World, desk: Desk) -> None:
+    """That somebody types cannot be shown there, which costs no more than what is tried of it."""
+    for number in range(12):
+        place = world.discord.channel(world.guild, f"place-{number}")
+        await world.discord.denies(place, "SEND_MESSAGES")
+        await answered(world, desk, await world.discord.says(world.alice, place, f"{world.discord.bot} why?"))
+    assert 0 < len(world.discord.invalid) < 10
+
+
+async def answered(here: World, desk: Desk, root: Message) -> None:
+    """Answer a question, or raise NotYet where it would have to wait."""
+    await desk.delivery.survey(question(here, root), first=True)
+    await desk.delivery.show(post(question(here, root)), "So.", DONE)
 
 
 async def test_somebody_who_takes_no_direct_messages(world: World, desk: Desk) -> None:

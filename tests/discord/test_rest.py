@@ -14,6 +14,7 @@ from aiohttp import BodyPartReader, web
 
 from bots.discord.buckets import Buckets
 from bots.discord.failures import Barred, DiscordRefused
+from bots.discord.refusals import counted_for
 from bots.discord.rest import Rest
 from core.database import Database
 from core.errors import (
@@ -544,6 +545,50 @@ async def test_a_place_that_takes_nothing_is_left_alone(rest: Rest, server: Serv
     await post(rest)
     await post(rest)
     assert len(server.seen) == 6
+
+
+async def test_a_place_that_goes_on_taking_nothing_is_tried_ever_less(rest: Rest, server: Server, clock: Clock) -> None:
+    server.reply = lambda _: said(403, {"code": 50013})
+    for _ in range(3):
+        with pytest.raises(Barred):
+            await post(rest)
+    for seconds in (60, 120, 240, 480, 600, 600):
+        tried = len(server.seen)
+        for passed, calls in ((seconds - 1, 0), (1, 1)):
+            clock.now += passed
+            with pytest.raises(Barred):
+                await post(rest)
+            assert len(server.seen) == tried + calls
+    server.reply = lambda _: said(200, {"id": "1"})
+    clock.now += 600
+    await post(rest)
+    server.reply = lambda _: said(403, {"code": 50013})
+    for _ in range(3):
+        with pytest.raises(Barred):
+            await post(rest)
+    assert len(server.seen) == tried + 5  # it begins anew
+
+
+async def test_what_one_guild_refuses_keeps_no_other_waiting(
+    server: Server, database: Database, workspaces: Workspaces, clock: Clock
+) -> None:
+    """Twenty minutes in steps of twenty seconds: each time the one guild has ten new places that take nothing."""
+    rest, places, span = Rest(Secret(TOKEN), server.base, Unpaced(database, workspaces), clock), iter(range(9_999)), 600
+    server.reply = lambda request: said(200 if "/channels/good/" in request.path else 403, {"id": "1", "code": 50013})
+
+    async def post_of(guild_id: str, channel_id: str) -> object:
+        counted_for(guild_id)
+        return await post(rest, channel_id)
+
+    for _ in range(60):
+        bad = [post_of("1", f"bad{next(places)}") for _ in range(10)]
+        await asyncio.gather(*bad, return_exceptions=True)
+        await asyncio.create_task(post_of("2", "good"))
+        clock.now += 20
+    await rest.close()
+    refused = [at for at, request, _ in server.seen if "/channels/bad" in request.path]
+    assert len(refused) > 30  # it is tried there all the time
+    assert max(sum(at <= each < at + span for each in refused) for at in refused) <= 40
 
 
 async def test_people_who_take_no_direct_messages_are_not_one_place(rest: Rest, server: Server) -> None:
