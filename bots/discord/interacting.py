@@ -27,6 +27,7 @@ from bots.discord.managing import Managing
 from bots.discord.people import People
 from bots.discord.posing import Posing
 from bots.discord.pressing import Pressing
+from bots.discord.refusals import counted_for
 from bots.discord.replying import Aside, Reply
 from bots.discord.rest import Rest
 from bots.discord.submitting import Submitting
@@ -91,6 +92,7 @@ class Interacting:
         await (reply.choose([]) if refused.completing else reply.say(refused.words))
 
     async def _answered(self, reply: Reply, found: _Served) -> None:
+        counted_for(found.sender.spot.guild_id)
         if found.sender.spot.direct:
             await self._managing.told(reply, self._directly(reply, found))
         elif not self._joined(found.sender.spot.guild_id):

@@ -225,6 +225,19 @@ async def test_a_guild_that_we_have_left_is_refused(world: World, at: Desk, peop
     assert await at.app.threads.recent(world.place.workspace, world.alice.id) == []
 
 
+async def test_channels_that_we_do_not_see_are_not_asked_about_in_rows(
+    world: World, at: Desk, people: People, chat: FakeChat
+) -> None:
+    """Commands work where we may not even look; what is refused there is counted for the guild."""
+    world.discord.freeze()
+    hidden = [world.discord.channel(world.guild, f"hidden-{number}") for number in range(25)]
+    for place in hidden:
+        await world.discord.denies(place, "VIEW_CHANNEL")
+    options = {"repository": house.REPOSITORY}
+    await asyncio.gather(*(people.command(world.alice, "askrepo-map", options, place) for place in hidden))
+    assert 0 < len(world.discord.invalid) <= 20
+
+
 async def test_after_15_minutes_it_is_said_directly(world: World, at: Desk, people: People, chat: FakeChat) -> None:
     gate = asyncio.Event()
 
