@@ -9,7 +9,6 @@ https://docs.discord.com/developers/topics/opcodes-and-status-codes#gateway-gate
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -238,9 +237,10 @@ class Gateway:
     async def _look(self) -> None:
         """Look for what was missed at every new session, and now and then for guilds that are gone."""
         while True:
-            with contextlib.suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
-            self._of_guilds = self._of_guilds or not self._news.is_set()
+            except TimeoutError:
+                self._of_guilds = True
             self._news.clear()
             due, self._due = self._due, {}
             client, shards = self._client, self._holds

@@ -111,12 +111,16 @@ def _held(doors: Doors, role: str, permission: int) -> _Held:
         return _Held(0)
     permissions = doors.roles[role]
     held = _Held(0)
-    held |= _Held.SEES_ALL if permissions & ADMINISTRATOR else held
-    held |= _Held.SEES if permissions & permission else held
+    if permissions & ADMINISTRATOR:
+        held |= _Held.SEES_ALL
+    if permissions & permission:
+        held |= _Held.SEES
     for each in doors.overwrites:
         if each.target_id == role and not each.member:
-            held |= _Held.DENIED if each.deny & permission else held
-            held |= _Held.ALLOWED if each.allow & permission else held
+            if each.deny & permission:
+                held |= _Held.DENIED
+            if each.allow & permission:
+                held |= _Held.ALLOWED
     return held
 
 

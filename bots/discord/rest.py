@@ -97,10 +97,8 @@ class Rest:
         if major:  # else it is about many: one person's direct messages say nothing of another's
             self._circuits.check(place)
         self._may_send(named, major)
-        if caller:
-            await self._lines.stand(BOT, _GLOBAL, _PACE, caller)
-        else:
-            await self._lines.stand(BOT, _GLOBAL, _ALONE, caller := uuid4().hex)
+        pace, caller = (_PACE, caller) if caller else (_ALONE, uuid4().hex)
+        await self._lines.stand(BOT, _GLOBAL, pace, caller)
         self._lines.leave(BOT, _GLOBAL, caller)
         await self._second.room()
         self._may_send(named, major)

@@ -31,7 +31,7 @@ def readable(raw: str, names: Mapping[str, str], *, without: Iterable[str] = ())
     `without` are the ids whose mentions are left out: with the blanks before them, and the comma after the first.
     """
     left_out = frozenset(without)
-    calls = "".join(f"|{each}" for each in sorted(left_out) if each)[1:]
+    calls = "|".join(sorted(filter(None, left_out)))
     if calls:
         raw = re.sub(rf"\A(?:\s*<@[!&]?(?:{calls})>)+(?:\s*[,:;](?=\s|\Z))?", "", raw)
 

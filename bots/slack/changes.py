@@ -110,10 +110,11 @@ class Changes:
 def _owner(installed: Installed, envelope: Mapping[str, object]) -> WorkspaceRef:
     """Whose installation it was: of an organisation's, Slack may name one of its workspaces too."""
     given = [mapping(entry) for entry in items(envelope.get("authorizations"))]
-    owners = [installed.team_id, installed.enterprise_id]
     if any(entry.get("is_enterprise_install") is True for entry in given):
-        owners.reverse()
-    return WorkspaceRef(PLATFORM, next(filter(None, owners), ""))
+        owner = installed.enterprise_id or installed.team_id
+    else:
+        owner = installed.team_id or installed.enterprise_id
+    return WorkspaceRef(PLATFORM, owner or "")
 
 
 def _at(envelope: Mapping[str, object]) -> datetime:

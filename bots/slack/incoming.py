@@ -30,7 +30,7 @@ _SAME_EDIT_SECONDS = 2  # between the moment of an edit and that of the event th
 _Fields: TypeAlias = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A question. Unmentioned and not `direct`, it is a reply in a thread that may or may not be for us.
 
@@ -67,7 +67,7 @@ class Worded:
     installed: Installed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
     """A post has other words now, or mentions the bot now or no longer.
 
@@ -183,14 +183,16 @@ def _posted(delivery: _Delivery, question: Question) -> Incoming:
         return Ignored(Reason.ANOTHER_BOT)
     if delivery.event.get("type") == "app_mention" and stamp(mapping(delivery.event.get("edited")).get("ts")):
         # Slack sends it for an edit too, with the post's old stamp, before message_changed or behind it
-        return Edited(question, thread_word(question.text) is None, None, installed, twin=True)
+        no_word = thread_word(question.text) is None
+        return Edited(question=question, mentioned=no_word, was_mentioned=None, installed=installed, twin=True)
     called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
     if not (called or direct or (in_thread and question.text)):
         return Ignored(Reason.NOT_FOR_US)
     word = thread_word(question.text) if called or (direct and in_thread) else None
     if word or not question.text:
         return _unasked(delivery, question, word)
-    return Asked(question, called, direct, calls_others(raw, delivery.bot(raw)), installed)
+    others = calls_others(raw, delivery.bot(raw))
+    return Asked(question=question, mentioned=called, direct=direct, mentions_others=others, installed=installed)
 
 
 def _unasked(delivery: _Delivery, question: Question, word: ThreadWord | None) -> Incoming:
@@ -213,15 +215,15 @@ def _changed(delivery: _Delivery) -> Incoming:
     question = _question(delivery, {"ts": before.get("ts"), **post})
     if not question:
         return Ignored(Reason.MALFORMED)
-    raw, old = text(post.get("text")) or "", text(before.get("text"))
-    direct = delivery.direct
+    raw, old, direct = text(post.get("text")) or "", text(before.get("text")), delivery.direct
     now, was = direct or delivery.calls_us(raw), None if old is None else direct or delivery.calls_us(old)
     if not _is_edit(delivery, post) or (old is not None and (delivery.read(old), was) == (question.text, now)):
         return Ignored(Reason.UNCHANGED)
     in_thread = question.thread.thread_id != question.message_id
     if not (now or was is not False or in_thread):
         return Ignored(Reason.NOT_FOR_US)
-    return Edited(question, now and thread_word(question.text) is None, was, delivery.installed)
+    mentioned = now and thread_word(question.text) is None
+    return Edited(question=question, mentioned=mentioned, was_mentioned=was, installed=delivery.installed)
 
 
 def _is_edit(delivery: _Delivery, post: _Fields) -> bool:

@@ -382,7 +382,7 @@ async def test_a_guild_where_only_threads_can_be_written_to_waits_for_nothing(wo
 
 async def answered(here: World, desk: Desk, root: Message) -> None:
     """Answer a question, or raise NotYet where it would have to wait."""
-    await desk.delivery.survey(question(here, root), first=True)
+    await desk.delivery.survey(question(here, root), first=True, fresh=False)
     await desk.delivery.show(post(question(here, root)), "So.", DONE)
 
 

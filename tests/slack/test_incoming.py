@@ -44,7 +44,11 @@ def edited(*, message: Json | None = None, before: Json | None = None, **changes
 
 def test_both_events_of_one_post_are_the_same_question() -> None:
     expected = Asked(
-        question("where are the routes?"), mentioned=True, direct=False, mentions_others=False, installed=INSTALLED
+        question=question("where are the routes?"),
+        mentioned=True,
+        direct=False,
+        mentions_others=False,
+        installed=INSTALLED,
     )
     assert of_event(payload("message")) == expected
     assert of_event(payload("app_mention")) == expected
@@ -186,7 +190,7 @@ def test_commands_are_questions_where_there_are_no_commands(text: str) -> None:
 
 def test_an_edit_brings_the_new_words() -> None:
     expected = Edited(
-        question("where are the new routes?"),
+        question=question("where are the new routes?"),
         mentioned=True,
         was_mentioned=True,
         installed=INSTALLED,
