@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.chat.contract import Choice, Delta, Usage, parse
+from core.chat.contract import Choice, Delta, Usage, clean, parse
 from core.chat.events import EventReader
 from core.chat.progress import Finished
 from core.chat.refusals import in_answer
@@ -134,12 +134,9 @@ def _text(said: Delta | None) -> str:
 
 
 def _clean(text: str) -> tuple[str, str]:
-    """The text as every store and platform takes it, and the half of a surrogate pair it ended in.
+    """The text cleaned, and the half of a surrogate pair it ended in.
 
     A service that cuts its text by UTF-16 units sends the two halves of an emoji in two chunks.
     """
-    if text.isascii() and "\0" not in text:
-        return text, ""
     half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-    units = text[: len(text) - len(half)].encode("utf-16-le", "surrogatepass")
-    return units.decode("utf-16-le", "replace").replace("\0", "\ufffd"), half  # PostgreSQL stores no NUL
+    return clean(text[: len(text) - len(half)]), half

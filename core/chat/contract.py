@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 DEFAULT_MODEL = "gpt-4o"  # the one documented value of the contract's enum
+MODEL_LIMIT = 100  # characters of a model's name that are kept: it stands in one line under the answer
 
 Role = Literal["system", "user", "assistant"]
 
@@ -37,9 +38,23 @@ class ChatRequest(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=2)
 
 
+def clean(text: str) -> str:
+    """The text as every store and platform takes it: JSON can escape NUL, and half a surrogate pair.
+
+    PostgreSQL stores no NUL. Half a pair is no UTF-8, and pydantic refuses it, and with it the whole answer.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    units = text.encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace").replace("\0", "\ufffd")
+
+
 def _text_or_none(value: Any) -> str | None:
-    # JSON can escape half a surrogate pair; pydantic refuses such a text, and with it the whole answer.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    return clean(value) if isinstance(value, str) else None
+
+
+def _model_or_none(value: Any) -> str | None:
+    return clean(value[:MODEL_LIMIT]) if isinstance(value, str) else None
 
 
 def _code_or_none(value: Any) -> str | None:
@@ -69,6 +84,7 @@ def _error_or_none(value: Any) -> Any:
 
 
 Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+Model = Annotated[str | None, BeforeValidator(_model_or_none)]
 Whole = Annotated[int | None, BeforeValidator(_whole_or_none)]
 Code = Annotated[str | None, BeforeValidator(_code_or_none)]
 Content = Annotated[str | None, PlainValidator(_content_or_none)]  # may end in half a surrogate pair: see answer.py
@@ -122,7 +138,7 @@ class ErrorBody(_Lenient):
 class Completion(_Lenient):
     """A `chat.completion` object, or one `chat.completion.chunk` of a stream."""
 
-    model: Text = None
+    model: Model = None
     choices: Annotated[list[Choice], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
     usage: Annotated[Usage | None, BeforeValidator(_dict_or_none)] = None
     error: Annotated[ErrorBody | None, BeforeValidator(_error_or_none)] = None

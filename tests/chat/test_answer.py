@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.chat.answer import ANSWER_LIMIT, StreamedAnswer, whole_answer
-from core.chat.contract import parse
+from core.chat.contract import MODEL_LIMIT, parse
 from core.chat.events import LINE_LIMIT
 from core.chat.progress import Finished
 from core.errors import BrokenOff, ChatError, ServiceUnavailable, UnusableAnswer
@@ -50,6 +50,33 @@ def test_an_emoji_cut_by_utf_16_units_is_one_character(first: str, second: str) 
 def test_half_a_character_and_nul_never_leave() -> None:
     raw = b'data: {"choices": [{"delta": {"content": "a\\ude00b\\u0000c\\ud83d"}, "finish_reason": "stop"}]}\n\n'
     assert finished(raw).text == "a\ufffdb\ufffdc"
+
+
+def test_neither_leaves_in_the_models_name() -> None:
+    for octets in (rb"a\u0000b\ud83dc", rb"\u0000", rb"\ud800", rb"\udc00\ud800", rb"\u00e9\u0000"):
+        found = parse(f'{{"model": "{octets.decode()}"}}')
+        assert found is not None
+        assert found.model
+        assert "\0" not in found.model
+        assert found.model.encode().decode() == found.model
+    body = json.dumps({**whole("text"), "model": "gpt\0-4o"})
+    assert whole_answer(body.encode()).model == "gpt\ufffd-4o"
+    chunk = json.dumps({**piece("text", "stop"), "model": "gpt\ud83d-4o"})
+    assert finished(event(chunk)).model == "gpt\ufffd-4o"
+
+
+@pytest.mark.parametrize("name", ["x" * MODEL_LIMIT + "y", "\U0001f600" * 5_000, "\0" * 5_000])
+def test_a_models_name_is_kept_as_far_as_a_line_has_room(name: str) -> None:
+    model = whole_answer(json.dumps({**whole("text"), "model": name}).encode()).model
+    assert model == name[:MODEL_LIMIT].replace("\0", "\ufffd")
+
+
+@pytest.mark.parametrize("field", ["message", "type", "param", "code"])
+def test_an_error_holds_neither(field: str) -> None:
+    found = parse(json.dumps({"error": {field: "a\0b\ud83dc"}}))
+    assert found is not None
+    assert found.error is not None
+    assert getattr(found.error, field) == "a\ufffdb\ufffdc"
 
 
 def test_metadata_is_kept_from_wherever_it_came() -> None:

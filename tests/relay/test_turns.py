@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core.channels.access import Audience, Standing
+from core.chat.contract import MODEL_LIMIT
 from core.cipher import Keyring
 from core.conversation.values import ThreadRef
 from core.database import Database
@@ -43,6 +45,25 @@ async def test_a_question_is_answered_where_it_was_asked(
     (request,) = chat.requests
     assert (request.repository, request.question, request.token) == (REPOSITORY, "How?", "process-token-1234")
     assert platform.texts[0] == ""  # a sign at once
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [("gpt\0-4o", "gpt\ufffd-4o"), ("\ud800gpt", "\ufffdgpt"), ("m" * 5_000, "m" * MODEL_LIMIT)],
+    ids=["nul", "half a pair", "long"],
+)
+async def test_whatever_the_service_calls_its_model_the_answer_counts(
+    named: str, kept: str, process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(streams(event(json.dumps({**piece("It\0 w\ud800orks.", "stop"), "model": named}))))
+    assert await process.ask(question(within=HERE)) == "answered"
+    (turn,) = await process.history.turns(HERE)
+    assert turn.answer is not None
+    assert (turn.answer.text, turn.answer.model) == ("It\ufffd w\ufffdorks.", kept)
+    (post,) = platform.visible(HERE)
+    assert post.footer is not None
+    assert (post.text, post.footer.model) == (turn.answer.text, kept)
+    assert len(chat.requests) == 1
 
 
 async def test_a_follow_up_carries_the_conversation_and_a_fresh_start_does_not(
