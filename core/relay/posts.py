@@ -9,7 +9,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import cast
 
-from sqlalchemy import Select, and_, delete, inspect, or_, select
+from sqlalchemy import Select, delete, exists, inspect, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.batches import Batches
@@ -92,10 +92,13 @@ class Posts:
 
 
 _OF_TURN = select(PostRow.number, PostRow.post_id).where(of_turn(PostRow, WORKSPACE, given("turn_id")))
+# from the turns of the thread, few as they are: from the posts, SQLite would go through all those of the workspace
 _OF_OTHERS = (
-    select(PostRow.post_id)
-    .join(TurnRow, and_(*(getattr(PostRow, column.key) == column for column in KEY)))
-    .where(in_thread(TurnRow, THREAD), TurnRow.turn_id != given("turn_id"), PostRow.post_id == given("post_id"))
+    select(TurnRow.turn_id)
+    .where(in_thread(TurnRow, THREAD), TurnRow.turn_id != given("turn_id"))
+    .where(
+        exists().where(*(getattr(PostRow, column.key) == column for column in KEY), PostRow.post_id == given("post_id"))
+    )
     .limit(1)
 )
 _CLAIM = ("platform", "workspace_id", "turn_id", "attempt", "revision")  # what `held` is about

@@ -3,7 +3,7 @@
     python -m tests.bench.lookups [--stored 10000 10000000] [--on sqlite postgresql] [--folder /tmp]
 
 Beside the time, in which the machine's load counts, stands the work: steps of SQLite's virtual machine, or pages that
-PostgreSQL reads from its cache or the disk. A database of 10,000,000 turns takes 10 GB, and half an hour.
+PostgreSQL reads from its cache or the disk. A database of 10,000,000 turns takes 12 GB, and more than half an hour.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Looking:
             "claim in one thread": lambda: app.leases.claim("bench", Scope(("slack",), MINE), 1),
             "questions behind": lambda: app.leases.behind(self._claims[-1]),
             "look before a change": lambda: self._posts.check(self._claims[-1]),
+            "whose a post is": lambda: self._posts.of_another(self._claims[-1], "no post"),
             "who waits for long": lambda: self._places.long_waiting(Scope(("slack",))),
             "renew": lambda: app.leases.renew("bench", self._claims),
             "free what expired": app.leases.free_expired,

@@ -1,4 +1,4 @@
-"""Fills a database with turns: stored ones, and ones that wait."""
+"""Fills a database with turns: stored ones with the posts of their answers, and ones that wait."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ _ROW = (
     ":prefix || n, n, 'U' || (n % 2000), {sealed}, CAST('2026-01-01 00:00:00' AS {time}), '{status}', {attempt}, 0, "
     "{false}, n, n, {false}, 0, {finished}"
 )
+_POST = "'slack', 'T' || (n % 50), :prefix || n, 0, 'p' || n, CAST('2026-01-01 00:01:00' AS {time})"
 _WORKSPACES = 50
 _CHUNK = 50_000  # turns of one workspace that are added at a time: rows that lie together in every index
 
 
 async def fill(database: Database, *, stored: int, waiting: int) -> None:
-    """Add so many turns that have ended, and so many that wait, in 50 workspaces.
+    """Add so many turns that have ended, with a post each, and so many that wait, in 50 workspaces.
 
     PostgreSQL's planner knows of them then, as it would by its autovacuum; nothing of ours tells SQLite's.
     """
@@ -49,9 +50,10 @@ async def _workspaces(connection: AsyncConnection) -> None:
 
 async def _add(database: Database, status: str, prefix: str, first: int, last: int, step: int = 1) -> None:
     ended = status == "answered"
+    time = "text" if database.is_sqlite else "timestamptz"
     row = _ROW.format(
         sealed="zeroblob(200)" if database.is_sqlite else "decode(repeat('00', 200), 'hex')",
-        time="text" if database.is_sqlite else "timestamptz",
+        time=time,
         status=status,
         attempt=int(ended),
         false="0" if database.is_sqlite else "false",
@@ -62,6 +64,11 @@ async def _add(database: Database, status: str, prefix: str, first: int, last: i
         source = "s"
     else:
         numbers, source = "", f"generate_series({first}, {last}, {step}) AS n"
-    statement = f"INSERT INTO turns ({_COLUMNS}) {numbers} SELECT {row} FROM {source}"  # noqa: S608 - numbers of ours
-    sql = text(statement.replace(":prefix", f"'{prefix}'"))
-    await database.write(lambda connection: connection.execute(sql))
+    rows = {f"turns ({_COLUMNS})": row} | ({"posts": _POST.format(time=time)} if ended else {})
+    for table, values in rows.items():
+        statement = f"INSERT INTO {table} {numbers} SELECT {values} FROM {source}"  # noqa: S608 - numbers of ours
+        await _run(database, statement.replace(":prefix", f"'{prefix}'"))
+
+
+async def _run(database: Database, statement: str) -> None:
+    await database.write(lambda connection: connection.execute(text(statement)))

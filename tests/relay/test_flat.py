@@ -1,4 +1,4 @@
-"""No look-up reads stored turns that it does not need: how the databases run each statement of each of them."""
+"""No look-up reads turns or posts that it does not need: how the databases run each statement of each of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ OPEN_ONLY = ("ix_turns_line", "ix_turns_running", "ix_turns_waiting_thread", "uq
 NEXT_CHANNEL = "channel_id>"  # of which the first alone is read
 FEW = ("thread_id", "message_id", "turn_id", "asker_id")  # of which few turns have the same
 _READS = re.compile(
-    r"(SCAN|SEARCH) turns|Seq Scan on turns|Index (Only )?Scan using \w+ on turns|Bitmap Index Scan on \w+_turns"
+    r"(SCAN|SEARCH) (turns|posts)|Seq Scan on (turns|posts)"
+    r"|Index (Only )?Scan using \w+ on (turns|posts)|Bitmap Index Scan on \w+_(turns|posts)"
 )
 WHOLE_CHANNEL = {"the channel's newest"}  # the console's alone, when it starts: what one person asked on one machine
 
@@ -36,7 +37,7 @@ async def test_nothing_reads_all_stored_turns(database_url: str, database: Datab
 
 
 def many(plan: Sequence[str]) -> list[str]:
-    """The steps that go through the whole table, or through all turns of a channel, a workspace or a platform."""
+    """The steps that go through a whole table, or through all that is of a channel, a workspace or a platform."""
     lines = [line.strip().removeprefix("->").strip() for line in plan]
     # PostgreSQL says in the next line by what it looks in an index
     return [f"{step} {after}" for step, after in pairwise([*lines, ""]) if _reads_many(step, after)]
