@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from sqlalchemy import event
 from core import bootstrap, logs
 from core.channels.commands import Actor
 from core.channels.grammar import List, Why
+from core.channels.suspensions import handed_back
 from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
 from core.relay.claims import Claim, Ending, Scope
 from core.relay.posts import Posts
@@ -108,6 +110,8 @@ class Looking:
             "how far a thread is known": lambda: app.threads.reached(MINE, before=next(self._numbers)),
             "the channel's newest": lambda: app.threads.newest(CHANNEL),
             "suspend": lambda: app.mappings.suspend(CHANNEL, actor="U1"),
+            "hand back a channel's": lambda: app.database.write(partial(handed_back, place=CHANNEL)),
+            "hand back a workspace's": lambda: app.database.write(partial(handed_back, place=workspace)),
         }
 
     async def _claim(self) -> None:

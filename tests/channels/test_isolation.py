@@ -152,6 +152,9 @@ def statements() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
+_NOT_BY_INDEX = r"(?: \|\| \S+\))?"  # nothing put behind it: the same value, by which no index is read
+
+
 def unscoped(statements: list[str]) -> list[str]:
     """The statements on rows of workspaces that do not say which workspace they mean."""
     of_rows = re.compile(
@@ -162,7 +165,8 @@ def unscoped(statements: list[str]) -> list[str]:
         for part in re.split(r"(?=\((?=SELECT))", statement):
             match = of_rows.search(part)
             named = match and all(
-                re.search(rf"\b{match['table']}\.{column} = ", part) for column in ("platform", "workspace_id")
+                re.search(rf"\b{match['table']}\.{column}{_NOT_BY_INDEX} = ", part)
+                for column in ("platform", "workspace_id")
             )
             if match and not named:
                 found.append(part)
@@ -184,5 +188,7 @@ def test_the_check_of_statements_sees_a_missing_condition() -> None:
     assert unscoped(["UPDATE tokens SET refused_at=? WHERE tokens.token_id = ? AND tokens.platform = ?"])
     scoped = "DELETE FROM tokens WHERE tokens.platform = ? AND tokens.workspace_id = ?"
     assert not unscoped([scoped])
+    assert not unscoped(["UPDATE turns SET status=? WHERE (turns.platform || ?) = ? AND turns.workspace_id = ?"])
+    assert unscoped(["UPDATE turns SET status=? WHERE (turns.platform || ?) IN (?) AND turns.workspace_id = ?"])
     assert unscoped([f"{scoped} AND EXISTS (SELECT * FROM mappings WHERE mappings.token_id = ?)"])  # noqa: S608
     assert not unscoped(["SELECT 1 FROM mappings WHERE mappings.platform = $1 AND mappings.workspace_id = $2"])
