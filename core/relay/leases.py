@@ -169,6 +169,7 @@ class Leases:
         there = and_(in_thread(TurnRow, thread), TurnRow.status == RUNNING, TurnRow.turn_id != claim.turn_id)
 
         async def unit(connection: AsyncConnection) -> bool:
+            await lock_claims(connection)
             taken = bool((await connection.execute(select(exists().where(there)))).scalar_one())
             values = {"thread_id": thread.thread_id, **(_waiting_again() if taken else {})}
             await guarded(update(TurnRow).where(held(claim)).values(values))(connection)

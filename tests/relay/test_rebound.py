@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -16,6 +16,7 @@ from core.chat.client import ChatClient, Progress, Service
 from core.cipher import Keyring
 from core.database import Database, Result, Unit, now_ms
 from core.errors import LeaseLost
+from core.relay.claims import Claim
 from core.relay.leases import Leases
 from core.relay.posts import Posts
 from core.secret import Secret
@@ -25,7 +26,7 @@ from tests.fakes.chat_replies import Exchange, refuses, says
 from tests.fakes.platform import FakePlatform
 from tests.platform_contract import holding
 from tests.relay.house import REPOSITORY, Process
-from tests.relay.places import HERE, question
+from tests.relay.places import HERE, question, thread
 
 OLD, NEW = Secret("old-token-12345678"), Secret("new-token-12345678")
 ELSEWHERE = "github.com/calcom/elsewhere"
@@ -327,6 +328,39 @@ async def test_a_claim_that_is_not_committed_yet_is_taken_away_too(
     await suspending
     with pytest.raises(LeaseLost):
         await Posts(database).check(claim)
+    await process.client.aclose()
+    await slow.close()
+    await database.close()
+
+
+@pytest.mark.parametrize("first", ["claims", "moves"])
+async def test_a_question_does_not_begin_its_thread_while_another_one_there_is_claimed(
+    postgres_url: str, keyring: Keyring, platform: FakePlatform, chat: FakeChat, first: str
+) -> None:
+    database, slow = Database(Secret(postgres_url)), SlowToCommit(Secret(postgres_url))
+    process, begun = Process(database, keyring, platform, chat.url), thread("begun", platform="slack")
+    await process.intake.accept(question(within=thread("unsaid", platform="slack")))
+    (unsaid,) = await process.leases.claim("a", process.scope, 1)
+    await process.intake.accept(question(within=begun))
+
+    def claims(leases: Leases) -> Coroutine[Any, Any, list[Claim] | None]:
+        return leases.claim("b", process.scope, 1)
+
+    def moves(leases: Leases) -> Coroutine[Any, Any, list[Claim] | None]:
+        return leases.move(unsaid, begun)
+
+    one, two = (claims, moves) if first == "claims" else (moves, claims)
+    under_way = asyncio.create_task(one(Leases(slow)))
+    await slow.done.wait()
+    waiting = asyncio.create_task(two(process.leases))
+    while not waiting.done() and not await _somebody_waits(database):
+        pass
+    slow.commit.set()
+    outcomes = tuple(await asyncio.gather(under_way, waiting, return_exceptions=True))
+    if first == "claims":
+        assert isinstance(outcomes[1], LeaseLost)
+    else:
+        assert outcomes == (None, [])
     await process.client.aclose()
     await slow.close()
     await database.close()
