@@ -28,11 +28,16 @@ class Memory(Generic[Key, Value]):
         self._under_way: set[Key] = set()
         self._asking = [asyncio.Lock() for _ in range(_AT_ONCE)]
 
-    async def get(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
-        """What was said to this, or is now; an `ask` that fails leaves nothing behind."""
+    async def get(self, key: Key, ask: Callable[[], Awaitable[Value]], *, fresh: bool = False) -> Value:
+        """What was said to this, or is now; an `ask` that fails leaves nothing behind.
+
+        `fresh`: nothing counts that was asked before; all who wait for the same then share what is said next.
+        """
+        called_at = self._clock()
         async with self._asking[hash(key) % len(self._asking)]:  # who asks the same meanwhile waits for the answer
             kept = self._kept.get(key)
-            if kept is not None and self._clock() - kept[0] < _REMEMBERED_SECONDS:
+            oldest = called_at if fresh else self._clock() - _REMEMBERED_SECONDS
+            if kept is not None and kept[0] > oldest:
                 self._kept.move_to_end(key)
                 return kept[1]
             asked_at, value = await self._fresh(key, ask)

@@ -66,11 +66,10 @@ class SlackDelivery:
         channel = question.thread.channel
         reference = decode(question.reference)
         client = await self._client(question)
-        if fresh and not channel.channel_id.startswith("D"):  # nobody else comes to a direct message
-            self._people.forget_channel(channel)
+        fresh = fresh and not channel.channel_id.startswith("D")  # nobody else comes to a direct message
         person, audience = await asyncio.gather(
             self._people.person(client, channel.workspace, question.asker.user_id),
-            self._people.audience(client, channel),
+            self._people.audience(client, channel, fresh=fresh),
         )
         context, remarks = await self._around.context(client, question, reference, first=first)
         return Surroundings(

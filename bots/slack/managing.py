@@ -128,11 +128,10 @@ class Managing:
 
     async def _audience(self, somebody: Somebody, channel: ChannelRef) -> Audience:
         """Who can read along now, not a moment ago."""
-        self._people.forget_channel(channel)
 
         async def ask() -> Audience:
             client = await self._installs.client(channel.workspace, somebody.installed.enterprise_id)
-            return await self._people.audience(client, channel)
+            return await self._people.audience(client, channel, fresh=True)
 
         return await audience_now(ask, _AUDIENCE_SECONDS)
 
