@@ -28,7 +28,7 @@ class Commanding:
         somebody = Somebody(
             command.installed, command.asker.user_id, command.channel, response_url=command.response_url
         )
-        await self._tasks.begin(self._managing.told(somebody, self._run(somebody, command, parsed)))
+        self._tasks.start(self._managing.told(somebody, self._run(somebody, command, parsed)))
 
     async def _run(self, somebody: Somebody, command: Commanded, parsed: Command) -> None:
         managing, reference = self._managing, command.reference

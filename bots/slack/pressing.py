@@ -34,6 +34,7 @@ from core.wording import sentence
 
 ABOUT_MESSAGE = "ask_about_message"  # the shortcut's callback_id in the manifest
 _THANKED = 10_000
+_STEERING = frozenset({blocks.RETRY, blocks.AGAIN, blocks.STOP})
 
 log = logs.get(__name__)
 
@@ -101,7 +102,11 @@ class Pressing:
             response_url=clicked.response_url if clicked.ephemeral else "",  # else it would be told in the channel
             original=clicked.ephemeral,
         )
-        await self._tasks.begin(self._managing.told(somebody, self._clicked(somebody, clicked)))
+        work = self._managing.told(somebody, self._clicked(somebody, clicked))
+        if clicked.action_id in _STEERING:
+            await self._tasks.begin(work)
+        else:
+            self._tasks.start(work)
 
     async def _clicked(self, somebody: Somebody, clicked: Clicked) -> None:
         managing, value, channel = self._managing, clicked.value, clicked.channel
@@ -131,13 +136,13 @@ class Pressing:
         refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
         said = sentence(refusal) if refusal is not None else await self._steering.again(channel, clicked.value)
         if said:
-            await self._managing.privately.say(somebody, said)
+            self._tasks.start(self._managing.privately.say(somebody, said))
 
     async def _stopped(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
         refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
         said = sentence(refusal) if refusal is not None else await self._steering.stop_turn(channel, clicked.value)
         if said:
-            await self._managing.privately.say(somebody, said)
+            self._tasks.start(self._managing.privately.say(somebody, said))
 
     async def _rated(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
         word, turn_id = clicked.value[:1], clicked.value[1:]

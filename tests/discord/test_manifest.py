@@ -50,6 +50,7 @@ NEEDED = {
     },
     "/channels/{channel_id}/messages/{message_id}": {VIEW_CHANNEL, READ_MESSAGE_HISTORY},
     "/channels/{channel_id}/messages/{message_id}/threads": {CREATE_PUBLIC_THREADS, READ_MESSAGE_HISTORY},
+    "/channels/{channel_id}/threads/archived/public": {VIEW_CHANNEL, READ_MESSAGE_HISTORY},
     "/channels/{channel_id}/typing": {VIEW_CHANNEL, SEND_MESSAGES},
 }  # https://docs.discord.com/developers/resources/channel and …/message
 FREE = re.compile(r"/(?:guilds|users|applications|webhooks|interactions|gateway)\b")  # no permission in a channel

@@ -49,20 +49,21 @@ _MISTAKES = frozenset({
 
 
 class DiscordError(Exception):
-    """A refusal. `errors` is the nested object of 50035; `path` names the field in the record of violations."""
+    """A refusal. `errors` is the nested object of 50035; `path` names the field in the record of violations.
 
-    def __init__(self, code: int, detail: str = "", *, status: int = 0, path: str = "") -> None:
+    `mistake`: the request could never have been right, which most codes say by themselves.
+    """
+
+    def __init__(
+        self, code: int, detail: str = "", *, status: int = 0, path: str = "", mistake: bool | None = None
+    ) -> None:
         self.code = code
+        self.mistake = code in _MISTAKES if mistake is None else mistake
         self.status, self.message = _MESSAGES.get(code, (400, "400: Bad Request"))
         self.status = status or self.status
         self.detail = detail
         self.path = path
         super().__init__(f"{code} {self.message}: {path} {detail}")
-
-    @property
-    def mistake(self) -> bool:
-        """Whether the request could never have been right."""
-        return self.code in _MISTAKES
 
     def body(self) -> Json:
         """Discord's error object."""
@@ -83,13 +84,8 @@ class NotFound(DiscordError):
     """No such route: always a mistake."""
 
     def __init__(self) -> None:
-        super().__init__(0, status=404)
+        super().__init__(0, status=404, mistake=True)
         self.message = "404: Not Found"
-
-    @property
-    def mistake(self) -> bool:
-        """Always."""
-        return True
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def callback(asked: Asked) -> object:
     if interaction is None or interaction.id != asked.ids["interaction_id"]:
         raise DiscordError(10062)
     if interaction.answered:
-        raise DiscordError(40060)
+        raise DiscordError(40060, mistake=asked.json != interaction.answer)  # the same once more: its reply was late
     if world.clock() > interaction.at + _FIRST_SECONDS:
         raise DiscordError(10062, "later than 3 seconds")
     record({"type": anything}, {"data": anything, "attachments": anything})(asked.body, "")
@@ -59,6 +59,7 @@ def callback(asked: Asked) -> object:
     inner = Asked(world, asked.where, asked.ids, asked.query, data, asked.files)
     message = _answer(inner, interaction, kind)
     interaction.answered, interaction.answered_after = kind, world.clock() - interaction.at
+    interaction.answer = asked.json
     world.change()
     if asked.query.get("with_response") not in {"true", "1"}:
         return NOTHING

@@ -195,7 +195,8 @@ class Message:
 class Interaction:
     """Something a person did with the app's commands, buttons or forms, and how the app answered.
 
-    `answered` is the type of the first answer (0: none yet), `answered_after` the seconds it took on the fake's clock.
+    `answered` is the type of the first answer (0: none yet), `answered_after` the seconds it took on the fake's clock,
+    `answer` the whole of it.
     """
 
     id: str
@@ -210,6 +211,7 @@ class Interaction:
     opener: Interaction | None = None  # what the form was an answer to
     answered: int = 0
     answered_after: float = 0.0
+    answer: Json | None = None
     ephemeral: bool = False
     original: Message | None = None
     follow_ups: list[Message] = field(default_factory=list)
