@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.methods import IN_CHANNEL, METHODS
-from bots.slack.web_client import NOT_TAKEN, TOKEN_REFUSED, retry_after
+from bots.slack.web_client import NOT_TAKEN, TOKEN_REFUSED, body, replied, retry_after
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import (
@@ -129,9 +129,9 @@ class Calls:
             await self._lines.stand(workspace, line, pace, caller)
         try:
             if known.reads:
-                response = await client.api_call(method, http_verb="GET", params=given)
+                response = await replied(client.api_call(method, http_verb="GET", params=given))
             else:
-                response = await client.api_call(method, json=given)
+                response = await replied(client.api_call(method, json=given))
         except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = _failure(method, error)
             if known.reads and isinstance(failure, DeliveryUncertain):
@@ -144,7 +144,7 @@ class Calls:
         finally:
             for line in lines:
                 self._lines.leave(workspace, line, caller)
-        return response.data if isinstance(response.data, dict) else {}
+        return body(response)
 
     async def patiently(
         self, client: AsyncWebClient, workspace: WorkspaceRef, method: str, *, caller: str, **arguments: object

@@ -22,6 +22,7 @@ TOKEN_REFUSED = frozenset(
     {"account_inactive", "invalid_auth", "not_allowed_token_type", "not_authed", "team_access_not_granted"}
     | {"token_expired", "token_revoked"}
 )
+_NO_JSON = "Slack's reply is no JSON"
 _LONGEST_WAIT_SECONDS = 600.0
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 # more than the worker's answers at once, each of which may call twice at a time: waiting for a free one counts as
@@ -36,7 +37,14 @@ class Redirected(aiohttp.ClientError):
     """Whoever answered in Slack's place sends us elsewhere. Tokens and texts go to no other address."""
 
 
+class Unreadable(aiohttp.ClientError):
+    """What came back is no JSON object, so whoever answered was not Slack's API: it may have taken the call or not."""
+
+
 NOT_TAKEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, Redirected)  # by Slack, in any case
+# what the SDK fails with, for it takes a body for an object that can be read: a text, a list or a number has no `get`,
+# octets need not be text, a charset need not be one, and brackets may stand in each other too deep for the parser
+_STUMBLES = (AttributeError, UnicodeDecodeError, LookupError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +92,13 @@ class Slack:
     async def call(self, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
         """A call's reply. Raises SlackApiError where Slack says no, PlatformAway where it does not answer."""
         try:
-            return await request
+            return await replied(request)
         except SlackApiError as error:
             if isinstance(error.response, AsyncSlackResponse) and isinstance(error.response.data, dict):
                 raise
-            problem = "Slack's reply is no JSON"
+            problem = _NO_JSON
+        except Unreadable:
+            problem = _NO_JSON
         except (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError) as error:
             problem = f"Slack cannot be reached: {type(error).__name__}"
         raise PlatformAway(problem)  # outside of the except block: what hangs on ours tells nobody what was sent
@@ -98,6 +108,17 @@ class Slack:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def replied(request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+    """What the SDK makes of a call; Unreadable where it does not get along with what came back."""
+    try:
+        reply = await request
+    except _STUMBLES:
+        reply = None
+    if reply is None or not isinstance(reply.data, dict):  # to the SDK, octets it does not look into are a success
+        raise Unreadable
+    return reply
 
 
 def _straight() -> aiohttp.TraceConfig:

@@ -98,17 +98,19 @@ class FakeSlack(Interactions):
         after: int = 0,
         applied: bool = False,
         at: str = "",
+        body: bytes | None = None,
+        media: str = "application/json",
         **more: Any,
     ) -> Fault:
         """Spoil the next `times` calls of a method, after `after` good ones; -1 is for ever.
 
-        `error`: ok:false with `more`. `status`, `retry_after`: of the reply. `html`: a page instead of JSON. `drop`:
-        the connection is reset before or after the call took effect, or it takes effect and is never answered
-        ("silence"). `applied`: it takes effect, whatever the reply says. `hold`: the call waits for the event. `at`:
-        only where this id is an argument.
+        `error`: ok:false with `more`. `status`, `retry_after`: of the reply. `html`: a page instead of JSON. `body`:
+        these octets instead, said to be of the type `media`. `drop`: the connection is reset before or after the call
+        took effect, or it takes effect and is never answered ("silence"). `applied`: it takes effect, whatever the
+        reply says. `hold`: the call waits for the event. `at`: only where this id is an argument.
         """
         return self.faults.add(
-            Fault(method, error, status, retry_after, html, drop, hold, times, after, applied, at, more)
+            Fault(method, error, status, retry_after, html, drop, hold, times, after, applied, at, more, body, media)
         )
 
     def install_url_answer(self, url: str, user: User, *more: Team, org: bool = False, denied: bool = False) -> str:

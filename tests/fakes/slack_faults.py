@@ -27,12 +27,14 @@ class Fault:
     applied: bool = False
     at: str = ""
     more: Json = field(default_factory=dict)
+    body: bytes | None = None
+    media: str = "application/json"
     struck: bool = False
 
     @property
     def replies(self) -> bool:
         """Whether the request is answered by the fault instead of by Slack; where it is `applied`, afterwards."""
-        return bool(self.error or self.html or self.status != 200)
+        return bool(self.error or self.html or self.body is not None or self.status != 200)
 
 
 class Faults:

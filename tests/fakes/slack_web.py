@@ -131,6 +131,9 @@ class Web:
         self._world.change()
         if fault.html:
             return web.Response(text="<html>Something went wrong</html>", content_type="text/html", status=fault.status)
+        if fault.body is not None:
+            headers["Content-Type"] = fault.media
+            return web.Response(body=fault.body, status=fault.status, headers=headers)
         return web.json_response(body, status=fault.status, headers=headers)
 
     async def _upload(self, request: web.Request) -> web.Response:

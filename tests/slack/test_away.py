@@ -77,6 +77,23 @@ _UNCLEAR: list[dict[str, Any]] = [
     {"html": True},
     {"drop": "before"},
     {"drop": "after"},
+    *(
+        {"body": body, "media": media}  # with status 200, from whoever stands between Slack and us
+        for body, media in (
+            (b"", "application/json"),
+            (b"null", "application/json"),
+            (b"5", "application/json"),
+            (b'"busy"', "application/json"),
+            (b'["busy"]', "application/json"),
+            (b'{"ok": tr', "application/json"),
+            (b'{"ok": "\xff"}', "application/json"),
+            (b"[" * 100_000, "application/json"),
+            (b'{"ok": true}', "application/json; charset=base64"),
+            (b"upstream busy", "text/plain"),
+            (b"\xff", "text/plain"),
+            (b"\x1f\x8b", "application/gzip"),
+        )
+    ),
     *({"error": code} for code in ("fatal_error", "internal_error", "request_timeout", "service_unavailable")),
 ]
 

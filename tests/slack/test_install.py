@@ -305,7 +305,10 @@ async def test_slack_refuses_the_code(house: House) -> None:
 
 
 @pytest.mark.parametrize("method", ["oauth.v2.access", "auth.test"])
-@pytest.mark.parametrize("how", [{"drop": "after"}, {"drop": "before"}, {"html": True, "status": 503}, {"status": 500}])
+@pytest.mark.parametrize(
+    "how",
+    [{"drop": "after"}, {"drop": "before"}, {"html": True, "status": 503}, {"status": 500}, {"body": b'["busy"]'}],
+)
 async def test_slack_does_not_answer(house: House, method: str, how: dict[str, object]) -> None:
     house.slack.fail(method, **how)  # type: ignore[arg-type]
     reply = await house.installs_it(house.browser())

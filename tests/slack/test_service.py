@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bots.roles import Role
 from core.errors import SettingMissing, SettingsError
@@ -31,6 +32,20 @@ async def test_a_start_that_slack_refuses_leaves_no_connection_open(
         async with house.askrepo(world.slack, given):
             pass
     gc.collect()
+
+
+async def test_a_start_is_not_ended_by_what_is_no_reply_of_slacks(world: World, chat: FakeChat, tmp_path: Path) -> None:
+    """Whoever stands between Slack and us says something else for a moment: questions wait, as they do for Slack."""
+    database_url, secret = f"sqlite:///{tmp_path}/askrepo.db", world.slack.app.signing_secret
+    given = house.settings(world.slack, world.askrepo, chat, database_url, SLACK_SIGNING_SECRET=secret)
+    fault = world.slack.fail("auth.test", body=b'["busy"]')
+    with capture_logs() as logged:
+        async with house.askrepo(world.slack, given) as app:
+            assert fault.struck
+            await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+            root = await world.slack.says(world.alice, world.general, f"{world.askrepo.bot} why?")
+            await house.answered(world, root)
+    assert "Slack's reply is no JSON" in [each.get("reason") for each in logged]
 
 
 @pytest.mark.parametrize("by_oauth", [False, True])

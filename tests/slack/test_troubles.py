@@ -35,6 +35,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "429, 1 s": {"status": 429, "retry_after": 1},
     "500": {"status": 500},
     "HTML": {"html": True},
+    "no object": {"body": b'["busy"]'},
     "502 HTML": {"html": True, "status": 502},
     "lost before": {"drop": "before"},
     "lost after": {"drop": "after"},
