@@ -167,6 +167,18 @@ async def test_what_serves_slack_alone_does_not_begin_without_a_token_for_it(
             pass
 
 
+async def test_a_slack_that_takes_calls_and_never_answers_does_not_hold_up_discord(
+    both: dict[str, str], slack: slack_house.World, discord: discord_house.World
+) -> None:
+    """Nor SIGTERM, which is heeded once all is open."""
+    slack.slack.fail("auth.test", hold=asyncio.Event(), times=-1)
+    with capture_logs() as logged:
+        async with started(both, Role.WEB, Role.DISCORD, Role.WORKER) as (parts, _):
+            await answered(parts, discord)
+    (told,) = [each for each in logged if "SLACK_BOT_TOKEN" in each["event"]]
+    assert told["reason"] == "no answer within 5 seconds"
+
+
 async def test_an_app_token_that_slack_refuses_does_not_silence_discord(
     both: dict[str, str], slack: slack_house.World, discord: discord_house.World
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ from core.settings import Settings
 
 log = logs.get(__name__)
 
+# for Slack to say whose token it is: until then no platform is heard and SIGTERM waits, so it has less than other calls
+_FIRST_CALL_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 2.0  # for what is still to be said at the end
 
 
@@ -71,13 +74,15 @@ async def _check(installs: Installs, token: Secret | None, *, alone: bool) -> No
         return
     refused = ""
     try:
-        await installs.own(token)
+        async with asyncio.timeout(_FIRST_CALL_SECONDS):
+            await installs.own(token)
     except SettingsError as error:
         if alone:
             raise
         refused = str(error)
-    except DeliveryFailed as error:
-        log.warning("Slack cannot be asked about SLACK_BOT_TOKEN yet", reason=str(error))
+    except (DeliveryFailed, TimeoutError) as error:
+        reason = str(error) or f"no answer within {_FIRST_CALL_SECONDS:.0f} seconds"
+        log.warning("Slack cannot be asked about SLACK_BOT_TOKEN yet", reason=reason)
     if refused:
         mend = "copy it anew from the app's page OAuth & Permissions at Slack, and start askrepo again"
         log.error("questions in Slack wait", reason=refused, mend=mend)
