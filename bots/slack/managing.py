@@ -5,6 +5,7 @@ Every step asks anew whether this person may: what was offered to somebody who m
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from bots.fields import mapping, text
@@ -19,6 +20,7 @@ from bots.slack.people import People
 from bots.slack.privately import Privately, Somebody
 from bots.slack.reference import Reference
 from bots.slack.rights import Doorman, Rights
+from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
 from core.channels.access import Audience
@@ -40,13 +42,21 @@ class Managing:
     """What is behind commands, buttons and forms. Raises AskrepoError."""
 
     def __init__(
-        self, parts: Parts, installs: Installs, calls: Calls, people: People, privately: Privately, steering: Steering
+        self,
+        parts: Parts,
+        installs: Installs,
+        calls: Calls,
+        people: People,
+        privately: Privately,
+        steering: Steering,
+        tasks: Tasks,
     ) -> None:
         self._parts = parts
         self._installs = installs
         self._calls = calls
         self._people = people
         self._steering = steering
+        self._tasks = tasks
         self.trials = Trials(parts.mappings, parts.tokens, parts.preferences, parts.check)
         self.forms = Forms(parts.tickets, installs, calls)
         self.privately = privately
@@ -93,17 +103,19 @@ class Managing:
         self, somebody: Somebody, channel: ChannelRef, wanted: Map, said: str, *, turn_id: str = ""
     ) -> None:
         """Say that it was mapped, try it, and have the question run that waited for it."""
-        try:
-            await self.privately.say(somebody, said, instead=True)
-        except DeliveryError as error:
-            log.warning("not said", reason=str(error))  # the question that waits must not wait for this
+        saying = asyncio.create_task(self.privately.say(somebody, said, instead=True))
+        self._tasks.start(saying)  # the question that waits must not wait for this
         problem = await self.trials.tried(channel, wanted.repository)
+        refused = ""
+        if turn_id and not isinstance(problem, TokenWanted):
+            refused = await self._steering.again(channel, turn_id)
+        await asyncio.wait({saying})
         if isinstance(problem, TokenWanted):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [offers.ask_again(turn_id)] if turn_id else []
             await self.privately.say(somebody, words, offers.enter_token(wanted.repository), *again)
             return
-        if turn_id and (refused := await self._steering.again(channel, turn_id)):
+        if refused:
             await self.privately.say(somebody, refused)
         if problem is not None:
             await self.privately.say(somebody, f"I tried it out. {sentence(problem, repository=wanted.repository)}")

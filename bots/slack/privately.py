@@ -19,7 +19,7 @@ from bots.slack.web_client import NOT_TAKEN
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import DeliveryUncertain, PlaceGone
-from core.relay.delivery import patiently
+from core.relay.delivery import persistently
 
 log = logs.get(__name__)
 
@@ -53,10 +53,15 @@ class Privately:
         self._around = around
 
     async def say(self, somebody: Somebody, words: str, *buttons: Mapping[str, object], instead: bool = False) -> None:
-        """Say it; `instead` of the private message whose button was pressed, where there is one."""
+        """Say it at least once; `instead` of the private message whose button was pressed, where there is one.
+
+        Where a reply of Slack's is lost they may read it twice, which does no harm: one person sees it, it starts
+        nothing, and said `instead` it takes its own place. Unsaid, what was carried out would have no outcome. Five
+        tries may use up a response_url; then, and for all that is said after them, there are calls.
+        """
         shown = {"text": blocks.alternative(words), "blocks": offers.said(words, *buttons)}
         caller = uuid4().hex
-        await patiently(lambda: self.tell(somebody, shown, caller=caller, instead=instead))
+        await persistently(lambda: self.tell(somebody, shown, caller=caller, instead=instead))
 
     async def tell(
         self, somebody: Somebody, shown: Mapping[str, object], *, caller: str, instead: bool = False

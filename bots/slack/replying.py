@@ -10,7 +10,6 @@ from bots.slack.installed import Installed
 from bots.slack.privately import Privately, Somebody
 from bots.tasks import Tasks
 from core.conversation.values import Asker, Notice, ThreadRef
-from core.relay.delivery import persistently
 
 
 class Replying:
@@ -37,4 +36,4 @@ class Replying:
             installed, asker.user_id, thread.channel, None if at == thread.thread_id else thread.thread_id
         )
         buttons = blocks.offered(notice, turn_id)
-        self._tasks.start(persistently(lambda: self._privately.say(somebody, notice.text, *buttons)))
+        self._tasks.start(self._privately.say(somebody, notice.text, *buttons))

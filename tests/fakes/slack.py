@@ -107,7 +107,8 @@ class FakeSlack(Interactions):
         `error`: ok:false with `more`. `status`, `retry_after`: of the reply. `html`: a page instead of JSON. `body`:
         these octets instead, said to be of the type `media`. `drop`: the connection is reset before or after the call
         took effect, or it takes effect and is never answered ("silence"). `applied`: it takes effect, whatever the
-        reply says. `hold`: the call waits for the event. `at`: only where this id is an argument.
+        reply says. `hold`: the call waits for the event. `at`: only where this id is an argument. Of the "method"
+        `response_url`, which stands for them all, there is only `drop` and `hold`.
         """
         return self.faults.add(
             Fault(method, error, status, retry_after, html, drop, hold, times, after, applied, at, more, body, media)

@@ -47,11 +47,7 @@ class Web:
         except ValueError:
             self._world.violated("invalid_json", method)
             return web.json_response({"ok": False, "error": "invalid_json"})
-        fault = self._faults.take(method, arguments)
-        if fault:
-            self._world.change()
-            if fault.hold:
-                await fault.hold.wait()
+        fault = await self._fault(method, arguments)
         if "token" in request.query:
             self._world.violated("token_in_address", method)
         if fault and fault.drop == "before":
@@ -65,6 +61,15 @@ class Web:
         if fault and fault.drop == "after":
             return _dropped(request)
         return self._failed(fault, method, arguments, token) if fault and fault.replies else response
+
+    async def _fault(self, method: str, arguments: Json) -> Fault | None:
+        """The fault of this request, once it may go on."""
+        fault = self._faults.take(method, arguments)
+        if fault:
+            self._world.change()
+            if fault.hold:
+                await fault.hold.wait()
+        return fault
 
     def _answer(self, request: web.Request, method: str, given: Json, token: str) -> web.Response:
         world, installation = self._world, None
@@ -168,6 +173,9 @@ class Web:
         except ValueError:
             self._world.violated("invalid_payload", "response_url", "no JSON")
             return web.Response(text="invalid_payload", status=400)
+        fault = await self._fault("response_url", arguments)
+        if fault and fault.drop == "before":
+            return _dropped(request)
         try:
             self._responses.respond(request.match_info["secret"], arguments, check_content)
         except SlackError as error:
@@ -175,7 +183,7 @@ class Web:
                 self._world.violated(error.code, "response_url", error.detail)
             return web.json_response(error.body(), status=404 if error.code.endswith("_url") else 400)
         self._world.change()
-        return web.Response(text="ok")
+        return _dropped(request) if fault and fault.drop == "after" else web.Response(text="ok")
 
 
 def _team(installation: Installation | None) -> str:

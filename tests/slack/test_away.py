@@ -173,10 +173,12 @@ async def test_nothing_goes_to_where_somebody_in_slacks_place_sends_us(
         assert elsewhere.calls == []
 
 
+@pytest.mark.parametrize("calls_away", [{"times": 0}, {"drop": "before"}, {"status": 503}], ids=str)
 async def test_somebody_is_told_though_the_host_for_replies_cannot_be_reached(
-    world: World, database: Database, workspaces: Workspaces
+    world: World, database: Database, workspaces: Workspaces, calls_away: dict[str, Any]
 ) -> None:
-    """Firewalls let slack.com through, and forget hooks.slack.com."""
+    """Firewalls let slack.com through, and forget hooks.slack.com; or for a moment, neither is in reach."""
+    world.slack.fail("chat.postEphemeral", **calls_away)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         hooks = "http://{}:{}".format(*nobody.getsockname())

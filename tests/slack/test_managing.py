@@ -18,6 +18,7 @@ from core.conversation.values import ChannelRef
 from tests.channels.places import confirmed
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, Reply, refuses, says
+from tests.fakes.slack_faults import Drop
 from tests.fakes.slack_values import Channel, Message, User, View
 from tests.platform_contract import holding
 from tests.slack import house
@@ -106,6 +107,19 @@ async def test_denied_commands_change_nothing(world: World, people: People, app:
     for text in ("unmap", "default acme/other", "token remove", "token remove workspace"):
         assert "workspace admin or owner" in (await people.command(world.bob, text)).shown
     assert await app.mappings.facts(world.place) == before
+
+
+@pytest.mark.parametrize(("lost", "seen"), [("before", 1), ("after", 2)])
+async def test_a_reply_to_a_command_that_is_lost_is_given_again(
+    world: World, people: People, app: App, lost: Drop, seen: int
+) -> None:
+    """It was carried out, and nothing else tells so; that somebody may read the same twice is no harm."""
+    world.slack.fail("response_url", drop=lost)
+    await world.slack.command(world.alice, world.general, "map acme/other")
+    await people.next(world.alice, seen - 1)
+    told = {each.shown for each in world.slack.ephemerals(world.general, world.alice)}
+    assert len(told) == 1
+    assert OTHER in told.pop()
 
 
 async def test_who_set_something_is_shown_as_a_person(world: World, people: People, app: App) -> None:
@@ -214,6 +228,20 @@ async def test_map_by_button_and_the_question_runs_by_itself(
     assert answer.body.startswith("In the cellar.")
     assert "Questions in this channel are about `github.com/acme/other` now." in notice.shown
     assert notice.buttons == []
+
+
+async def test_a_question_that_waited_for_a_mapping_does_not_wait_for_the_reply(
+    world: World, people: People, app: App, unmapped: Channel
+) -> None:
+    root, notice = await asked_in_vain(world, people, unmapped, world.alice)
+    await world.slack.clicks(world.alice, notice, "map")
+    form = await people.form(world.alice, "Map a repository")
+    world.slack.fail("response_url", hold=(go_on := asyncio.Event()))
+    await world.slack.submits(world.alice, form, repository="acme/other")
+    await house.answered(world, root)
+    assert OTHER not in notice.shown
+    go_on.set()
+    await world.slack.until(lambda: OTHER in notice.shown)
 
 
 async def test_who_may_not_map_gets_no_form(world: World, people: People, app: App, unmapped: Channel) -> None:
