@@ -17,7 +17,7 @@ from typing import NamedTuple
 from core.errors import SettingsError
 from core.secret import Secret
 
-MOST_OCTETS = 1 << 20  # of a body
+MOST_OCTETS = 1 << 21  # of a body; what Slack sends at most is derived beside the other limits, in `payload`
 WINDOW_SECONDS = 300  # between Slack's clock and ours, either way, as Slack's guide to signed requests has it
 
 _SETTING = "SLACK_SIGNING_SECRET"

@@ -14,7 +14,7 @@ from tests.fakes.slack_values import Channel, Json, Message
 
 _TS = re.compile(r"\d{10,}\.\d{6}")
 _UPDATE_TEXT = 4_000
-_POST_TEXT = 40_000
+POST_TEXT = 40_000
 _MARKDOWN = 12_000
 _METADATA = 16_000
 
@@ -38,7 +38,7 @@ def check_metadata(metadata: Json | None) -> None:
         raise SlackError("metadata_too_large", "over 16,000 octets")
 
 
-def check_content(asked: Asked, most: int = _POST_TEXT) -> None:
+def check_content(asked: Asked, most: int = POST_TEXT) -> None:
     """One representation, within its limit."""
     text, markdown, blocks = asked.get("text"), asked.get("markdown_text"), asked.get("blocks")
     if markdown is not None and (text is not None or blocks is not None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 import time
 from dataclasses import dataclass, field
@@ -125,7 +126,8 @@ class Pushing:
             # none that the app closes just now, for it is idle: a command and a click would not be sent again
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=_REUSED_SECONDS))
         body, headers = self.encode(delivery)
-        async with self._session.post(self.url, data=body, headers=headers, allow_redirects=False) as response:
+        sent = io.BytesIO(body)  # of octets, aiohttp warns where they are more than a million
+        async with self._session.post(self.url, data=sent, headers=headers, allow_redirects=False) as response:
             text = await response.text()
             delivery.status = response.status
             delivery.headers = {name.lower(): value for name, value in response.headers.items()}

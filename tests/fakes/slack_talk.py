@@ -15,6 +15,7 @@ from tests.fakes.slack_values import Channel, File, Installation, Json, Message,
 from tests.fakes.slack_world import World
 
 _ENTITY = re.compile(r"(<(?:[@#!][^<>\s]+|https?://[^<>\s]+)>)")
+_CODE = re.compile(r"((?<!`)`[^`\n]+`(?!`))")
 _LINK = re.compile(r"(https?://[^\s<>]+)")
 _MESSAGES = {"public": "message.channels", "private": "message.groups", "im": "message.im", "mpim": "message.mpim"}
 
@@ -37,10 +38,18 @@ def rich_text(text: str) -> list[Json]:
     for part in _ENTITY.split(text):
         if part.startswith("<@"):
             found.append({"type": "user", "user_id": part[2:-1].partition("|")[0]})
-        elif part:
-            found.append({"type": "text", "text": part.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")})
+        else:
+            found += [_element(piece) for piece in _CODE.split(part) if piece]
     section = {"type": "rich_text_section", "elements": found}
     return [{"type": "rich_text", "block_id": secrets.token_hex(3), "elements": [section]}] if found else []
+
+
+def _element(piece: str) -> Json:
+    """What stands between two entities, or a stretch of code in it."""
+    text = piece.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    if _CODE.fullmatch(piece):
+        return {"type": "text", "text": text[1:-1], "style": {"code": True}}
+    return {"type": "text", "text": text}
 
 
 class Talk(World):

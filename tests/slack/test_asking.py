@@ -8,6 +8,7 @@ from core.bootstrap import App
 from core.conversation.values import ThreadRef
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says
+from tests.fakes.slack_chat import POST_TEXT
 from tests.fakes.slack_values import Message
 from tests.slack import house
 from tests.slack.askers import quiet
@@ -155,6 +156,19 @@ async def test_an_answered_question_that_is_edited_can_be_asked_again(world: Wor
     (offer,) = slack.ephemerals(general, world.alice)
     assert [button["text"]["text"] for button in offer.buttons] == ["Ask again"]
     assert len(chat.requests) == 1
+
+
+async def test_the_longest_post_in_the_smallest_pieces_is_asked_and_may_be_edited(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Slack makes two elements of rich text of every four characters, and sends them twice where they are edited."""
+    slack, general, call = world.slack, world.general, f"{world.askrepo.bot} "
+    chat.will(says("In the router."))
+    root = await slack.says(world.alice, general, call + "`a` " * ((POST_TEXT - len(call)) // 4))
+    await answered(world, root)
+    await slack.edits(root, call + "`b` " * ((POST_TEXT - len(call)) // 4))
+    await slack.until(lambda: slack.ephemerals(general, world.alice))
+    assert [len(request.question) > 39_900 for request in chat.requests] == [True]
 
 
 async def test_a_mention_added_by_an_edit_asks(world: World, app: App, chat: FakeChat) -> None:

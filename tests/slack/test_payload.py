@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.slack.payload import read
-from bots.slack.verify import Form, Reason, Refused
+from bots.slack.verify import MOST_OCTETS, Form, Reason, Refused
+from tests.fakes.slack_talk import rich_text
 from tests.slack.signing import as_form, as_json, as_payload, command, event, interaction
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -72,6 +73,36 @@ def test_a_long_text_in_any_script_is_taken() -> None:
     assert read(as_payload({"text": text, "blocks": [text]}), Form.FIELDS)["text"] == text
 
 
+def edit(post: dict[str, object]) -> dict[str, object]:
+    return event(type="message", subtype="message_changed", message=post, previous_message=post)
+
+
+@pytest.mark.parametrize("letter", ["a", "ж", "𝒶"])
+def test_the_longest_post_in_the_smallest_pieces_is_taken_twice_as_in_an_edit(letter: str) -> None:
+    text = f"`{letter}` " * 10_000
+    post: dict[str, object] = {"text": text, "blocks": rich_text(text)}
+    body = json.dumps(edit(post), separators=(",", ":")).encode()  # in octets as Slack writes it
+    assert len(body) <= MOST_OCTETS
+    assert read(body, Form.JSON) == edit(post)
+    form = as_form({"payload": json.dumps({"message": post}, separators=(",", ":"))})
+    assert len(form) <= MOST_OCTETS
+    assert read(form, Form.FIELDS) == {"message": post}
+
+
+def test_all_that_slack_takes_in_blocks_is_taken_in_every_style_at_once() -> None:
+    style = dict.fromkeys(("bold", "italic", "strike", "underline"), True)
+    emoji, blank = {"type": "emoji", "name": "x", "unicode": "274c"}, {"type": "text", "text": " "}
+    pair = [{**emoji, "style": style}, {**blank, "style": style}]
+    section = {"type": "rich_text_section", "elements": pair * 3_300}  # 13,200 characters: ":x: " and so on
+    post: dict[str, object] = {"text": ":x: " * 3_300, "blocks": [{"type": "rich_text", "elements": [section]}]}
+    body = as_json(edit(post))
+    assert len(body) <= MOST_OCTETS
+    assert read(body, Form.JSON) == edit(post)
+    form = as_payload({"message": post})
+    assert len(form) <= MOST_OCTETS
+    assert read(form, Form.FIELDS) == {"message": post}
+
+
 def test_an_empty_field_stays() -> None:
     assert read(as_form(command("")), Form.FIELDS)["text"] == ""
 
@@ -114,10 +145,10 @@ def test_half_a_character_becomes_a_replacement_and_a_whole_one_stays() -> None:
         b'{"a":' * 65 + b"1" + b"}" * 65,
         b'{"a":' + b"7" * 5_000 + b"}",
         b'{"a":' + b"7" * 21 + b"}",
-        b'{"a":[' + b"1," * 30_000 + b"1]}",
-        b'{"a":[' + b"[]," * 30_000 + b"1]}",
+        b'{"a":[' + b"1," * 240_000 + b"1]}",
+        b'{"a":[' + b"[]," * 80_000 + b"1]}",
         b'"\\' * 500_000,
-        b'{"a":["' + b'","' * 200_000 + b'"]}',
+        b'{"a":["' + b'","' * 220_000 + b'"]}',
     ],
 )
 def test_a_body_that_is_no_object_or_too_much_of_one_is_refused(body: bytes) -> None:

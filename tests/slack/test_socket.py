@@ -19,6 +19,7 @@ from bots.slack.envelope import Envelope, acknowledgement, envelope
 from bots.slack.hearing import Heard, Silence, Why, due
 from bots.slack.payload import Payload
 from bots.slack.socket import Socket
+from bots.slack.verify import MOST_OCTETS
 from core.errors import SettingsError
 from core.secret import Secret
 from tests.fakes.slack import FakeSlack
@@ -421,7 +422,7 @@ async def test_frames_that_are_no_envelopes_are_passed_over(running: Desk, text:
     slack = running.world.slack
     for each in connections(slack):
         await each.send_str(text)
-        await each.send_str(json.dumps({"envelope_id": "1", "payload": {"text": "x" * (1 << 20)}}))
+        await each.send_str(json.dumps({"envelope_id": "1", "payload": {"text": "x" * MOST_OCTETS}}))
     await asyncio.gather(running.told("0"), running.told("1"))
     assert (len(running.began), slack.sockets.accepted) == (2, 2)
 
