@@ -21,6 +21,10 @@ _PASTED = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])\S{16,}", re.ASCII)  # has the lo
 _ISSUED = re.compile(r"(?:sk-|gh[oprsu]_|github_pat_|glpat-|xox[a-z]-|eyJ)[\w.=+/-]{12,}", re.ASCII)  # is one
 _GIVING = frozenset({"set", "add", "replace"})  # what people do with a token
 _SHORTEST_TOKEN = 6  # characters; `token set up` is about something else
+_LEADING = re.compile(  # to a token, which may be written right onto them: `token=…`, `"token": "…"`
+    r"\W*(?:(?:token|set|add|replace|show|remove|workspace)\b[*~`'\"]*(?:(?:[:=\uff1a\s]|(?<=token),)\W*|$))+",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,8 @@ def parse(text: str) -> Command | Ask:
     text = text.strip()
     if not text:
         return Help()
-    first, *rest = text.split()
-    reading = _READINGS.get(_plain(first) if not rest else first.lower())
+    first, *rest = _words(text)
+    reading = _READINGS.get(_plain(first))
     return (reading(rest) if reading else None) or Ask(text)
 
 
@@ -134,6 +138,11 @@ def thread_word(text: str) -> ThreadWord | None:
     """The word that steers a thread, if the text is that word alone; case and punctuation do not count."""
     word = _plain(text)
     return ThreadWord(word) if word in set(ThreadWord) else None
+
+
+def _words(text: str) -> list[str]:
+    leading = _LEADING.match(text)
+    return [*re.findall(r"\w+", leading[0]), *text[leading.end() :].split()] if leading else text.split()
 
 
 def _plain(text: str) -> str:

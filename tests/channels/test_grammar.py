@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,7 @@ NAME = "github.com/owner/name"
         ("Map https://github.com/owner/name/tree/main", Map(NAME)),
         ("map <https://github.com/owner/name|owner/name>", Map(NAME)),
         ("map `owner/name`", Map(NAME)),
+        ("map: owner/name", Map(NAME)),
         ("map owner/name as web", Map(NAME, "web")),
         ("MAP  owner/name   AS   web ", Map(NAME, "web")),
         ("unmap", Unmap()),
@@ -75,6 +78,24 @@ NAME = "github.com/owner/name"
         ("token of acme is Bearer cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
         ("set token cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
         ("add token cAnArY-0123456789 workspace", Token(TokenAction.SET, of_workspace=True, pasted=True)),
+        ("token: cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("token, cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("token,sk-cAnArYcAnArYcAnArY", Token(TokenAction.SET, pasted=True)),
+        ("token - cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("Token:cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("token：cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),  # as Chinese keyboards have it
+        ("token=cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("token = cAnArY-0123456789 workspace", Token(TokenAction.SET, of_workspace=True, pasted=True)),
+        ("token=sk-cAnArYcAnArYcAnArY please", Token(TokenAction.SET, pasted=True)),
+        ('"token": "sk-cAnArYcAnArYcAnArY"', Token(TokenAction.SET, pasted=True)),
+        ("*token*: set hunter2", Token(TokenAction.SET, pasted=True)),
+        ("token: set ghp_cAnArYcAnArYcAnArY", Token(TokenAction.SET, pasted=True)),
+        ("token set:hunter2", Token(TokenAction.SET, pasted=True)),
+        ("token set= cAnArY-0123456789 for web", Token(TokenAction.SET, pasted=True)),
+        ("token workspace: cAnArY-0123456789", Token(TokenAction.SET, of_workspace=True, pasted=True)),
+        ("set token: cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
+        ("set: token=sk-cAnArYcAnArYcAnArY", Token(TokenAction.SET, pasted=True)),
+        ("token: remove", Token(TokenAction.REMOVE)),
         ("settings", Settings()),
         ("Settings?", Settings()),
         ("default owner/name", Default(NAME)),
@@ -104,6 +125,20 @@ def test_a_command(text: str, command: Command) -> None:
         "status of the build",
         "help me understand the router",
         "token rotation, where?",
+        "token: rotation, where?",
+        "token, what is it for?",
+        "token set, where?",
+        "token = None, where is that set?",
+        "token=None",
+        "token: in oauth2_token_store.py, where?",
+        "token: set up for CI",
+        "token-based sessions of the v2 API",
+        "token.refresh_access_v2",
+        "token_store=redis_cluster_2",
+        "set: token expiry, where?",
+        "list: all endpoints",
+        "status: who sets it?",
+        "map, filter and reduce",
         "token expiry",
         "token set up",
         "token set up for CI",
@@ -164,13 +199,14 @@ def test_a_mistake_is_better_than_a_wrong_question(text: str, kind: type[Askrepo
 
 @given(
     st.from_regex(
-        r"token (workspace )?((set|show|remove) )?(workspace )?[A-Za-z0-9_-]{16,40}( workspace)?", fullmatch=True
+        r"token[:=,]? (workspace[:=]? )?((set|show|remove)[:=]? )?(workspace[:=]? )?[A-Za-z0-9_-]{16,40}( workspace)?",
+        fullmatch=True,
     )
 )
 def test_a_token_in_a_command_is_kept_nowhere(text: str) -> None:
     value = text.removesuffix(" workspace").split()[-1]
     command = parse(text)
-    if "set" in text.split() or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))):
+    if "set" in re.split(r"[:=,\s]+", text) or (any(map(str.isdigit, value)) and any(map(str.isalpha, value))):
         assert isinstance(command, Token)
         assert command.pasted
         assert value not in repr(command)
