@@ -82,7 +82,7 @@ def served(metrics: Metrics, *, host: str, port: int) -> Iterator[int]:
     """Serve them at `/metrics` while the block runs, in a thread of its own; yields the port. Raises ServerError."""
     try:
         server, thread = start_http_server(port, host, metrics.registry)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise ServerError(f"{host}:{port}", reason or "the address cannot be used") from None
     try:
