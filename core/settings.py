@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, Field, ValidationError, field_validator
@@ -26,14 +27,23 @@ Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _parts(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it is not a web address; write it like https://askrepo.example.com")
     if parts.username or parts.password:
         raise ValueError("it holds a user name or password; a token has a variable of its own")
     if parts.query or parts.fragment:
         raise ValueError("it holds a query or fragment; write only the base, like https://askrepo.example.com")
     return url.rstrip("/")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None where no client could use it: what Python says then quotes the address, password and all."""
+    with suppress(ValueError):  # UnicodeError is one
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna"), parts.port  # both are looked at only when they are read
+        return parts
+    return None
 
 
 def _path(path: str) -> str:

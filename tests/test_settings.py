@@ -16,6 +16,7 @@ TOKENS = (
     "SLACK_CLIENT_SECRET",
     "DISCORD_TOKEN",
 )  # all in headers
+URLS = ("ASKREPO_CHAT_URL", "ASKREPO_PUBLIC_URL", "ASKREPO_SLACK_API_URL", "ASKREPO_DISCORD_API_URL")
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +96,42 @@ def test_what_is_wrong_is_said_in_plain_words(
     with pytest.raises(SettingsError) as caught:
         settings.load()
     assert caught.value.problem == said
+
+
+@pytest.mark.parametrize("name", URLS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bot:ab[hunter2]cd@chat.example.com",
+        "https://bot:hunter2＠chat.example.com",  # a full-width @
+        "https://[hunter2",
+        "https://chat.example.com:hunter2",
+        "https://chat.example.com:99999",
+        "https://chat..example.com",
+        f"https://{'a' * 64}.example.com",
+    ],
+)
+def test_what_no_client_could_use_is_no_web_address(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert caught.value.name == name
+    assert caught.value.problem == "it is not a web address; write it like https://askrepo.example.com"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:3000",
+        "http://[::1]:3000/api",
+        "http://chat_service",
+        "https://bücher.example.com",
+        "http://h.",
+    ],
+)
+def test_what_a_client_can_use_is_one(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASKREPO_CHAT_URL", url)
+    assert settings.load().chat_url == url
 
 
 def test_what_cannot_work_stands_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
