@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from urllib.parse import urlsplit
+
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -39,14 +42,12 @@ _LIBPQ_ALONE = frozenset(
 
 def parse_url(url: Secret) -> URL:
     """DATABASE_URL as SQLAlchemy's URL with our driver. `postgres://` is accepted. Raises SettingsError."""
-    text = url.reveal()
-    try:
-        parsed = make_url(text)
-    except (ArgumentError, ValueError):
+    parsed = _parsed(url.reveal())
+    if parsed is None:
         raise SettingsError(
             "DATABASE_URL",
             "it is not a database address; write it like postgresql://user:password@host/name or sqlite:///askrepo.db",
-        ) from None
+        )
     backend = parsed.drivername.split("+", 1)[0]
     if backend in {"postgres", "postgresql"}:
         if not parsed.database:
@@ -61,6 +62,18 @@ def parse_url(url: Secret) -> URL:
             raise SettingsError("DATABASE_URL", "it names no file; write it like sqlite:////var/lib/askrepo/askrepo.db")
         return parsed.set(drivername=f"sqlite+{DRIVER}")
     raise SettingsError("DATABASE_URL", f"'{backend}' is not supported; use postgresql:// or sqlite:///")
+
+
+def _parsed(text: str) -> URL | None:
+    """None where asyncpg could do nothing with it: what it raises then is no error of a database, and may quote it."""
+    with suppress(ArgumentError, ValueError):  # UnicodeError is one
+        parsed = make_url(text)
+        urlsplit(parsed.render_as_string(hide_password=False)).port  # noqa: B018 - looked at only when it is read
+        for host in (parsed.host or "").split(","):
+            if "%" not in host:  # else it is the path of a socket, %2Fvar%2Frun
+                host.encode("idna")
+        return parsed
+    return None
 
 
 def libpq(url: URL) -> str:

@@ -48,6 +48,9 @@ from tests.migrations import both_ways
         ("postgres://u:p@db.example.com/askrepo", "postgresql+asyncpg"),
         ("postgresql://u:p@db.example.com/askrepo?sslmode=require", "postgresql+asyncpg"),
         ("postgresql+psycopg://u@db/askrepo", "postgresql+asyncpg"),
+        (f"postgresql://u:p@%2Fcloudsql%2F{'long-' * 20}/askrepo", "postgresql+asyncpg"),
+        (f"postgresql://u:p@{'a' * 60}.com,{'b' * 60}.com/askrepo", "postgresql+asyncpg"),
+        ("postgresql://u:p[]＠@[::1]:5432/askrepo", "postgresql+asyncpg"),
         ("sqlite:////var/lib/a.db", "sqlite+inline"),
     ],
 )
@@ -66,6 +69,9 @@ def test_every_spelling_of_a_url_gets_our_driver(given: str, driver: str) -> Non
         "http://hunter2/",
         "postgresql://u:p@hunter2@h/d",
         "postgresql://u/n:hunter2@h/d",
+        "postgresql://u:hunter2@h:99999/d",
+        "postgresql://u:hunter2@db..internal/d",
+        "postgresql://u:hunter2@h＠i/d",  # a full-width @
     ],
 )
 def test_a_wrong_url_is_refused_without_repeating_it(given: str) -> None:
