@@ -135,7 +135,7 @@ def _not_found(error: ErrorBody | None) -> ChatError:
     if error is None:
         # The service's own 404 has a body; without one something else answered, so the address is wrong.
         return BadRequest("404 without an error body: nothing answers at this path")
-    for text in (error.param, error.code, error.type, error.message):
+    for text in (error.param, error.code, error.type, _said(error)):
         about = _ABOUT.search((text or "").lower())
         if about and about["model"]:
             return UnknownModel("404 model")
@@ -154,8 +154,9 @@ def _status(error: ErrorBody) -> int:
 
 
 def _words(error: ErrorBody | None) -> str:
-    if error is None:
-        return ""
+    return "" if error is None else " ".join(filter(None, (error.code, error.type, _said(error)))).lower()
+
+
+def _said(error: ErrorBody) -> str:
     # What a repository is called says nothing about what happened.
-    words = (word for word in _BETWEEN.split(error.message or "") if "/" not in word)
-    return " ".join(filter(None, (error.code, error.type, *words))).lower()
+    return " ".join(word for word in _BETWEEN.split(error.message or "") if word and "/" not in word)

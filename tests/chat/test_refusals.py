@@ -47,6 +47,12 @@ def error(**fields: Any) -> bytes:
         (404, error(param="repo_name", message="no such model of a repository"), UnknownRepository),
         (404, error(code="repository_not_found"), UnknownRepository),
         (404, error(message="Repository github.com/o/model-zoo not found"), UnknownRepository),
+        (
+            404,
+            error(message="Could not find github.com/acme/data-model", type="invalid_request_error"),
+            UnknownRepository,
+        ),
+        (404, error(message="The model `acme/repo-coder` does not exist"), UnknownModel),
         (404, error(message="not found"), UnknownRepository),
         (404, error(message="Repository acme/indexing-service not found"), UnknownRepository),
         (404, error(message="`github.com/acme/context-window` is not known", param="repo_name"), UnknownRepository),
