@@ -45,6 +45,8 @@
     │   ├── PlaceGone               the place cannot be written to any more
     │   │   └── PostUnknown         nor read, so nobody can know whether a post stands there
     │   ├── NotYet                  the platform's pace does not allow it yet
+    │   ├── PostGone                a post that was there cannot be changed any more
+    │   ├── NotAttached             the platform takes no file in this place
     │   ├── StoppedThere            a person stopped the answer by the platform's own means
     │   └── DeliveryFailed          the platform did not take it this time
     │       ├── DeliveryUncertain   it may have taken it: its reply was lost
