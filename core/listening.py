@@ -124,6 +124,7 @@ def _config(application: ASGIApp, waiting: _Waiting) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # what it warns of is what anybody may send: a line or two for each request
         access_log=False,
         server_header=False,
         limit_concurrency=waiting.most + 1,

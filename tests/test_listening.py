@@ -103,6 +103,29 @@ async def test_where_all_are_being_answered_more_are_told_so() -> None:
         assert [each.status_code for each in await asyncio.gather(*asked)] == [200] * MOST
 
 
+UPGRADING = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close, upgrade\r\nUpgrade: x\r\n\r\n"
+NONSENSE = b"nonsense\r\n\r\n"
+
+
+async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise LookupError("of the application")
+
+
+async def test_what_anybody_may_send_is_not_logged_and_what_fails_is(caplog: pytest.LogCaptureFixture) -> None:
+    async with crowded(echo) as url:
+        for sent, status in ((UPGRADING, b"200"), (NONSENSE, b"400")):
+            async with connected(url, 1, sent) as ((reader, _),):
+                assert (await reader.read()).startswith(b"HTTP/1.1 " + status)
+    async with listening(echo, host="127.0.0.1", port=0, most=0) as url, httpx.AsyncClient() as client:
+        assert (await client.get(url)).status_code == 503
+    assert [each for each in caplog.records if each.name.startswith("uvicorn")] == []
+    async with crowded(failing) as url, httpx.AsyncClient() as client:
+        assert (await client.get(url)).status_code == 500
+    (failure,) = (each for each in caplog.records if each.name.startswith("uvicorn"))
+    assert failure.exc_info
+    assert failure.exc_info[0] is LookupError
+
+
 CROWDED = """
 import asyncio, resource, sys
 from core.listening import listening
