@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -109,6 +110,13 @@ class _Connection(H11Protocol):
         super().on_response_complete()
         if not self.transport.is_closing():
             self._waiting.begins(self)
+
+    def send_400_response(self, msg: str) -> None:
+        """Where an answer has begun there is no place for another: it would raise, and the event loop log all of it."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def give_up(self) -> None:
         """Close it."""

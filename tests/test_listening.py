@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.listening import listening
 
@@ -124,6 +124,32 @@ async def test_what_anybody_may_send_is_not_logged_and_what_fails_is(caplog: pyt
     (failure,) = (each for each in caplog.records if each.name.startswith("uvicorn"))
     assert failure.exc_info
     assert failure.exc_info[0] is LookupError
+
+
+async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without reading."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def begun(scope: Scope, receive: Receive, send: Send) -> None:
+    """Has begun to answer when the rest comes."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+    await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@pytest.mark.parametrize("application", [hasty, begun])
+async def test_nonsense_behind_an_answer_ends_the_connection_and_is_not_logged(
+    application: ASGIApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with crowded(application) as url, connected(url, 1, chunked) as ((reader, writer),):
+        assert await reader.readuntil(b"\r\n\r\n")
+        writer.write(NONSENSE)
+        assert await reader.read() in {b"", b"x"}
+    assert caplog.records == []
 
 
 CROWDED = """
