@@ -103,13 +103,17 @@ class _Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
+        if self._whole():
             self._waiting.ends(self)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing():
+        super().on_response_complete()  # which takes up the next request, if it came along with this one
+        if not self.transport.is_closing() and not self._whole():
             self._waiting.begins(self)
+
+    def _whole(self) -> bool:
+        """Whether a request is here that is not answered yet, to its end."""
+        return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
         """Where an answer has begun there is no place for another: it would raise, and the event loop log all of it."""

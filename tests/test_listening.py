@@ -83,6 +83,31 @@ async def test_what_is_not_whole_in_time_is_closed_and_what_is_stays() -> None:
                 assert await reader.read() == b""
 
 
+async def test_what_came_along_with_another_is_waited_for_until_it_is_whole() -> None:
+    gate, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.release()
+        if scope["path"] == "/slow":
+            await gate.wait()
+        await echo(scope, receive, send)
+
+    whole = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
+    single = partial(listening, slow, host="127.0.0.1", port=0, most=1, request_seconds=60)
+    async with single() as url, connected(url, 1, whole % b"/" + whole % b"/slow") as ((reader, _),):
+        assert await reader.readuntil(b"\r\n\r\n1")
+        for _ in range(2):
+            await begun.acquire()
+        async with connected(url, 1, whole % b"/") as ((other, _),):
+            assert b" 503 " in await other.readline()  # nobody gives way: the one that is here is being answered
+            gate.set()
+            assert await reader.readuntil(b"\r\n\r\n1")
+    async with single() as url, connected(url, 1, whole % b"/" + SLOW[-1]) as ((reader, _),):
+        assert await reader.readuntil(b"\r\n\r\n1")
+        async with connected(url, 1, b""), asyncio.timeout(30):
+            assert await reader.read() == b""  # half of one gives way
+
+
 async def test_where_all_are_being_answered_more_are_told_so() -> None:
     gate, begun = asyncio.Event(), asyncio.Semaphore(0)
 
