@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import audit
-from core.conversation.values import WorkspaceRef
+from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import TokenGone
 from core.scope import in_workspace
 from core.tables import MappingRow, TokenRow
@@ -37,6 +37,14 @@ async def add(
     await audit.record(
         connection, workspace, actor=row["set_by"], action="token set", detail=detail, channel_id=channel_id
     )
+
+
+async def unbind(connection: AsyncConnection, workspace: WorkspaceRef, token_id: str) -> tuple[ChannelRef, ...]:
+    """Let no mapping have this token any more; the channels of those that had it."""
+    bound = and_(in_workspace(MappingRow, workspace), MappingRow.token_id == token_id)
+    unbound = update(MappingRow).where(bound).values(token_id=None).returning(MappingRow.channel_id)
+    ids = sorted(set((await connection.execute(unbound)).scalars()))
+    return tuple(ChannelRef(workspace.platform, workspace.workspace_id, channel_id) for channel_id in ids)
 
 
 async def drop_unused(connection: AsyncConnection, workspace: WorkspaceRef, token_id: str, *, actor: str) -> None:

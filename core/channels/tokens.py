@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import tokenrows
@@ -146,9 +146,10 @@ class Tokens:
 
         return await self._saved(unit, row)
 
-    async def _changed(self, connection: AsyncConnection, place: ChannelRef | WorkspaceRef) -> None:
+    async def _changed(self, connection: AsyncConnection, *places: ChannelRef | WorkspaceRef) -> None:
         """What is being answered there with another token than now begins anew."""
-        await handed_back(connection, place)
+        for place in places:
+            await handed_back(connection, place)
         await self._database.announce(connection)
 
     async def _saved(self, unit: Unit[None], row: dict[str, Any]) -> StoredToken:
@@ -189,13 +190,15 @@ class Tokens:
 
         async def unit(connection: AsyncConnection) -> bool:
             await lock(connection, workspace)
-            await connection.execute(
-                update(MappingRow)
-                .where(in_workspace(MappingRow, workspace), MappingRow.token_id == token_id)
-                .values(token_id=None)
-            )
-            await self._changed(connection, workspace)
-            return await tokenrows.drop(connection, workspace, TokenRow.token_id == token_id, actor=actor)
+            of_workspace = and_(TokenRow.token_id == token_id, TokenRow.purpose == tokenrows.WORKSPACE)
+            if await tokenrows.drop(connection, workspace, of_workspace, actor=actor):
+                await self._changed(connection, workspace)
+                return True
+            channels = await tokenrows.unbind(connection, workspace, token_id)
+            dropped = await tokenrows.drop(connection, workspace, tokenrows.of_mapping(token_id), actor=actor)
+            if channels:  # those alone: who manages one channel must not be able to interrupt all the others
+                await self._changed(connection, *channels)
+            return dropped
 
         return await self._database.write(unit)
 

@@ -30,6 +30,7 @@ from tests.relay.places import HERE, question, thread
 
 OLD, NEW = Secret("old-token-12345678"), Secret("new-token-12345678")
 ELSEWHERE = "github.com/calcom/elsewhere"
+NEXT_DOOR = thread("2", channel="C2", platform="slack")  # another channel of the same workspace
 
 
 class Door:
@@ -228,6 +229,47 @@ async def test_an_answer_under_way_begins_anew(process: Process, chat: FakeChat,
     go_on.set()
     assert await asking == "answered"
     assert [request.token for request in chat.requests] == [OLD.reveal(), NEW.reveal()]
+
+
+async def of_another_channel(process: Process) -> str:
+    await process.map(NEXT_DOOR.channel)
+    return (await process.tokens.save_for_mapping(NEXT_DOOR.channel, REPOSITORY, NEW, actor="U0")).token_id
+
+
+async def of_nobody(process: Process) -> str:
+    return "no-such-token"
+
+
+@pytest.mark.parametrize("of", [of_another_channel, of_nobody])
+async def test_an_answer_goes_on_while_another_token_than_its_own_is_removed(
+    process: Process, chat: FakeChat, door: Door, of: Callable[[Process], Awaitable[str]]
+) -> None:
+    door.opened.set()
+    token_id, go_on = await of(process), asyncio.Event()
+    chat.will(holding("A whole", " answer.", go_on))
+    asking = asyncio.create_task(process.ask(question(within=HERE)))
+    await chat.arrival()
+    assert await process.tokens.remove(HERE.channel.workspace, token_id, actor="U0") == (of is of_another_channel)
+    go_on.set()
+    assert await asking == "answered"
+    assert [request.token for request in chat.requests] == [OLD.reveal()]
+
+
+async def test_a_token_that_is_removed_is_used_in_none_of_its_channels_any_more(
+    process: Process, chat: FakeChat, door: Door
+) -> None:
+    shared, places = await of_another_channel(process), (HERE, NEXT_DOOR)
+    await process.mappings.map(HERE.channel, REPOSITORY, token_id=shared, actor="U0")
+    door.opened.set()
+    go_on = asyncio.Event()
+    chat.will(holding("Half", " an answer.", go_on), holding("Half", " an answer.", go_on))
+    asking = [asyncio.create_task(process.ask(question(within=place))) for place in places]
+    for _ in places:
+        await chat.arrival()
+    assert await process.tokens.remove(HERE.channel.workspace, shared, actor="U0")
+    go_on.set()
+    assert await asyncio.gather(*asking) == ["answered", "answered"]
+    assert [request.token for request in chat.requests] == [NEW.reveal()] * 2 + [OLD.reveal()] * 2
 
 
 async def test_what_is_sent_again_is_sent_with_what_is_bound_by_then(
