@@ -10,10 +10,10 @@ from core.channels.mappings import Mappings
 from core.channels.moves import Moves
 from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
+from core.channels.trials import Trials
 from core.conversation.feedback import Feedback
 from core.conversation.history import History
 from core.conversation.threads import Threads
-from core.errors import AskrepoError
 from core.installations import Installations
 from core.metrics import Metrics
 from core.relay.claims import Scope
@@ -23,7 +23,6 @@ from core.relay.leases import Leases
 from core.relay.limits import Allowances
 from core.relay.revisions import Revisions
 from core.relay.worker import Worker
-from core.secret import Secret
 from core.settings import Settings
 from core.tickets import Tickets
 
@@ -39,6 +38,7 @@ class Parts(Protocol):
     moves: Moves
     preferences: Preferences
     tokens: Tokens
+    trials: Trials
     commands: Commands
     intake: Intake
     revisions: Revisions
@@ -50,8 +50,4 @@ class Parts(Protocol):
 
     def worker(self, deliveries: Mapping[str, Delivery], scope: Scope) -> Worker:
         """A worker that shows answers through these deliveries."""
-        ...
-
-    async def check(self, repository: str, token: Secret | None, *, model: str | None = None) -> AskrepoError | None:
-        """Try a repository and a token by a real call: what the service has against them, None for nothing."""
         ...

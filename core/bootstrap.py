@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from core import keyfile, schema
 from core.channels.commands import Commands
@@ -14,13 +15,14 @@ from core.channels.moves import Moves
 from core.channels.preferences import Preferences
 from core.channels.rotation import Rotation
 from core.channels.tokens import Tokens
+from core.channels.trials import Trials
 from core.chat.check import check
 from core.chat.client import ChatClient, Deadlines, Service
 from core.conversation.feedback import Feedback
 from core.conversation.history import History
 from core.conversation.threads import Threads
 from core.database import Database
-from core.errors import ChatError, RepositoryNameError, SettingsError
+from core.errors import RepositoryNameError, SettingsError
 from core.installations import Installations
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
@@ -57,6 +59,7 @@ class App:
     tokens: Tokens
     commands: Commands
     preferences: Preferences
+    trials: Trials
     moves: Moves
     rotation: Rotation
     intake: Intake
@@ -69,10 +72,6 @@ class App:
     repositories: Repositories
     _client: ChatClient
     _workers: list[Worker] = field(default_factory=list)
-
-    async def check(self, repository: str, token: Secret | None, *, model: str | None = None) -> ChatError | None:
-        """Try a repository and a token by a real call: what the service has against them, None for nothing."""
-        return await check(self._client, repository, token, model=model)
 
     def worker(self, deliveries: Mapping[str, Delivery], scope: Scope) -> Worker:
         """A worker that shows answers through these deliveries; woken by this process's intake."""
@@ -147,6 +146,7 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
             tokens=tokens,
             commands=Commands(mappings, tokens, preferences),
             preferences=preferences,
+            trials=Trials(mappings, tokens, preferences, partial(check, client)),
             moves=Moves(database, workspaces),
             rotation=Rotation(database, keyring),
             intake=Intake(database, workspaces, wake, asking, metrics=metrics),

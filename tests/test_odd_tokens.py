@@ -23,7 +23,10 @@ from starlette.applications import Starlette
 from bots.pages.token import token_link, token_routes
 from bots.slack.web_client import Slack
 from core import logs, settings
+from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens, token_cell
+from core.channels.trials import Trials
 from core.chat.request import headers
 from core.cipher import Keyring
 from core.database import Database
@@ -110,16 +113,20 @@ async def test_nor_is_it_stored(database: Database, workspaces: Workspaces, keyr
 @SCALES
 async def test_nor_does_the_page_take_it(database: Database, keyring: Keyring, texts: Sequence[str]) -> None:
     tickets, tried = Tickets(database, keyring), []
-    tokens = Tokens(database, Workspaces(database, keyring), keyring, origin="https://x.example", process_token=None)
+    workspaces = Workspaces(database, keyring)
+    tokens = Tokens(database, workspaces, keyring, origin="https://x.example", process_token=None)
 
-    async def check(repository: str, secret: Secret) -> AskrepoError | None:
-        tried.append(secret.reveal())
+    async def check(repository: str, token: Secret | None, *, model: str | None = None) -> AskrepoError | None:
+        assert token is not None
+        tried.append(token.reveal())
         return TokenRefused()
 
     link = await token_link(
         tickets, "", PLACE, place_name="Acme", repository="github.com/o/n", actor="U1", actor_name="Alice"
     )
-    application = Starlette(routes=token_routes(tickets, tokens, check))
+    mappings = Mappings(database, workspaces, process_repository=None)
+    trials = Trials(mappings, tokens, Preferences(database, workspaces), check)
+    application = Starlette(routes=token_routes(tickets, tokens, trials))
     async with served(application) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
         for text in texts:
             posted = urlencode({"token": text, "label": ""}, errors="surrogatepass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -19,8 +19,11 @@ from starlette.responses import Response
 from bots.pages.look import MOST_OCTETS, page, paragraph, prose, shown, text
 from bots.pages.token import token_link, token_routes
 from core.channels.mappings import Mappings
+from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
+from core.channels.trials import Trials
 from core.cipher import Keyring
+from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, now_ms
 from core.errors import AskrepoError, DatabaseUnavailable, NotMappedHere, ServiceUnavailable, TokenRefused
@@ -51,10 +54,13 @@ class House:
     browser: httpx.AsyncClient = field(init=False)
     problems: list[AskrepoError] = field(default_factory=list)
     tried: list[tuple[str, str]] = field(default_factory=list)
+    models: list[str | None] = field(default_factory=list)
     together: asyncio.Barrier | None = None
 
-    async def check(self, repository: str, secret: Secret) -> AskrepoError | None:
-        self.tried.append((repository, secret.reveal()))
+    async def check(self, repository: str, token: Secret | None, *, model: str | None = None) -> AskrepoError | None:
+        assert token is not None
+        self.tried.append((repository, token.reveal()))
+        self.models.append(model)
         if self.together is not None:
             await self.together.wait()
         return self.problems.pop(0) if self.problems else None
@@ -77,9 +83,11 @@ class House:
 async def house(database: Database, workspaces: Workspaces, keyring: Keyring) -> AsyncIterator[House]:
     tickets = Tickets(database, keyring)
     tokens = Tokens(database, workspaces, keyring, origin="https://chat.example.org", process_token=None)
-    await Mappings(database, workspaces, process_repository=None).map(CHANNEL, REPOSITORY, actor="U1")
+    mappings = Mappings(database, workspaces, process_repository=None)
+    await mappings.map(CHANNEL, REPOSITORY, actor="U1")
     house = House(tickets, tokens)
-    application = Starlette(routes=token_routes(tickets, tokens, house.check))
+    trials = Trials(mappings, tokens, Preferences(database, workspaces), house.check)
+    application = Starlette(routes=token_routes(tickets, tokens, trials))
     async with served(application) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
         house.browser = browser
         yield house
@@ -128,6 +136,24 @@ async def test_a_workspaces_token_is_entered_once(house: House) -> None:
     assert (await house.enters(link, label="")).status_code == 200
     assert await house.stored() == [("workspace", "", "cdef", "U1")]
     assert (await house.enters(link)).status_code == 410
+
+
+async def test_it_is_tried_with_the_model_of_its_place(
+    house: House, database: Database, workspaces: Workspaces
+) -> None:
+    """The service may know no other, or the token be for no other."""
+    await Preferences(database, workspaces).set(
+        CHANNEL,
+        follow_ups=FollowUps.SMART,
+        guests=False,
+        outsiders=False,
+        model="llama-3",
+        instructions=None,
+        actor="U1",
+    )
+    for place in (CHANNEL, replace(CHANNEL, channel_id="C2"), WORKSPACE):
+        await house.enters(await house.link(place))
+    assert house.models == ["llama-3", None, None]
 
 
 async def test_looking_does_not_use_it_up(house: House) -> None:

@@ -27,7 +27,6 @@ from core.channels.choosing import Mapping as Mapped
 from core.channels.choosing import choose
 from core.channels.grammar import Map
 from core.channels.suspensions import suspension_of
-from core.channels.trials import Trials
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
@@ -53,7 +52,6 @@ class Managing:
         self._parts = parts
         self._people = people
         self._steering = steering
-        self.trials = Trials(parts.mappings, parts.tokens, parts.preferences, parts.check)
         self.forms = Forms(parts.tickets)
 
     def rights(self, sender: Sender) -> Rights:
@@ -159,7 +157,7 @@ class Managing:
             await reply.say(said, instead=instead)
         except DeliveryError as error:
             log.warning("not said", reason=str(error))  # the question that waits must not wait for this
-        problem = await self.trials.tried(sender.channel, wanted.repository)
+        problem = await self._parts.trials.tried(sender.channel, wanted.repository)
         if isinstance(problem, TokenWanted):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [button(components.AGAIN, "Ask again", turn_id)] if turn_id else []

@@ -108,7 +108,8 @@ class Submitting:
             return sentence(error)
         if repeats(label, secret):
             return "The label repeats the token. Choose another."
-        problem = await self._parts.check(about.repository, secret)
+        place = submitted.sender.workspace if about.of_workspace else submitted.sender.channel
+        problem = await self._parts.trials.would_take(place, about.repository, secret)
         if problem is None and not await self._used(submitted):
             await reply.say(NOT_GOOD)
             return None

@@ -7,7 +7,6 @@ does a token that the service refuses; saving one does.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from html import escape
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from starlette.routing import Route
 from bots.pages.look import Html, body_of, page, paragraph, prose, shown, text
 from core import logs
 from core.channels.tokens import StoredToken, Tokens
+from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, SecretError, TokenRefused
 from core.secret import Secret, bearer, repeats
@@ -30,8 +30,6 @@ SECONDS = 600  # that a link is good for
 _PURPOSE = "token page"
 _LABEL = 60  # characters
 _FIELDS = 10  # of a form, at most
-
-Check = Callable[[str, Secret], Awaitable[AskrepoError | None]]
 
 log = logs.get(__name__)
 
@@ -70,12 +68,9 @@ async def token_link(
     return f"{public_url}/token/{ticket.reveal()}"
 
 
-def token_routes(tickets: Tickets, tokens: Tokens, check: Check) -> list[Route]:
-    """The page's routes. `check` tries a token by a real call: what is wrong with it, or None.
-
-    Whoever serves them logs no paths: a path here holds a ticket.
-    """
-    desk = _Desk(tickets, tokens, check)
+def token_routes(tickets: Tickets, tokens: Tokens, trials: Trials) -> list[Route]:
+    """The page's routes. Whoever serves them logs no paths: a path here holds a ticket."""
+    desk = _Desk(tickets, tokens, trials)
     return [
         Route("/token/{ticket:str}", shown(desk.form), methods=["GET"]),
         Route("/token/{ticket:str}", shown(desk.enter), methods=["POST"]),
@@ -85,10 +80,10 @@ def token_routes(tickets: Tickets, tokens: Tokens, check: Check) -> list[Route]:
 class _Desk:
     """Shows the form, and takes what was entered."""
 
-    def __init__(self, tickets: Tickets, tokens: Tokens, check: Check) -> None:
+    def __init__(self, tickets: Tickets, tokens: Tokens, trials: Trials) -> None:
         self._tickets = tickets
         self._tokens = tokens
-        self._check = check
+        self._trials = trials
 
     async def form(self, request: Request) -> Response:
         payload = await self._tickets.peek(_PURPOSE, _ticket(request))
@@ -110,7 +105,7 @@ class _Desk:
                 raise SecretError("its label repeats it")
         except SecretError as error:
             return _form(about, problem=error, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-        problem = await self._check(about.repository, secret)
+        problem = await self._trials.would_take(_place(about), about.repository, secret)
         if problem is not None:
             log.info("token not taken", reason=type(problem).__name__, workspace=about.workspace_id)
             return _form(about, problem=problem, label=label, status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -119,13 +114,12 @@ class _Desk:
     async def _save(self, ticket: Secret, about: _For, secret: Secret, label: str) -> Response:
         if await self._tickets.redeem(_PURPOSE, ticket) is None:
             return _gone()
-        workspace = WorkspaceRef(about.platform, about.workspace_id)
-        if about.channel_id is None:
-            stored = await self._tokens.save_for_workspace(workspace, secret, label=label, actor=about.actor)
+        place = _place(about)
+        if isinstance(place, WorkspaceRef):
+            stored = await self._tokens.save_for_workspace(place, secret, label=label, actor=about.actor)
         else:
-            channel = ChannelRef(about.platform, about.workspace_id, about.channel_id)
             stored = await self._tokens.save_for_mapping(
-                channel, about.repository, secret, label=label, actor=about.actor
+                place, about.repository, secret, label=label, actor=about.actor
             )
         return _saved(about, stored)
 
@@ -136,6 +130,12 @@ def _ticket(request: Request) -> Secret:
 
 def _about(payload: str) -> _For:
     return _For(**json.loads(payload))
+
+
+def _place(about: _For) -> ChannelRef | WorkspaceRef:
+    if about.channel_id is None:
+        return WorkspaceRef(about.platform, about.workspace_id)
+    return ChannelRef(about.platform, about.workspace_id, about.channel_id)
 
 
 def _entered(body: bytes) -> tuple[str, str]:

@@ -26,7 +26,6 @@ from core.channels import replies
 from core.channels.access import Audience
 from core.channels.choosing import choose
 from core.channels.grammar import Map
-from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
 from core.relay.delivery import audience_now
@@ -57,7 +56,6 @@ class Managing:
         self._people = people
         self._steering = steering
         self._tasks = tasks
-        self.trials = Trials(parts.mappings, parts.tokens, parts.preferences, parts.check)
         self.forms = Forms(parts.tickets, installs, calls)
         self.privately = privately
         self.doorman = Doorman(installs, people, parts.preferences, parts.settings.map_policy)
@@ -105,7 +103,7 @@ class Managing:
         """Say that it was mapped, try it, and have the question run that waited for it."""
         saying = asyncio.create_task(self.privately.say(somebody, said, instead=True))
         self._tasks.start(saying)  # the question that waits must not wait for this
-        problem = await self.trials.tried(channel, wanted.repository)
+        problem = await self._parts.trials.tried(channel, wanted.repository)
         refused = ""
         if turn_id and not isinstance(problem, TokenWanted):
             refused = await self._steering.again(channel, turn_id)

@@ -157,8 +157,9 @@ class Submitting:
     ) -> AskrepoError | None:
         """Try a token by a real call, and save it if it is good; what is wrong with it."""
         actor, tokens = submitted.asker.user_id, self._parts.tokens
+        place = channel.workspace if about.of_workspace else channel
         try:
-            problem = await self._parts.check(about.repository, secret)
+            problem = await self._parts.trials.would_take(place, about.repository, secret)
             if problem is not None:
                 return problem
             if not await self._managing.forms.use_up(submitted):

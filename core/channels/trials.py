@@ -8,7 +8,7 @@ from core.channels.choosing import choose
 from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.tokens import TokenRule, Tokens
-from core.conversation.values import ChannelRef, ThreadRef
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import AskrepoError, MappingError, TokenRefused, TokenWanted
 from core.secret import Secret
 from core.wording import code, sentence
@@ -35,6 +35,16 @@ class Trials:
         """What the service has against the repository as it is mapped now; None: nothing."""
         _, problem = await self._tried(channel, repository)
         return problem
+
+    async def would_take(
+        self, place: ChannelRef | WorkspaceRef, repository: str, secret: Secret
+    ) -> AskrepoError | None:
+        """What the service has against a token that is not stored yet; None: nothing.
+
+        A channel's is tried with the model that questions there are asked with: the service may know no other.
+        """
+        model = (await self._preferences.of(place)).model if isinstance(place, ChannelRef) else None
+        return await self._check(repository, secret, model=model)
 
     async def _tried(self, channel: ChannelRef, repository: str) -> tuple[TokenRule | None, AskrepoError | None]:
         """Where its token is from, if one could be chosen, and what the service has against the repository."""

@@ -23,7 +23,7 @@ from tests.discord.conftest import Start
 from tests.discord.house import World
 from tests.discord.people import People, filled
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import Exchange, Reply, refuses, says
+from tests.fakes.chat_replies import Exchange, Reply, knows, refuses, says
 from tests.fakes.discord_values import Channel, Message, User
 
 TOKEN = "channel-token-9876"
@@ -458,6 +458,24 @@ async def test_a_token_by_form_is_tried_before_it_is_saved(
     assert TOKEN not in shows
 
 
+async def test_a_token_is_tried_with_the_model_of_its_channel(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    await app.preferences.set(
+        world.place,
+        follow_ups=FollowUps.SMART,
+        guests=False,
+        outsiders=False,
+        model="llama-3",
+        instructions=None,
+        actor="U",
+    )
+    chat.will(knows("llama-3"))
+    await people.opened(world.alice, "askrepo-token", {"action": "set"})
+    assert "is in use from now on" in (await people.sent(world.alice, token=TOKEN)).content
+    assert (await app.mappings.list(world.place))[0].token_id is not None
+
+
 async def test_the_token_of_the_whole_server(world: World, people: People, app: App, chat: FakeChat) -> None:
     await people.opened(world.alice, "askrepo-token", {"action": "set", "whole-server": True})
     assert "The token of this server works" in (await people.sent(world.alice, token=TOKEN)).content
@@ -553,7 +571,7 @@ async def test_a_token_by_link(world: World, people: People, public: Start, chat
         assert "for you alone" in said.content
         assert world.alice.id not in world.discord.modals
         (url,) = re.findall(r"https://bot\.example\.org(/token/[\w-]{43})", str(said.components))
-        pages = Starlette(routes=token_routes(app.tickets, app.tokens, app.check))
+        pages = Starlette(routes=token_routes(app.tickets, app.tokens, app.trials))
         async with AsyncClient(transport=ASGITransport(pages), base_url="https://bot.example.org") as browser:
             page = (await browser.get(url)).text
             assert "your channel" in page

@@ -135,6 +135,16 @@ def refuses(status: int, *fields: str, **error: Any) -> Reply:
     return sends(response(json.dumps(body).encode(), status, *fields))
 
 
+def knows(model: str) -> Reply:
+    """An answer to whoever asks for this model; others are told that there is no such one."""
+
+    async def reply(exchange: Exchange) -> None:
+        known = exchange.request.json["model"] == model
+        await (says("pong") if known else refuses(404, param="model", code="model_not_found"))(exchange)
+
+    return reply
+
+
 def floods(octets: bytes, *, first: bytes = b"", pause: float | None = 0) -> Reply:
     """After `first`, the same piece of an event stream for ever, `pause` seconds apart, as fast as it goes if None."""
 

@@ -17,7 +17,7 @@ from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
 from tests.channels.places import confirmed
 from tests.fakes.chat import FakeChat
-from tests.fakes.chat_replies import Exchange, Reply, refuses, says
+from tests.fakes.chat_replies import Exchange, Reply, knows, refuses, says
 from tests.fakes.slack_faults import Drop
 from tests.fakes.slack_values import Channel, Message, User, View
 from tests.platform_contract import holding
@@ -404,6 +404,26 @@ async def test_a_token_by_form_is_tried_before_it_is_saved(
     assert TOKEN not in str([call.arguments for call in slack.calls])
 
 
+async def test_a_token_is_tried_with_the_model_of_its_channel(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    await app.preferences.set(
+        world.place,
+        follow_ups=FollowUps.SMART,
+        guests=False,
+        outsiders=False,
+        model="llama-3",
+        instructions=None,
+        actor="U",
+    )
+    chat.will(knows("llama-3"))
+    await world.slack.command(world.alice, world.general, "token set")
+    form = await people.form(world.alice, "Enter a token")
+    assert not (await world.slack.submits(world.alice, form, token=TOKEN)).answer
+    assert "is in use from now on" in (await people.next(world.alice, 0)).shown
+    assert (await app.mappings.list(world.place))[0].token_id is not None
+
+
 async def test_a_pasted_token_is_not_taken(world: World, people: People, app: App) -> None:
     said = await people.command(world.alice, f"token set {TOKEN}")
     assert "I did not use or store it" in said.shown
@@ -451,7 +471,7 @@ async def test_mapping_without_a_token_offers_to_enter_one_by_link(
     (button,) = linked.buttons
     link = re.fullmatch(r"https://askrepo\.example\.com/token/(?P<ticket>[A-Za-z0-9_-]{43})", button["url"])
     assert link is not None
-    pages = ASGITransport(Starlette(routes=token_routes(app.tickets, app.tokens, app.check)))
+    pages = ASGITransport(Starlette(routes=token_routes(app.tickets, app.tokens, app.trials)))
     async with AsyncClient(transport=pages, base_url="https://askrepo.example.com") as browser:
         page = await browser.post(f"/token/{link['ticket']}", data={"token": TOKEN, "label": ""})
     assert page.status_code == 200, page.text
