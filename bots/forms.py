@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from core.conversation.values import WorkspaceRef
+from core.database import Unit
 from core.secret import Secret
 from core.tickets import Tickets
 
@@ -40,6 +41,10 @@ class FormTickets:
     async def use_up(self, form: str, ticket: str) -> bool:
         """Whether this form is sent for the first time; it cannot be sent again."""
         return await self._tickets.redeem(self._purpose(form), Secret(ticket)) is not None
+
+    def using_up(self, form: str, ticket: str) -> Unit[None]:
+        """The same, in the transaction of what the form is for; FormGone, and that is not done, where it was sent."""
+        return self._tickets.using_up(self._purpose(form), Secret(ticket))
 
     def _purpose(self, form: str) -> str:
         return f"{self._platform} form {form}"

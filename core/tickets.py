@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
-from core.database import Database, now_ms
-from core.errors import UnknownKey
+from core.database import Database, Unit, now_ms
+from core.errors import FormGone, UnknownKey
 from core.secret import Secret
 from core.tables import TicketRow
 
@@ -72,6 +72,19 @@ class Tickets:
             return (await connection.execute(statement)).scalar()
 
         return self._opened(await self._database.write(unit), ticket, purpose)
+
+    def using_up(self, purpose: str, secret: Secret) -> Unit[None]:
+        """A unit that uses a ticket up, for the unit of what it is good for: so both are done, or neither.
+
+        It fails with FormGone where `redeem` returns None.
+        """
+        used = delete(TicketRow).where(_good(_digest(secret), purpose))
+
+        async def unit(connection: AsyncConnection) -> None:
+            if (await connection.execute(used)).rowcount != 1:
+                raise FormGone
+
+        return unit
 
     def _opened(self, sealed: bytes | None, ticket: str, purpose: str) -> str | None:
         """One whose key is gone from the ring is gone with it: nobody keeps an old key for what lasts an hour."""

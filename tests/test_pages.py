@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 from sqlalchemy import update
@@ -79,9 +81,9 @@ class House:
         return [(each.purpose, each.label, each.last_four, each.set_by) for each in await self.tokens.list(WORKSPACE)]
 
 
-@pytest.fixture
-async def house(database: Database, workspaces: Workspaces, keyring: Keyring) -> AsyncIterator[House]:
-    tickets = Tickets(database, keyring)
+@contextlib.asynccontextmanager
+async def open_house(database: Database, keyring: Keyring) -> AsyncIterator[House]:
+    tickets, workspaces = Tickets(database, keyring), Workspaces(database, keyring)
     tokens = Tokens(database, workspaces, keyring, origin="https://chat.example.org", process_token=None)
     mappings = Mappings(database, workspaces, process_repository=None)
     await mappings.map(CHANNEL, REPOSITORY, actor="U1")
@@ -90,6 +92,12 @@ async def house(database: Database, workspaces: Workspaces, keyring: Keyring) ->
     application = Starlette(routes=token_routes(tickets, tokens, trials))
     async with served(application) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
         house.browser = browser
+        yield house
+
+
+@pytest.fixture
+async def house(database: Database, keyring: Keyring) -> AsyncIterator[House]:
+    async with open_house(database, keyring) as house:
         yield house
 
 
@@ -266,12 +274,37 @@ async def test_of_many_at_once_one_is_saved(house: House) -> None:
 async def test_a_channel_that_was_unmapped_meanwhile_gets_no_token(
     house: House, database: Database, workspaces: Workspaces
 ) -> None:
-    link = await house.link()
-    await Mappings(database, workspaces, process_repository=None).unmap(CHANNEL, REPOSITORY, actor="U2")
+    link, mappings = await house.link(), Mappings(database, workspaces, process_repository=None)
+    await mappings.unmap(CHANNEL, REPOSITORY, actor="U2")
     reply = await house.enters(link)
     assert reply.status_code == 409
     assert "is not mapped here" in reply.text
     assert await house.stored() == []
+    await mappings.map(CHANNEL, REPOSITORY, actor="U2")
+    assert (await house.enters(link)).status_code == 200
+    assert (await house.enters(link)).status_code == 410
+
+
+async def test_a_link_is_not_used_up_where_the_database_goes_away_while_the_token_is_saved(
+    postgres_url: str, keyring: Keyring
+) -> None:
+    """Else they are told to try again, and then that it was used, perhaps by them just now."""
+    database, holding = Database(Secret(postgres_url)), await asyncpg.connect(postgres_url)
+    ends_waiting = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'tokens'::regclass"
+    async with open_house(database, keyring) as house:
+        link = await house.link()
+        async with holding.transaction():
+            await holding.execute("LOCK TABLE tokens IN EXCLUSIVE MODE")
+            entering = asyncio.create_task(house.enters(link))
+            while not entering.done() and not await holding.fetch(ends_waiting):
+                pass
+            assert (await entering).status_code == 503
+        assert await house.stored() == []
+        assert (await house.enters(link)).status_code == 200
+        assert len(await house.stored()) == 1
+        assert (await house.enters(link)).status_code == 410
+    await holding.close()
+    await database.close()
 
 
 async def test_names_are_shown_as_they_are_and_do_nothing(house: House) -> None:

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 from sqlalchemy import case, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Keyring, new_key
 from core.database import Database, now_ms
-from core.errors import Tampered
+from core.errors import FormGone, Tampered, TokenGone
 from core.secret import Secret
 from core.tables import TicketRow
 from core.tickets import Tickets
@@ -31,6 +32,25 @@ async def test_a_ticket_is_used_once(tickets: Tickets) -> None:
     secret = await tickets.issue("token page", "for ⟨C1⟩", 600)
     assert await tickets.redeem("token page", secret) == "for ⟨C1⟩"
     assert await tickets.redeem("token page", secret) is None
+    assert await tickets.peek("token page", secret) is None
+
+
+async def test_one_is_used_up_with_what_it_is_good_for_or_not_at_all(tickets: Tickets, database: Database) -> None:
+    secret = await tickets.issue("token page", "payload", 600)
+    for purpose, wrong in (("oauth state", secret), ("token page", Secret("x"))):
+        with pytest.raises(FormGone):
+            await database.write(tickets.using_up(purpose, wrong))
+
+    async def in_vain(connection: AsyncConnection) -> None:
+        await tickets.using_up("token page", secret)(connection)
+        raise TokenGone
+
+    with pytest.raises(TokenGone):
+        await database.write(in_vain)
+    assert await tickets.peek("token page", secret) == "payload"
+    used = [database.write(tickets.using_up("token page", secret)) for _ in range(8)]
+    outcomes = await asyncio.gather(*used, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in outcomes) == ["FormGone"] * 7 + ["NoneType"]
     assert await tickets.peek("token page", secret) is None
 
 

@@ -10,6 +10,7 @@ from bots.discord import modals
 from bots.discord.interactions import Sender
 from bots.discord.modals import Modal, Typed
 from bots.forms import FormTickets
+from core.database import Unit
 from core.tickets import Tickets
 
 _AGAIN = "again"  # the kind of ticket that a button carries which opens a form once more
@@ -52,6 +53,10 @@ class Forms:
     async def use_up(self, form: str, ticket: str) -> bool:
         """Whether this form is sent for the first time; it cannot be sent again."""
         return await self._tickets.use_up(form, ticket)
+
+    def using_up(self, form: str, ticket: str) -> Unit[None]:
+        """As that of `FormTickets`."""
+        return self._tickets.using_up(form, ticket)
 
     async def keep(self, sender: Sender, about: About) -> str:
         """What a button carries that opens this form once more."""

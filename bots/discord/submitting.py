@@ -20,6 +20,7 @@ from core.errors import (
     BadAlias,
     BadPreference,
     DatabaseError,
+    FormGone,
     RepositoryNameError,
     SecretError,
 )
@@ -110,10 +111,10 @@ class Submitting:
             return "The label repeats the token. Choose another."
         place = submitted.sender.workspace if about.of_workspace else submitted.sender.channel
         problem = await self._parts.trials.would_take(place, about.repository, secret)
-        if problem is None and not await self._used(submitted):
+        problem = problem or await self._save(submitted, about, secret, label)
+        if isinstance(problem, FormGone):
             await reply.say(NOT_GOOD)
             return None
-        problem = problem or await self._save(submitted, about, secret, label)
         if problem is not None:
             return f"The token is not saved. {sentence(problem, repository=about.repository)}"
         whose = "workspace" if about.of_workspace else "channel"
@@ -124,12 +125,14 @@ class Submitting:
     async def _save(self, submitted: Submitted, about: About, secret: Secret, label: str) -> AskrepoError | None:
         """Save a token that is good; why it was not."""
         sender, tokens = submitted.sender, self._parts.tokens
-        actor = sender.asker.user_id
+        actor, once = sender.asker.user_id, self._managing.forms.using_up(submitted.form, submitted.ticket)
         try:
             if about.of_workspace:
-                await tokens.save_for_workspace(sender.workspace, secret, label=label, actor=actor)
+                await tokens.save_for_workspace(sender.workspace, secret, label=label, actor=actor, provided=once)
             else:
-                await tokens.save_for_mapping(sender.channel, about.repository, secret, label=label, actor=actor)
+                await tokens.save_for_mapping(
+                    sender.channel, about.repository, secret, label=label, actor=actor, provided=once
+                )
         except DatabaseError:
             raise
         except AskrepoError as error:

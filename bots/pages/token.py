@@ -21,7 +21,7 @@ from core import logs
 from core.channels.tokens import StoredToken, Tokens
 from core.channels.trials import Trials
 from core.conversation.values import ChannelRef, WorkspaceRef
-from core.errors import AskrepoError, SecretError, TokenRefused
+from core.errors import AskrepoError, FormGone, SecretError, TokenRefused
 from core.secret import Secret, bearer, repeats
 from core.tickets import Tickets
 from core.wording import code, sentence
@@ -112,15 +112,18 @@ class _Desk:
         return await self._save(ticket, about, secret, label)
 
     async def _save(self, ticket: Secret, about: _For, secret: Secret, label: str) -> Response:
-        if await self._tickets.redeem(_PURPOSE, ticket) is None:
+        place, once = _place(about), self._tickets.using_up(_PURPOSE, ticket)
+        try:
+            if isinstance(place, WorkspaceRef):
+                stored = await self._tokens.save_for_workspace(
+                    place, secret, label=label, actor=about.actor, provided=once
+                )
+            else:
+                stored = await self._tokens.save_for_mapping(
+                    place, about.repository, secret, label=label, actor=about.actor, provided=once
+                )
+        except FormGone:
             return _gone()
-        place = _place(about)
-        if isinstance(place, WorkspaceRef):
-            stored = await self._tokens.save_for_workspace(place, secret, label=label, actor=about.actor)
-        else:
-            stored = await self._tokens.save_for_mapping(
-                place, about.repository, secret, label=label, actor=about.actor
-            )
         return _saved(about, stored)
 
 

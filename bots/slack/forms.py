@@ -16,6 +16,7 @@ from bots.slack.modals import View
 from bots.slack.privately import Somebody
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
+from core.database import Unit
 from core.tickets import Tickets
 
 log = logs.get(__name__)
@@ -97,6 +98,10 @@ class Forms:
     async def use_up(self, submitted: Submitted) -> bool:
         """Whether this form is sent for the first time; it cannot be sent again."""
         return await self._tickets.use_up(submitted.callback_id, submitted.private_metadata)
+
+    def using_up(self, submitted: Submitted) -> Unit[None]:
+        """As that of `FormTickets`."""
+        return self._tickets.using_up(submitted.callback_id, submitted.private_metadata)
 
 
 def _about(channel: ChannelRef | None, kept: Mapping[str, Any]) -> About:

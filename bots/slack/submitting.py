@@ -162,12 +162,13 @@ class Submitting:
             problem = await self._parts.trials.would_take(place, about.repository, secret)
             if problem is not None:
                 return problem
-            if not await self._managing.forms.use_up(submitted):
-                return FormGone()
+            once = self._managing.forms.using_up(submitted)
             if about.of_workspace:
-                await tokens.save_for_workspace(channel.workspace, secret, label=label, actor=actor)
+                await tokens.save_for_workspace(channel.workspace, secret, label=label, actor=actor, provided=once)
             else:
-                await tokens.save_for_mapping(channel, about.repository, secret, label=label, actor=actor)
+                await tokens.save_for_mapping(
+                    channel, about.repository, secret, label=label, actor=actor, provided=once
+                )
         except DatabaseError:
             raise
         except AskrepoError as error:

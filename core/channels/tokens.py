@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from sqlalchemy import Row, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.channels import tokenrows
+from core.channels import origins, tokenrows
 from core.channels.suspensions import handed_back
 from core.cipher import Cell, Keyring
 from core.conversation.values import ChannelRef, WorkspaceRef
@@ -30,7 +29,6 @@ from core.workspaces import Workspaces, lock
 
 _LABEL = 60  # characters of a label
 _FOUR_SHOWN_FROM = 12  # of a shorter token, four characters would give away too much
-_PORTS = {"http": 80, "https": 443}
 
 
 class TokenRule(StrEnum):
@@ -86,6 +84,8 @@ class Tokens:
     `origin` is the address of today's service (scheme, host, port, path); tokens entered for another are kept, but not
     sent. None is the embedded service, which takes the process's token alone. Otherwise `process_token` is the last
     resort. Raises CipherError for what does not open.
+
+    Nothing is saved where `provided`, which is a part of the same transaction, fails: its error is raised.
     """
 
     def __init__(
@@ -100,11 +100,18 @@ class Tokens:
         self._database = database
         self._workspaces = workspaces
         self._keyring = keyring
-        self._origin = None if origin is None else _canonical(origin)
+        self._origin = None if origin is None else origins.canonical(origin)
         self._process_token = process_token
 
     async def save_for_mapping(
-        self, channel: ChannelRef, repository: str, secret: Secret, *, label: str = "", actor: str
+        self,
+        channel: ChannelRef,
+        repository: str,
+        secret: Secret,
+        *,
+        label: str = "",
+        actor: str,
+        provided: Unit[None] | None = None,
     ) -> StoredToken:
         """Store the token of one mapping, in place of its former one.
 
@@ -130,10 +137,16 @@ class Tokens:
                 await tokenrows.drop_unused(connection, channel.workspace, mapping.token_id, actor=actor)
             await self._changed(connection, channel)
 
-        return await self._saved(unit, row)
+        return await self._saved(unit, row, provided)
 
     async def save_for_workspace(
-        self, workspace: WorkspaceRef, secret: Secret, *, label: str = "", actor: str
+        self,
+        workspace: WorkspaceRef,
+        secret: Secret,
+        *,
+        label: str = "",
+        actor: str,
+        provided: Unit[None] | None = None,
     ) -> StoredToken:
         """Store the token of mappings without one, in place of the former one. Raises SecretError and NoTokenNeeded."""
         row = await self._sealed(workspace, tokenrows.WORKSPACE, secret, label, actor)
@@ -144,7 +157,7 @@ class Tokens:
             await tokenrows.add(connection, row, workspace, None, "the workspace")
             await self._changed(connection, workspace)
 
-        return await self._saved(unit, row)
+        return await self._saved(unit, row, provided)
 
     async def _changed(self, connection: AsyncConnection, *places: ChannelRef | WorkspaceRef) -> None:
         """What is being answered there with another token than now begins anew."""
@@ -152,8 +165,13 @@ class Tokens:
             await handed_back(connection, place)
         await self._database.announce(connection)
 
-    async def _saved(self, unit: Unit[None], row: dict[str, Any]) -> StoredToken:
-        await self._database.write(unit)
+    async def _saved(self, unit: Unit[None], row: dict[str, Any], provided: Unit[None] | None) -> StoredToken:
+        async def whole(connection: AsyncConnection) -> None:
+            if provided is not None:
+                await provided(connection)
+            await unit(connection)
+
+        await self._database.write(whole)
         return StoredToken(
             **{name: row[name] for name in StoredToken.__slots__ if name != "elsewhere"}, elsewhere=False
         )
@@ -272,13 +290,3 @@ _OF_WORKSPACE = _STORED.where(TokenRow.purpose == tokenrows.WORKSPACE)
 
 def _printable(label: str) -> str:
     return " ".join("".join(each for each in label if each.isprintable() or each.isspace()).split())[:_LABEL]
-
-
-def _canonical(origin: str) -> str:
-    """The same service in one spelling: case of the host, default port and final slash do not count."""
-    parts = urlsplit(origin)
-    if parts.scheme not in _PORTS or parts.hostname is None:
-        return origin
-    port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"

@@ -509,6 +509,26 @@ async def test_a_slow_service_is_waited_for(world: World, people: People, app: A
         assert words in (await people.reply(interaction)).content
 
 
+async def test_a_token_form_that_was_sent_already_saves_nothing(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    form, gate = await people.opened(world.alice, "askrepo-token", {"action": "set"}), asyncio.Event()
+
+    async def held(exchange: Exchange) -> None:
+        await gate.wait()
+        await says("pong")(exchange)
+
+    chat.will(held, held)
+    sent = [await world.discord.submits(world.alice, form, token=each) for each in (TOKEN, "another-token-1234")]
+    for _ in sent:
+        await chat.arrival()
+    gate.set()
+    told = sorted([(await people.reply(each)).content for each in sent])
+    assert "is in use from now on" in told[0]
+    assert told[1:] == ["This form is not good any more. Please open it anew."]
+    assert len(await app.tokens.list(world.place.workspace)) == 1
+
+
 async def test_what_takes_more_than_15_minutes_is_told_in_a_direct_message(
     world: World, people: People, app: App, chat: FakeChat
 ) -> None:

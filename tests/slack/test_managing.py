@@ -708,6 +708,19 @@ async def test_a_token_form_that_was_sent_already_saves_nothing(
     assert len(await app.tokens.list(world.place.workspace)) == 1
 
 
+async def test_a_token_form_whose_token_was_not_saved_can_be_sent_again(
+    world: World, people: People, app: App, chat: FakeChat
+) -> None:
+    await world.slack.command(world.alice, world.general, "token set")
+    form = await people.form(world.alice, "Enter a token")
+    await app.mappings.unmap(world.place, actor="U")
+    refused = await world.slack.submits(world.alice, form, token=TOKEN)
+    assert "not mapped here" in refused.answer["errors"]["token"]
+    await app.mappings.map(world.place, house.REPOSITORY, actor="U")
+    assert not (await world.slack.submits(world.alice, form, token=TOKEN)).answer
+    assert "is in use from now on" in (await people.next(world.alice, 0)).shown
+
+
 async def test_a_refusal_below_a_question_that_we_showed_is_seen(world: World, people: People, app: App) -> None:
     slack = world.slack
     slack.allows_pings_of(world.bob)
