@@ -31,11 +31,11 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A column of sealed values, the key of its table, and the cell of each of its rows."""
+    """A column of sealed values, the primary key of its table, and the cell of each of its rows."""
 
     table: type[TokenRow | WorkspaceRow]
     column: InstrumentedAttribute[bytes]
-    key: tuple[InstrumentedAttribute[str], ...]
+    primary: tuple[InstrumentedAttribute[str], ...]
     cell: Callable[[Row[Any]], Cell]
 
 
@@ -94,9 +94,11 @@ class Rotation:
         return func.substr(sealed.column, 1, len(head), type_=LargeBinary()) != head
 
     async def _rows(self, sealed: Sealed, after: Row[Any] | None, size: int) -> Sequence[Row[Any]]:
-        found = select(sealed.table.__table__).where(self._stale(sealed)).order_by(*sealed.key).limit(size)
+        found = select(sealed.table.__table__).where(self._stale(sealed)).order_by(*sealed.primary).limit(size)
         if after is not None:
-            found = found.where(tuple_(*sealed.key) > tuple_(*(getattr(after, each.key) for each in sealed.key)))
+            found = found.where(
+                tuple_(*sealed.primary) > tuple_(*(getattr(after, each.key) for each in sealed.primary))
+            )
         async with self._database.reading() as connection:
             return (await connection.execute(found)).all()
 
@@ -107,10 +109,10 @@ class Rotation:
             renewed = 0
             for row, anew in opened:
                 # the old value in the condition: a token replaced since it was read must not come back
-                same = and_(
-                    *(each == getattr(row, each.key) for each in sealed.key), sealed.column == _old(sealed, row)
+                unchanged = and_(
+                    *(each == getattr(row, each.key) for each in sealed.primary), sealed.column == _old(sealed, row)
                 )
-                renew = update(sealed.table).where(same).values({sealed.column: anew})
+                renew = update(sealed.table).where(unchanged).values({sealed.column: anew})
                 renewed += (await connection.execute(renew)).rowcount
             return renewed
 

@@ -172,9 +172,7 @@ class Tokens:
             await unit(connection)
 
         await self._database.write(whole)
-        return StoredToken(
-            **{name: row[name] for name in StoredToken.__slots__ if name != "elsewhere"}, elsewhere=False
-        )
+        return self._shown(row)
 
     async def _sealed(
         self, workspace: WorkspaceRef, purpose: str, secret: Secret, label: str, actor: str
@@ -229,7 +227,7 @@ class Tokens:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(found)).all()
-        return tuple(self._shown(row) for row in rows)
+        return tuple(self._shown(row._asdict()) for row in rows)
 
     async def of_workspace(self, workspace: WorkspaceRef) -> str | None:
         """The id of the workspace's own token, whatever service it was entered for."""
@@ -238,7 +236,7 @@ class Tokens:
     async def applying(self, workspace: WorkspaceRef, token_id: str | None) -> Applying:
         """Which token would be sent, without opening it; `token_id` is the mapping's. Raises TokenGone."""
         rule, row = await self._found(workspace, token_id)
-        return Applying(rule, None if row is None else self._shown(row))
+        return Applying(rule, None if row is None else self._shown(row._asdict()))
 
     async def choose(self, workspace: WorkspaceRef, token_id: str | None) -> ChosenToken:
         """The token to send: the mapping's (`token_id`), else the workspace's, else the process's, else none.
@@ -278,9 +276,18 @@ class Tokens:
             raise TokenGone
         return TokenRule.NONE if self._process_token is None else TokenRule.PROCESS, None
 
-    def _shown(self, row: Row[Any]) -> StoredToken:
-        shown = {name: getattr(row, name) for name in StoredToken.__slots__ if name != "elsewhere"}
-        return StoredToken(**shown, elsewhere=row.origin != self._origin)
+    def _shown(self, row: dict[str, Any]) -> StoredToken:
+        return StoredToken(
+            token_id=row["token_id"],
+            purpose=row["purpose"],
+            label=row["label"],
+            last_four=row["last_four"],
+            fingerprint=row["fingerprint"],
+            set_by=row["set_by"],
+            set_at=row["set_at"],
+            refused_at=row["refused_at"],
+            elsewhere=row["origin"] != self._origin,
+        )
 
 
 _STORED = select(TokenRow.__table__).where(in_workspace(TokenRow, WORKSPACE))
