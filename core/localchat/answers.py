@@ -46,11 +46,11 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     if query.overview or not (query.weights or query.identifiers or query.callers):
         return _overview(source, index)
     values, ranking = _ranked(query, index)
-    if query.callers:
-        for group in (groups := subjects.choose(query, index, ranking)):
-            found = usages.find(index, group)
-            if found or group is groups[-1]:
-                return _caller_answer(source, index, group, found)
+    groups = subjects.choose(query, index, ranking) if query.callers else []
+    if groups:
+        used = ((group, found) for group in groups if (found := usages.find(index, group)))
+        group, found = next(used, (groups[-1], []))
+        return _caller_answer(source, index, group, found)
     findings = _findings(query, index, ranking, values, limited=any(why in BY_LIMIT for _, why in skips))
     return extractive.passages(source, findings, _skip_remarks(query, skips, findings.confidence))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -13,14 +12,6 @@ from core.chat.contract import ChatRequest
 from core.localchat import names
 from core.localchat.refusals import FOREIGN_PAGE, UNAUTHORIZED, Refusal, Refused
 from core.secret import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that can be answered."""
-
-    repository: str
-    chat: ChatRequest
 
 
 def admit(authorizations: Sequence[str], headers: Mapping[str, str], token: Secret | None) -> None:

@@ -58,6 +58,14 @@ async def test_it_may_be_the_caller_found_before(shop: Path, opened: Opened) -> 
         assert "`fetch_stock`" in await asker.answer(*turns)
 
 
+async def test_where_nothing_shown_before_is_used_the_last_of_it_is_named(shop: Path, opened: Opened) -> None:
+    shown = "`shop/prices.py:8-10` and `shop/jobs/nightly.py:6-9`"
+    async with opened(shop) as asker:
+        answer = await asker.answer("what runs at night?", shown, "and who calls it?")
+    assert "Defined at `shop/jobs/nightly.py:6`." in answer
+    assert "gross_price" not in answer
+
+
 async def test_a_follow_up_is_ranked_with_what_was_asked_before(shop: Path, opened: Opened) -> None:
     async with opened(shop) as asker:
         first = await asker.answer("how does the retry decorator work?")
