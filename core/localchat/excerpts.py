@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def take(
     shown = list(lines[first - 1 : last])
     if sum(len(line) for line in shown) > _MOST_CHARACTERS:
         shown = []
-    within = enclosing(lines, defined, first)
+    within = enclosing(lines[:first], defined)[-1]
     inside = sorted(
         (one for one in defined if first <= one.line <= last), key=lambda one: not shares(one.title, values)
     )
@@ -91,15 +92,24 @@ def window(
     return chosen, min(last, chosen + MOST_LINES - 1)
 
 
-def enclosing(lines: Sequence[str], defined: Sequence[Definition], line: int) -> Definition | None:
-    """The innermost definition whose lines include this one."""
-    depth = indent(lines[line - 1])
-    around = (
-        one
-        for one in reversed(defined)
-        if one.line == line or (one.line < line <= len(lines) and one.indent < depth and end(lines, one) >= line)
-    )
-    return next(around, None)
+def enclosing(lines: Sequence[str], defined: Sequence[Definition]) -> list[Definition | None]:
+    """Of each line the innermost definition whose lines include it.
+
+    Told of all at once, in one pass: any line of a file may be asked about, and each may follow any number of others.
+    """
+    begun = {one.line: one for one in defined}
+    unended: list[Definition] = []  # each further in than the one before
+    around = []
+    for number, line in enumerate(lines, 1):
+        one, depth = begun.get(number), indent(line)
+        if one is not None or _ends(line):
+            while unended and unended[-1].indent >= depth:
+                unended.pop()
+        if one is not None:
+            unended.append(one)
+        further_out = bisect_left(unended, depth, key=lambda each: each.indent)
+        around.append(one or (unended[further_out - 1] if further_out else None))
+    return around
 
 
 def end(lines: Sequence[str], definition: Definition) -> int:
@@ -107,13 +117,16 @@ def end(lines: Sequence[str], definition: Definition) -> int:
     last = definition.line
     for number in range(definition.line + 1, len(lines) + 1):
         line = lines[number - 1]
-        text = line.strip()
-        if not text:
-            continue
-        if indent(line) <= definition.indent and text[0] not in ")}]{":
+        if indent(line) <= definition.indent and _ends(line):
             break
-        last = number
+        last = number if line.strip() else last
     return last
+
+
+def _ends(line: str) -> bool:
+    """Whether a line ends the definitions that it is no further in than."""
+    text = line.strip()
+    return bool(text) and text[0] not in ")}]{"
 
 
 def shares(name: str, values: Mapping[str, float]) -> bool:

@@ -133,6 +133,7 @@ def _in_file(index: Index, path: str, kind: Kind, subject: Defined, own: Sequenc
     imported = Use.IMPORT in uses.values()
     knows_scope = bool(scope) and any(scope in line for line in lines)
     quoted = _quoted(lines) if language == "python" else frozenset()
+    within = around(lines, defined)
     for number, use in uses.items():
         if use is None or number in excluded:
             continue
@@ -140,15 +141,16 @@ def _in_file(index: Index, path: str, kind: Kind, subject: Defined, own: Sequenc
         evidence = judge(
             lines[number - 1], subject, same_file=path == subject.path, imported=imported, knows_scope=knows_scope
         )
-        around = excerpts.enclosing(lines, defined, _decorated(lines, number))
-        yield Usage(name, path, number, Use.MENTION if mention else use, evidence, kind, around)
+        yield Usage(name, path, number, Use.MENTION if mention else use, evidence, kind, within[number - 1])
 
 
-def _decorated(lines: Sequence[str], number: int) -> int:
-    """The line that a decorator stands above; any other line is itself."""
-    while number < len(lines) and lines[number - 1].lstrip().startswith("@"):
-        number += 1
-    return number
+def around(lines: Sequence[str], defined: Sequence[Definition]) -> list[Definition | None]:
+    """Of each line the definition it belongs to: a decorator to the one it stands above."""
+    found = excerpts.enclosing(lines, defined)
+    for place in reversed(range(len(lines) - 1)):
+        if lines[place].lstrip().startswith("@"):
+            found[place] = found[place + 1]
+    return found
 
 
 def _quoted(lines: Sequence[str]) -> frozenset[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RepositoryNameError
-from core.localchat import blobs, chunks, citations, definitions, extractive, languages, listing, names, stems, terms
+from core.localchat import (
+    blobs,
+    chunks,
+    citations,
+    definitions,
+    excerpts,
+    extractive,
+    languages,
+    listing,
+    names,
+    stems,
+    terms,
+    usages,
+)
 from core.localchat.citations import Citation
 from core.localchat.languages import Kind
 from core.localchat.listing import Entry
@@ -121,6 +135,61 @@ def test_chunks_cover_every_line_that_is_not_blank_once(lines: list[str], langua
     assert {number for number, line in enumerate(lines, 1) if line.strip()} <= set(covered)
     assert all(1 <= piece.first <= piece.last <= len(lines) for piece in pieces)
     assert all(piece.last - piece.first < chunks.LONGEST for piece in pieces)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(["", "x = 1", "def f():", "    def g():", "class C:", "        y", ")", "  ]"]), min_size=3
+    ),
+    st.sampled_from(["python", "java"]),
+)
+def test_a_line_is_within_the_last_definition_that_has_not_ended(lines: list[str], language: str) -> None:
+    found = definitions.find(lines, language)
+    for number, within in enumerate(excerpts.enclosing(lines, found), 1):
+        depth = definitions.indent(lines[number - 1])
+        unended = [one for one in found if one.line <= number <= excerpts.end(lines, one)]
+        around = [one for one in unended if one.line == number or one.indent < depth]
+        if lines[number - 1]:
+            assert within == (around[-1] if around else None)
+
+
+def test_a_decorator_belongs_to_what_it_stands_above() -> None:
+    lines = ["class C:", "    @one", "    @two", "    def f(self):", "        @three", "        x"]
+    c, f = definitions.find(lines, "python")
+    assert usages.around(lines, [c, f]) == [c, f, f, f, f, f]
+    assert usages.around(lines[:3], [c]) == [c, c, c]
+
+
+class Read(list[str]):
+    """Lines that count how often one of them is read."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in super().__iter__():
+            self.times += 1
+            yield line
+
+    def __getitem__(self, place: object) -> str:  # type: ignore[override]
+        self.times += 1
+        return super().__getitem__(place)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["def f():", "    pass"] * 200 + ["CASES = ["] + ["    Case(1),"] * 200 + ["]"],
+        [f"{' ' * depth}def f():" for depth in range(200)] + [""] * 200 + [f"{' ' * 200}Case(1)"] * 200,
+        [f"{' ' * depth}def f():" for depth in range(200)] + [")"] * 200,
+        ["@Case"] * 500,
+    ],
+)
+def test_the_definitions_around_all_lines_are_found_in_one_pass(lines: list[str]) -> None:
+    """A file of 1 MB that uses a name on every line would else be looked through for minutes, and nothing ends that."""
+    read = Read(lines)
+    usages.around(read, definitions.find(lines, "python"))
+    assert read.times <= 2 * len(lines)
 
 
 @pytest.mark.parametrize(
