@@ -45,6 +45,18 @@ def locate(path: Path) -> Place:
     return Place(Path(os.path.realpath(path / folders[-1])), commit, bare=False)
 
 
+def revisit(folder: Path) -> Place:
+    """The repository that was located at this very folder. Blocking and raising as `locate`.
+
+    Whose `.git` has gone, as a submodule's goes when it is put away, must not be taken for the repository around it:
+    that one may hold what the askers must not read.
+    """
+    place = locate(folder)
+    if place.folder != folder:
+        raise RepositoryPathError(str(folder), "is no repository of its own any more")
+    return place
+
+
 def origin(folder: Path) -> str | None:
     """The canonical name of the `origin` remote, None where there is none or it names no such repository."""
     try:

@@ -41,6 +41,7 @@ class Repositories:
         protocols: frozenset[str] = frozenset({"https"}),
     ) -> None:
         self._local = {names.check(name): path for name, path in local.items()}
+        self._own: set[Path] = set()  # the folders that were found to be a repository's own
         self._threads = Threads(_THREADS)
         self._clones = (
             clones.Clones(cache / "clones", self._threads, url=clone_url, protocols=protocols) if clone else None
@@ -53,6 +54,7 @@ class Repositories:
         """
         try:
             folder = places.locate(path).folder
+            self._own.add(folder)
             known = next((name for name, other in self._local.items() if other == folder), None)
             if known is not None:
                 return known
@@ -87,8 +89,9 @@ class Repositories:
         name = names.check(name)
         folder = self._local.get(name) or self._spelt_otherwise(name)
         if folder is not None:
+            look = places.revisit if folder in self._own else places.locate
             try:
-                return Checkout(name, await self._threads.run(places.locate, folder))
+                return Checkout(name, await self._threads.run(look, folder))
             except git.GitMissing:
                 raise NoGit("git is not installed where the embedded /chat runs") from None
         if self._clones is None or name.startswith(f"{names.LOCAL}/"):

@@ -11,7 +11,7 @@ from core.errors import RepositoryNameError, RepositoryPathError, UnknownReposit
 from core.localchat import git as our_git
 from core.localchat.git import Cause
 from core.localchat.repos import Repositories
-from tests.localchat.repository import git, make
+from tests.localchat.repository import commit, git, make
 
 
 @pytest.fixture
@@ -91,6 +91,24 @@ def test_a_bare_repository_can_be_registered(shop: Path, tmp_path: Path, reposit
     name = repositories.add(tmp_path / "mirror.git")
     assert name == f"local/{tmp_path.name}/mirror"
     assert asyncio.run(repositories.checkout(name)).place.bare
+
+
+def test_what_is_no_repository_any_more_is_not_the_one_around_it(
+    shop: Path, tmp_path: Path, repositories: Repositories
+) -> None:
+    module = make(tmp_path / "module", {"m.py": "m = 1\n"})
+    git(shop, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(module), "module")
+    commit(shop)
+    (tmp_path / "link").symlink_to(shop / "module")
+    name = repositories.add(tmp_path / "link")
+    assert asyncio.run(repositories.checkout(name)).place.folder == shop / "module"
+    git(shop, "submodule", "--quiet", "deinit", "--force", "module")
+    assert (shop / "module").is_dir()
+    with pytest.raises(RepositoryPathError) as caught:
+        asyncio.run(repositories.checkout(name))
+    assert caught.value.problem == "is no repository of its own any more"
+    git(shop, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init")
+    assert asyncio.run(repositories.checkout(name)).place.folder == shop / "module"
 
 
 def test_unusable_paths_say_why(tmp_path: Path, repositories: Repositories, monkeypatch: pytest.MonkeyPatch) -> None:
