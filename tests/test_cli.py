@@ -198,10 +198,11 @@ async def test_the_database_is_brought_up_to_date_once(home: Home) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_chat_is_served_until_it_is_told_to_end(home: Home, number: signal.Signals) -> None:
-    serving = await home.start("chat", "serve", "--repo", ".", "--port", "0", ASKREPO_CHAT_TOKEN=TOKEN)
+    (home.repository / "notes").mkdir()
+    serving = await home.start("chat", "serve", "--repo", "notes", "--port", "0", ASKREPO_CHAT_TOKEN=TOKEN)
     lines = await asyncio.to_thread(_lines_until, serving.out, "Listening on ")
     name, url = lines[0].split(" ")[0], lines[-1].removeprefix("Listening on ").strip()
-    assert lines[0].strip() == f"{name} is {home.repository.resolve()}"
+    assert lines[0].strip() == f"{name} is {home.repository.resolve()}", "all of it is served, not the folder alone"
     question = {"model": "any", "stream": False, "messages": [{"role": "user", "content": "where is sell?"}]}
     async with httpx.AsyncClient(base_url=url, params={"repo_name": name}) as client:
         refused = await client.post("/chat", json=question)
