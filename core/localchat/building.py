@@ -94,6 +94,6 @@ def _skip(database: sqlite3.Connection, entry: Entry, why: Skip) -> None:
 
 
 def _changed(database: sqlite3.Connection, listing: Listing) -> bool:
-    gone = any(why is Skip.GONE for _, why in listing.skipped)
+    gone = not listing.place.bare and any(why is Skip.GONE for _, why in listing.skipped)
     (changed,) = database.execute("SELECT EXISTS (SELECT 1 FROM file WHERE changed)").fetchone()
     return gone or bool(changed) or staged(listing.place)

@@ -114,6 +114,8 @@ def _committed(place: Place) -> Iterator[Entry | tuple[str, Skip]]:
         why = refused(path, mode)
         if why is not None:
             yield shown(path), why
+        elif not size.isdecimal():
+            yield path, Skip.GONE  # git says BAD: the repository lacks this object
         elif int(size) > LARGEST_OCTETS:
             yield path, Skip.LARGE
         else:

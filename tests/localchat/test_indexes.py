@@ -128,6 +128,18 @@ def test_a_bare_repository_reads_the_same_as_its_working_tree(tmp_path: Path) ->
     assert not bare.changed
 
 
+def test_what_a_bare_repository_lacks_is_not_read(tmp_path: Path) -> None:
+    top = make(tmp_path / "top", {"a.py": "a = 1\n", "b.py": "b = 1\n"})
+    blob = git(top, "rev-parse", "HEAD:a.py").decode().strip()
+    (top / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    (top / ".git").rename(tmp_path / "bare.git")
+    git(tmp_path / "bare.git", "config", "core.bare", "true")
+    index = built(tmp_path / "bare.git")
+    assert index.paths() == ["b.py"]
+    assert index.skipped() == [("a.py", Skip.GONE)]
+    assert not index.changed, "nothing here can be uncommitted"
+
+
 WRAPPER = """#!/bin/sh
 case "$*" in
   *ls-tree*) echo listed >>{runs}; {git} "$@" | tee -a {octets} ;;
