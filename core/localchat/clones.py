@@ -2,8 +2,9 @@
 
     <cache>/clones/github.com+owner+name/<commit>.git
 
-A folder appears by one rename when it is whole, and is never changed afterwards: readers need no lock, and a process
-killed in the middle leaves only a folder called `.incoming-…`, which nobody reads and a later clone sweeps away.
+A folder appears by one rename when it is whole, is never changed afterwards, and goes by one rename: readers need no
+lock, and a process killed in the middle leaves only a folder called `.incoming-…` or `.outgoing-…`, which nobody reads
+and a later clone sweeps away.
 A clone goes on when its asker has gone: one may take longer than anybody waits, and whoever asks next joins it.
 Clones are anonymous. A chat bot's askers must not read what only the operator's stored credentials may read: whoever
 wants a private repository answered registers a working copy of it.
@@ -12,11 +13,13 @@ wants a private repository answered registers a working copy of it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,10 +170,18 @@ def _install(incoming: Path, whole: Path) -> None:
 
 def _prune(folder: Path, home: Path) -> None:
     for path in _commits(home)[_KEPT_COMMITS:]:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path, folder)
     homes = [path for path in folder.iterdir() if not path.name.startswith(".")]
     for path in sorted(homes, key=_last_use, reverse=True)[_KEPT_REPOSITORIES:]:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path, folder)
+
+
+def _remove(path: Path, folder: Path) -> None:
+    """Takes it away whole first: what a process killed in the middle leaves of it would else pass for a clone."""
+    outgoing = folder / f".outgoing-{uuid.uuid4().hex}"
+    with contextlib.suppress(OSError):  # another process may be faster
+        path.rename(outgoing)
+    shutil.rmtree(outgoing, ignore_errors=True)
 
 
 def _last_use(home: Path) -> float:
@@ -183,3 +194,5 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(".incoming-*"):
         if time.time() - path.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(".outgoing-*"):
+        shutil.rmtree(path, ignore_errors=True)

@@ -237,13 +237,14 @@ async def test_a_clone_ends_with_the_server_and_leaves_nothing(host: GitHost, tm
     assert left_over(tmp_path) == []
 
 
-KILLED = """
+CLONE = """
 import asyncio, sys
 from pathlib import Path
 from core.localchat.clones import Clones
 from core.localchat.threads import Threads
 
-clones = Clones(Path(sys.argv[1]), Threads(2), url=lambda name: sys.argv[2], protocols=frozenset({"http"}))
+cache, url = Path(sys.argv[1]), sys.argv[2]
+clones = Clones(cache, Threads(2), url=lambda name: url, protocols=frozenset({"http"}), fresh_seconds=0)
 asyncio.run(clones.current("example.org/o/n"))
 """
 
@@ -252,7 +253,7 @@ async def test_a_process_killed_in_the_middle_leaves_no_half_clone(host: GitHost
     host.hang_after = 1_000
     cache = tmp_path / "cache"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KILLED, str(cache), f"{host.url}/o/n", cwd=Path(__file__).parents[2]
+        sys.executable, "-c", CLONE, str(cache), f"{host.url}/o/n", cwd=Path(__file__).parents[2]
     )
     await host.hanging.wait()
     process.kill()
@@ -268,3 +269,42 @@ async def test_a_process_killed_in_the_middle_leaves_no_half_clone(host: GitHost
     commit(shop)
     await clones(host, cache, fresh_seconds=0).current(NAME)
     assert not half.exists(), "a day later nobody is"
+
+
+KILLED_REMOVING = """
+import os, signal, sys
+
+removed = []
+
+
+def watch(event, arguments):
+    if event == "os.remove":
+        removed.append(arguments)
+        if len(removed) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+sys.addaudithook(watch)
+"""
+
+
+async def test_a_process_killed_while_it_removes_a_clone_leaves_no_half_of_it(
+    host: GitHost, shop: Path, tmp_path: Path
+) -> None:
+    cache, known = tmp_path / "cache", []
+    for number in range(3):
+        write(shop, {"new.py": f"new = {number}\n"})
+        known.append(commit(shop))
+        if number < 2:
+            await clones(host, cache, fresh_seconds=0).current(NAME)
+    os.utime(cache / "example.org+o+n" / f"{known[0]}.git", (0, 0))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED_REMOVING + CLONE, str(cache), f"{host.url}/o/n", cwd=Path(__file__).parents[2]
+    )
+    assert await process.wait() == -signal.SIGKILL
+    assert {path.stem for path in (cache / "example.org+o+n").iterdir()} == set(known[1:])
+    assert list(cache.glob(".outgoing-*"))
+    write(shop, {"new.py": "new = 3\n"})
+    commit(shop)
+    await clones(host, cache, fresh_seconds=0).current(NAME)
+    assert list(cache.glob(".outgoing-*")) == []
