@@ -115,7 +115,8 @@ class Clones:
                 raise
             log.warning("clone not refreshed", repository=name, reason=str(error))
             found = have
-        os.utime(found)
+        with contextlib.suppress(OSError):  # where nothing can be written, its host is asked again the next time
+            os.utime(found)
         return found, found.stem
 
     async def _refreshed(self, name: str, home: Path, have: Path | None) -> Path:

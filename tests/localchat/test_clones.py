@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -131,6 +132,25 @@ async def test_a_machine_that_lacks_what_a_clone_needs(
     with pytest.raises(NoGit):
         await clones(host, tmp_path / "other").current(NAME)
     assert await clones(host, tmp_path / "cache", fresh_seconds=0).current(NAME) == have
+
+
+async def test_a_clone_that_can_only_be_read_answers_while_it_can_not_be_refreshed(
+    host: GitHost, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = clones(host, tmp_path / "cache", fresh_seconds=0)
+    have = await repository.current(NAME)
+
+    def refuse(path: object, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    for writing in ("mkdir", "rename", "utime"):  # root may do all this in a folder without the permission to
+        monkeypatch.setattr(os, writing, refuse)
+    assert await repository.current(NAME) == have
+    write(shop, {"prices.py": "new = 1\n"})
+    commit(shop)
+    assert await repository.current(NAME) == have
+    with pytest.raises(CacheUnusable):
+        await repository.current("example.org/o/other")
 
 
 async def test_a_clone_has_limits(host: GitHost, shop: Path, tmp_path: Path) -> None:
