@@ -103,7 +103,7 @@ class Clones:
     async def _found(self, name: str) -> tuple[Path, str]:
         home = self._folder / name.replace("/", "+")
         have = await self._threads.run(_newest, home)
-        if have is not None and time.time() - have.stat().st_mtime < self._fresh_seconds:
+        if have is not None and time.time() - _last_asked(have) < self._fresh_seconds:
             return have, have.stem
         if time.monotonic() < self._too_large_until.get(name, 0.0):
             raise RepositoryTooLarge(f"{name} is too large to be cloned")
@@ -148,7 +148,7 @@ class Clones:
             await self._threads.run(_install, incoming, whole)
         finally:
             await self._threads.run(shutil.rmtree, incoming, ignore_errors=True)
-        await self._threads.run(_prune, self._folder, home)
+        await self._threads.run(_prune, self._folder, whole)
         log.info("repository cloned", repository=name, commit=commit)
         return whole
 
@@ -156,7 +156,16 @@ class Clones:
 def _commits(home: Path) -> list[Path]:
     """The whole clones of one repository, newest first."""
     found = [path for path in home.iterdir() if _COMMIT_FOLDER.fullmatch(path.name)] if home.is_dir() else []
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    return sorted(found, key=_last_asked, reverse=True)
+
+
+def _last_asked(clone: Path) -> float:
+    """When its host last said that it is the newest commit; at no time where that is yet to come by this clock.
+
+    After a clock was set back, it would else be the newest one, and fresh, until then.
+    """
+    asked = clone.stat().st_mtime
+    return asked if asked <= time.time() else 0.0
 
 
 def _newest(home: Path) -> Path | None:
@@ -169,11 +178,12 @@ def _install(incoming: Path, whole: Path) -> None:
         incoming.rename(whole)
 
 
-def _prune(folder: Path, home: Path) -> None:
-    for path in _commits(home)[_KEPT_COMMITS:]:
+def _prune(folder: Path, whole: Path) -> None:
+    """Removes what was used longest ago, and never `whole`, whatever the clocks of its disk and of this machine say."""
+    for path in [path for path in _commits(whole.parent) if path != whole][_KEPT_COMMITS - 1 :]:
         _remove(path, folder)
-    homes = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    for path in sorted(homes, key=_last_use, reverse=True)[_KEPT_REPOSITORIES:]:
+    homes = [path for path in folder.iterdir() if path != whole.parent and not path.name.startswith(".")]
+    for path in sorted(homes, key=_last_use, reverse=True)[_KEPT_REPOSITORIES - 1 :]:
         _remove(path, folder)
 
 
@@ -187,7 +197,7 @@ def _remove(path: Path, folder: Path) -> None:
 
 def _last_use(home: Path) -> float:
     newest = _newest(home)
-    return newest.stat().st_mtime if newest is not None else 0.0
+    return _last_asked(newest) if newest is not None else 0.0
 
 
 def _sweep(folder: Path) -> None:

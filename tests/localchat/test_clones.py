@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,6 +91,36 @@ async def test_a_stale_clone_is_refreshed_and_survives_its_host(host: GitHost, s
     host.status = 404
     with pytest.raises(UnknownRepository):  # withdrawn: what is no longer public is no longer shown
         await repository.current(NAME)
+
+
+async def test_a_clone_used_in_the_future_is_neither_fresh_nor_the_newest(
+    host: GitHost, shop: Path, tmp_path: Path
+) -> None:
+    repository, known = clones(host, tmp_path), [git(shop, "rev-parse", "HEAD").decode().strip()]
+    for number in range(3):
+        folder, found = await repository.current(NAME)
+        assert found == known[-1]
+        future = time.time() + 86_400
+        os.utime(folder, (future, future))
+        write(shop, {"new.py": f"new = {number}\n"})
+        known.append(commit(shop))
+    assert (await repository.current(NAME))[1] == known[3]
+    asked = len(host.requests)
+    assert (await repository.current(NAME))[1] == known[3]
+    assert len(host.requests) == asked, "that one is fresh"
+
+
+async def test_a_clone_is_kept_where_the_clock_of_its_disk_is_ahead(
+    host: GitHost, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() - 60)
+    for number in range(3):
+        write(shop, {"new.py": f"new = {number}\n"})
+        commit(shop)
+        folder, _ = await clones(host, tmp_path).current(NAME)
+        assert folder.is_dir()
+        os.utime(folder, (1, 1))
 
 
 @pytest.mark.parametrize(
