@@ -102,7 +102,7 @@ class Clones:
 
     async def _found(self, name: str) -> tuple[Path, str]:
         home = self._folder / name.replace("/", "+")
-        have = await self._threads.run(_newest, home)
+        have = await self._threads.run(_newest_whole, home)
         if have is not None and time.time() - _last_asked(have) < self._fresh_seconds:
             return have, have.stem
         if time.monotonic() < self._too_large_until.get(name, 0.0):
@@ -154,7 +154,7 @@ class Clones:
 
 
 def _commits(home: Path) -> list[Path]:
-    """The whole clones of one repository, newest first."""
+    """The clones of one repository, newest first."""
     found = [path for path in home.iterdir() if _COMMIT_FOLDER.fullmatch(path.name)] if home.is_dir() else []
     return sorted(found, key=_last_asked, reverse=True)
 
@@ -168,12 +168,29 @@ def _last_asked(clone: Path) -> float:
     return asked if asked <= time.time() else 0.0
 
 
-def _newest(home: Path) -> Path | None:
-    return next(iter(_commits(home)), None)
+def _newest_whole(home: Path) -> Path | None:
+    """The clone to answer from. One that was damaged is passed over: it would fail each question until a newer commit.
+
+    Blocking, a few milliseconds.
+    """
+    return next((clone for clone in _commits(home) if _is_whole(clone)), None)
+
+
+def _is_whole(clone: Path) -> bool:
+    """Whether git finds the commit and its tree, which are in the one pack that a clone has."""
+    try:
+        git.run(["cat-file", "-e", f"{clone.stem}^{{tree}}"], folder=clone)
+    except git.GitFailed:
+        return False
+    except git.GitMissing:
+        return True  # nobody can tell, and whoever wants to read it is told why
+    return True
 
 
 def _install(incoming: Path, whole: Path) -> None:
     whole.parent.mkdir(exist_ok=True)
+    if whole.exists() and not _is_whole(whole):
+        _remove(whole, incoming.parent)
     if not whole.exists():  # else another process was faster
         incoming.rename(whole)
 
@@ -196,8 +213,7 @@ def _remove(path: Path, folder: Path) -> None:
 
 
 def _last_use(home: Path) -> float:
-    newest = _newest(home)
-    return _last_asked(newest) if newest is not None else 0.0
+    return max(map(_last_asked, _commits(home)), default=0.0)
 
 
 def _sweep(folder: Path) -> None:

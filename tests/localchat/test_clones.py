@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import sys
 import time
@@ -91,6 +92,21 @@ async def test_a_stale_clone_is_refreshed_and_survives_its_host(host: GitHost, s
     host.status = 404
     with pytest.raises(UnknownRepository):  # withdrawn: what is no longer public is no longer shown
         await repository.current(NAME)
+
+
+@pytest.mark.parametrize("lost", ["HEAD", "objects", "objects/pack/*.pack", "objects/pack/*.idx", "*"])
+@pytest.mark.parametrize("fresh_seconds", [0, 600])
+async def test_a_damaged_clone_is_made_anew(
+    host: GitHost, shop: Path, tmp_path: Path, lost: str, fresh_seconds: float
+) -> None:
+    have = await clones(host, tmp_path).current(NAME)
+    for path in have[0].glob(lost):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert await clones(host, tmp_path, fresh_seconds=fresh_seconds).current(NAME) == have
+    assert git(have[0], "show", f"{have[1]}:shop/prices.py") == (shop / "shop/prices.py").read_bytes()
+    asked = len(host.requests)
+    assert await clones(host, tmp_path).current(NAME) == have
+    assert len(host.requests) == asked, "once"
 
 
 async def test_a_clone_used_in_the_future_is_neither_fresh_nor_the_newest(
