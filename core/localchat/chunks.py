@@ -25,9 +25,9 @@ class Chunk:
 
 def cut(lines: list[str], definitions: list[Definition]) -> list[Chunk]:
     """The whole file in pieces without gap or overlap; blank ones are left out."""
-    starts = sorted({1} | {start(lines, one.line) for one in definitions if one.indent <= _DEEPEST})
-    ends = [begin - 1 for begin in starts[1:]] + [len(lines)]
-    spans = [Chunk(first, last) for first, last in zip(starts, ends, strict=True) if first <= last]
+    begins = sorted({1} | starts(lines, [one for one in definitions if one.indent <= _DEEPEST]))
+    ends = [begin - 1 for begin in begins[1:]] + [len(lines)]
+    spans = [Chunk(first, last) for first, last in zip(begins, ends, strict=True) if first <= last]
     pieces = [piece for span in spans for piece in _split(lines, span)]
     return [piece for piece in _merged(pieces) if any(line.strip() for line in lines[piece.first - 1 : piece.last])]
 
@@ -37,6 +37,20 @@ def start(lines: Sequence[str], line: int) -> int:
     while line > 1 and _ABOVE.match(lines[line - 2]):
         line -= 1
     return line
+
+
+def starts(lines: Sequence[str], definitions: Sequence[Definition]) -> set[int]:
+    """The first line of each of these, in one pass.
+
+    A definition may itself look like what stands above one: a header of C can be a run of thousands of such lines.
+    """
+    wanted = {one.line for one in definitions}
+    found, first = set(), 1
+    for number, above in enumerate(["", *lines[:-1]], 1):
+        first = first if _ABOVE.match(above) else number
+        if number in wanted:
+            found.add(first)
+    return found
 
 
 def _split(lines: list[str], span: Chunk) -> Iterator[Chunk]:

@@ -82,7 +82,7 @@ def window(
     language = languages.language(path)
     found = [[term for term in terms.of_lines([line], language) if term in values] for line in lines[first - 1 : last]]
     named = {one.line for one in defined if shares(one.title, values)}
-    starts = {first} | {chunks.start(lines, one.line) for one in defined}
+    starts = {first} | chunks.starts(lines, defined)
     best, chosen = -1.0, first
     for start in range(first, last + 1):
         part = found[start - first : start - first + MOST_LINES]

@@ -192,6 +192,21 @@ def test_the_definitions_around_all_lines_are_found_in_one_pass(lines: list[str]
     assert read.times <= 2 * len(lines)
 
 
+@settings(deadline=None)
+@given(LINES, st.sampled_from(["python", "c"]))
+def test_all_definitions_begin_where_each_alone_does(lines: list[str], language: str) -> None:
+    found = definitions.find(lines, language)
+    assert chunks.starts(lines, found) == {chunks.start(lines, one.line) for one in found}
+
+
+def test_a_header_without_end_is_cut_in_few_passes() -> None:
+    """Of a generated one, each line is a definition and may belong to the one below."""
+    lines = [f"#define REGISTER_{number} {number}" for number in range(400)]
+    read = Read(lines)
+    chunks.cut(read, definitions.find(lines, "c"))
+    assert read.times <= 5 * len(lines)
+
+
 @pytest.mark.parametrize(
     ("language", "line", "name"),
     [
