@@ -52,6 +52,7 @@ _REMARK = re.compile(r"\s(?:#|//)\s")
 _QUOTES = re.compile(r'"""|\'\'\'')
 _DOCSTRING = re.compile(r'\s*[rRbBuU]?(?:"""|\'\'\')')
 _MEMBER = re.compile(r"(?:\.|->|::)\s*$")
+_OWNER = re.compile(r"(?<!\w)(\w+)\s*(?:\.|->|::)\s*$")  # a whole word: else a long one is tried from each letter
 
 
 def find(index: Index, subjects: Sequence[Defined]) -> list[Usage]:
@@ -100,7 +101,7 @@ def judge(line: str, subject: Defined, *, same_file: bool, imported: bool, knows
             return Evidence.SHOWN
         return Evidence.POSSIBLE if member or same_file else Evidence.DOUBTFUL
     if member:
-        owner = re.search(r"(\w+)\s*(?:\.|->|::)\s*$", before)
+        owner = _OWNER.search(before)
         return Evidence.SHOWN if owner and owner[1] in _modules(subject.path) else Evidence.DOUBTFUL
     return Evidence.SHOWN if same_file or imported else Evidence.POSSIBLE
 

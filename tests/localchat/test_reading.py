@@ -26,8 +26,11 @@ from core.localchat import (
     usages,
 )
 from core.localchat.citations import Citation
+from core.localchat.definitions import Definition
+from core.localchat.index import Defined
 from core.localchat.languages import Kind
 from core.localchat.listing import Entry
+from tests.linear import is_linear
 
 LINES = st.lists(
     st.sampled_from(["", "x = 1", "def f():", "    def g():", "class C:", "# note", "@d", "        y"]), max_size=250
@@ -205,6 +208,16 @@ def test_a_header_without_end_is_cut_in_few_passes() -> None:
     read = Read(lines)
     chunks.cut(read, definitions.find(lines, "c"))
     assert read.times <= 5 * len(lines)
+
+
+@pytest.mark.parametrize("unit", ["a", "a.", "a ", ".", " ", "a::"])
+def test_the_work_on_a_long_line_is_linear(unit: str) -> None:
+    subject = Defined("case.py", Definition("Case", 1, 0))
+
+    def judged(text: str) -> object:
+        return usages.judge(f"{text} b.Case(1)", subject, same_file=False, imported=False, knows_scope=False)
+
+    assert is_linear(judged, unit, 20_000)
 
 
 @pytest.mark.parametrize(
