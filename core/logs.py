@@ -80,6 +80,7 @@ def configure(level: str, form: Literal["console", "json"] | None, stream: TextI
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.raiseExceptions = False  # a line that cannot be written is lost, not shown unredacted with a trace instead
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -6,6 +6,8 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,11 +25,11 @@ Read = Callable[[], list[dict[str, Any]]]
 def lines() -> Iterator[Read]:
     """Logging configured as JSON at DEBUG; what was written so far, parsed."""
     root = logging.getLogger()
-    before = root.handlers[:], root.level
+    before = root.handlers[:], root.level, logging.raiseExceptions
     stream = io.StringIO()
     logs.configure("debug", "json", stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers[:], root.level = before
+    root.handlers[:], root.level, logging.raiseExceptions = before
     structlog.reset_defaults()
 
 
@@ -76,6 +78,15 @@ def test_other_libraries_are_heard_from_warnings_on(lines: Read) -> None:
 def test_no_text_forges_a_line_or_reaches_the_terminal(text: str) -> None:
     clean = logs.redact(text)
     assert not set(clean) & set("\x00\x1b\x07\x08\x7f\x9b\u2028\u2029\r")
+
+
+def test_a_line_that_cannot_be_written_is_shown_nowhere_else(capfd: pytest.CaptureFixture[str], lines: Read) -> None:
+    with Path("/dev/full").open("a", buffering=1) as full:
+        logs.configure("debug", "json", full)
+        logging.getLogger("elsewhere").warning("tok-3f9a8b7c6d5e")
+        with suppress(OSError):
+            full.close()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_field_is_bounded(lines: Read) -> None:

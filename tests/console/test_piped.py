@@ -75,6 +75,14 @@ async def test_a_failure_goes_to_the_other_stream_and_the_exit_code(away: Home, 
     assert (away.data / "console.log").stat().st_mode & 0o777 == 0o600
 
 
+async def test_where_the_log_cannot_be_written_the_answer_comes_all_the_same(home: Home) -> None:
+    home.data.mkdir(parents=True)
+    (home.data / "console.log").symlink_to("/dev/full")
+    done = await home.run("console", "--ask", "where is make_widget defined?")
+    assert (done.code, done.err) == (0, "")
+    assert "widgets/factory.py:" in done.out
+
+
 async def test_one_question_from_a_script(away: Home, chat: FakeChat) -> None:
     done = await away.run("console", "--repo", "acme/gadgets", "--ask", "what is it?", given="not read\n")
     assert (done.code, done.out, done.err) == (0, "You asked about github.com/acme/gadgets: what is it?\n", "")
