@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
@@ -16,6 +18,12 @@ from core.errors import SecretError, SettingsError
 from core.secret import Secret, bearer
 
 _BEGINNINGS = ("ASKREPO_", "DISCORD_", "SLACK_")
+
+_SENT_TO = {  # address: tokens
+    "ASKREPO_CHAT_URL": ("ASKREPO_CHAT_TOKEN",),
+    "ASKREPO_SLACK_API_URL": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_CLIENT_SECRET"),
+    "ASKREPO_DISCORD_API_URL": ("DISCORD_TOKEN",),
+}
 
 _PLAIN = {
     "int_parsing": "it is not a whole number",
@@ -142,14 +150,42 @@ def load_despite(*, dotenv: bool = True) -> tuple[Settings, tuple[SettingsError,
     """
     file = ".env" if dotenv else None
     try:
-        return Settings(_env_file=file), ()
-    except ValidationError as error:
-        problems = tuple(map(_problem, error.errors(include_input=False, include_url=False, include_context=False)))
+        problems = (*_led_astray(file), *_invalid(file))
     except UnicodeDecodeError:
         raise SettingsError(".env", "it is not text in UTF-8") from None
     wrong = {problem.name for problem in problems}
     fields = [field for field in Settings.model_fields.values() if field.validation_alias in wrong]
     return Settings(_env_file=file, **{str(field.validation_alias): field.default for field in fields}), problems
+
+
+def _led_astray(file: str | None) -> Iterator[SettingsError]:
+    """What `.env` must not say: it may be a repository's, and where its reader's tokens go is for nobody else to say.
+
+    So it neither names the address that a token of the environment is sent to, nor makes a value from the environment
+    part of another setting.
+    """
+    if file is None:
+        return
+    environment = EnvSettingsSource(Settings).env_vars
+    written = DotEnvSettingsSource(Settings, env_file=file).env_vars
+    heeded = {name for name in names() if written.get(name.lower()) and name.lower() not in environment}
+    for address, tokens in _SENT_TO.items():
+        lent = [token for token in tokens if token.lower() in environment]
+        if address in heeded and lent:
+            there = f"the environment sets `{lent[0]}`, which would be sent there"
+            yield SettingsError(address, f"`.env` sets it, but {there}; set both in the same place")
+    literal = {name.upper(): value for name, value in dotenv_values(file, interpolate=False).items()}
+    for name in sorted(heeded):
+        if literal[name] != written[name.lower()]:
+            yield SettingsError(name, "`${…}` in `.env` is not replaced; write there what it stands for")
+
+
+def _invalid(file: str | None) -> list[SettingsError]:
+    try:
+        Settings(_env_file=file)
+    except ValidationError as error:
+        return [_problem(each) for each in error.errors(include_input=False, include_url=False, include_context=False)]
+    return []
 
 
 def names() -> frozenset[str]:

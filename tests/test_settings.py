@@ -148,6 +148,56 @@ def test_a_dotenv_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         settings.load()
 
 
+@pytest.mark.parametrize(
+    ("address", "token"),
+    [
+        ("ASKREPO_CHAT_URL", "ASKREPO_CHAT_TOKEN"),
+        ("ASKREPO_SLACK_API_URL", "SLACK_BOT_TOKEN"),
+        ("ASKREPO_SLACK_API_URL", "SLACK_APP_TOKEN"),
+        ("ASKREPO_SLACK_API_URL", "SLACK_CLIENT_SECRET"),
+        ("ASKREPO_DISCORD_API_URL", "DISCORD_TOKEN"),
+    ],
+)
+def test_a_dotenv_file_does_not_say_where_a_token_of_the_environment_goes(
+    address: str, token: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"{address.lower()}=https://elsewhere.example.com\n{token}=\n")
+    monkeypatch.setenv(token, "hunter2")
+    loaded, problems = settings.load_despite()
+    assert [problem.name for problem in problems] == [address]
+    assert f"the environment sets `{token}`" in problems[0].problem
+    assert "elsewhere" not in repr(loaded)
+    assert settings.load(dotenv=False)
+
+
+@pytest.mark.parametrize("together", ["file", "environment"])
+def test_a_token_and_its_address_in_the_same_place(
+    together: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("ASKREPO_CHAT_URL=https://chat.example.com\nASKREPO_CHAT_TOKEN=hunter2\n")
+    if together == "environment":
+        monkeypatch.setenv("ASKREPO_CHAT_URL", "https://mine.example.com")
+        monkeypatch.setenv("ASKREPO_CHAT_TOKEN", "mine")
+    loaded = settings.load()
+    name, token = ("chat", "hunter2") if together == "file" else ("mine", "mine")
+    assert loaded.chat_url == f"https://{name}.example.com"
+    assert loaded.chat_token is not None
+    assert loaded.chat_token.reveal() == token
+
+
+def test_a_dotenv_file_takes_nothing_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "ASKREPO_CHAT_URL=https://elsewhere.example.com\nexport ASKREPO_CHAT_TOKEN='${DISCORD_TOKEN}'\n"
+        "ASKREPO_REPO=acme/${DISCORD_TOKEN:-widgets}\nASKREPO_LOG_LEVEL=${NOWHERE}\nTHEIRS=${HOME}/shop\n"
+    )
+    monkeypatch.setenv("DISCORD_TOKEN", "hunter2")
+    monkeypatch.setenv("ASKREPO_LOG_LEVEL", "debug")
+    loaded, problems = settings.load_despite()
+    assert [problem.name for problem in problems] == ["ASKREPO_CHAT_TOKEN", "ASKREPO_REPO"]
+    assert "hunter2" not in str(problems)
+    assert (loaded.chat_token, loaded.repo, loaded.log_level) == (None, None, "debug")
+
+
 def test_strangers_are_names_that_only_begin_like_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("askrepo_colour=red\nASKREPO_REPO=a/b\nUNRELATED=1\n")
     monkeypatch.setenv("SLACK_WEBHOOK", "x")

@@ -90,6 +90,20 @@ async def test_a_dotenv_file_that_is_no_text(home: Home) -> None:
     assert "`.env` cannot work: it is not text in UTF-8" in (await home.run("doctor")).sentence
 
 
+async def test_no_token_goes_where_a_file_in_the_folder_says(
+    home: Home, slack: FakeSlack, installed: Installation, discord: FakeDiscord, chat: FakeChat
+) -> None:
+    """The folder may be somebody's repository, and its `.env` theirs."""
+    given = of_slack(slack, installed) | of_discord(discord) | of_chat(chat)
+    written = {name: value for name, value in given.items() if name.endswith("_URL")}
+    (home.repository / ".env").write_text("".join(f"{name}={value}\n" for name, value in written.items()))
+    done = await doctor(home, {name: value for name, value in given.items() if name not in written})
+    assert done.sentence.startswith("3 things are wrong:")
+    for name in written:
+        assert f"wrong    settings          `{name}`: `.env` sets it, but the environment sets `" in done.out
+    assert (chat.requests, slack.calls, discord.calls) == ([], [], [])
+
+
 async def test_no_secret_is_shown(
     home: Home, slack: FakeSlack, installed: Installation, discord: FakeDiscord, unused_tcp_port: int
 ) -> None:
