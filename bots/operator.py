@@ -15,6 +15,7 @@ from pathlib import Path
 from bots.console import place
 from bots.console.arrival import around, channel_around
 from bots.console.commands import check_no_folder
+from bots.console.host import machine
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
 from bots.signals import handled
@@ -30,6 +31,7 @@ from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.repositories import parse
 from core.secret import Secret
+from core.settings import data_folder
 from core.wording import in_shell
 
 _LONGEST_TOKEN = 65_536  # octets read of a token; a real one is far shorter, and a longer text is told so
@@ -73,8 +75,8 @@ def user() -> str:
 
 
 def here() -> WorkspaceRef:
-    """The workspace of this user's consoles on this machine."""
-    return place.workspace(user(), socket.gethostname())
+    """The workspace of this user's consoles on this machine. Raises OSError."""
+    return place.workspace(user(), machine(data_folder(), socket.gethostname()))
 
 
 def workspace_of(where: Where) -> WorkspaceRef:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from sqlalchemy import ColumnElement, LargeBinary, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from core import logs
+from core import logs, once
 from core.cipher import HEAD_OCTETS, Cell, Keyring, new_key
 from core.conversation.values import WorkspaceRef
 from core.database import Database
@@ -114,13 +112,8 @@ def _read(path: Path, *, needed: bool) -> Keyring | None:
 
 
 def _create(path: Path) -> None:
-    """Whole or not at all, and never over an existing one: of two first runs, one makes the key."""
-    with _translated(path), NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="ascii") as file:
-        file.write(new_key().text() + "\n")  # mode 0600
-        file.flush()
-        os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(file.name, path)
+    with _translated(path):
+        once.make(path, new_key().text() + "\n")
 
 
 @contextlib.contextmanager
