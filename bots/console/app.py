@@ -61,7 +61,10 @@ class Session:
         self._heard = False  # there was something to do
 
     async def run(self) -> int:
-        """Until the user leaves or the input ends. The exit code is 1 if, other than at a terminal, one failed."""
+        """Until the user leaves or the input ends. The exit code is 1 if a question was left without its outcome.
+
+        Other than at a terminal it is 1 also if something failed, and after Ctrl-C: what was still to come never was.
+        """
         handlers = {
             "SIGINT": self._interrupt,
             "SIGTERM": self._ended.set,
@@ -95,19 +98,20 @@ class Session:
         return await self._code(resumed=resumed)
 
     async def _code(self, *, resumed: bool) -> int:
-        if self._ended.is_set():
-            if None in self._outcomes:
-                with contextlib.suppress(DeliveryError, TimeoutError):
-                    async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                        await self._desk.say(f"The question is kept; `{recap.RESUME}` goes on with it.")
-            return 1 if None in self._outcomes else 0
+        if None in self._outcomes:  # told to end before it was answered
+            with contextlib.suppress(DeliveryError, TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    await self._desk.say(f"The question is kept; `{recap.RESUME}` goes on with it.")
         if self._desk.interactive:
-            return 0
-        if not self._heard and not self._options.resume:
-            raise CommandError("There was nothing to ask: the input is no terminal and held no question. Try `--ask`.")
-        if resumed and not self._heard and not self._outcomes:
-            await self._desk.say(commands.NOTHING_CUT_OFF)
-        return 1 if self._failed or set(self._outcomes) - {Outcome.ANSWERED} else 0
+            return 1 if None in self._outcomes else 0
+        if not self._heard and not self._ended.is_set():
+            if not self._options.resume:
+                raise CommandError(
+                    "There was nothing to ask: the input is no terminal and held no question. Try `--ask`."
+                )
+            if resumed and not self._outcomes:
+                await self._desk.say(commands.NOTHING_CUT_OFF)
+        return 1 if self._interrupted or self._failed or set(self._outcomes) - {Outcome.ANSWERED} else 0
 
     async def _thread(self, channel: ChannelRef) -> ThreadRef:
         """The conversation to take part in, locked. Raises CommandError if another console has it."""

@@ -188,3 +188,22 @@ async def test_ctrl_c_in_a_script_ends_it(away: Home, chat: FakeChat) -> None:
     assert (done.code, done.out) == (1, "")
     assert "Stopped" in done.err
     assert turns(away) == [("stopped", 1)]
+
+
+@pytest.mark.parametrize("line", ["/foo", "what is it?"])
+async def test_told_to_end_between_lines_it_says_that_one_failed(away: Home, chat: FakeChat, line: str) -> None:
+    chat.will(refuses(401, code="invalid_api_key"))
+    asking = await away.start("console", together=True)
+    asking.say(f"{line}\n")
+    assert await asyncio.to_thread(os.read, asking.out, 1_000)  # it is told
+    asking.process.send(signal.SIGTERM)
+    assert await asking.process.ended() == 1
+
+
+async def test_ctrl_c_between_lines_says_that_not_all_was_asked(away: Home, chat: FakeChat) -> None:
+    chat.will(says("One."))
+    asking = await away.start("console")
+    asking.say("one\n")
+    assert await asyncio.to_thread(os.read, asking.out, 1_000) == b"One.\n"
+    asking.process.send(signal.SIGINT)
+    assert await asking.process.ended() == 1
