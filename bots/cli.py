@@ -7,6 +7,7 @@ What only one of them needs is loaded by it: the libraries of a chat platform wo
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -85,6 +86,7 @@ Repository = Annotated[str | None, typer.Argument(help="owner/name, or any addre
 
 def main() -> None:
     """The command, once it is loaded. Whatever happens, one sentence is shown and no traceback."""
+    _be_lenient()
     try:
         logs.configure("warning", None)  # before the settings are read, what fails would be logged with all its values
         app(prog_name="askrepo")
@@ -96,6 +98,13 @@ def main() -> None:
         _drop_unwritten()
     print(harmless(problem), file=sys.stderr)
     sys.exit(1)
+
+
+def _be_lenient() -> None:
+    """What the terminal's encoding lacks is shown as a question mark, instead of failing the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _problem(error: AskrepoError | CommandError | OSError) -> str:

@@ -61,6 +61,19 @@ def test_the_libraries_of_chat_platforms_are_loaded_by_what_needs_them_alone() -
     assert run.stdout == "set()\n"
 
 
+def test_what_the_encoding_lacks_fails_no_command(home: Home) -> None:
+    code = "from bots.start import main; main()"
+    told = subprocess.run(
+        [sys.executable, "-c", code, "why", *SLACK],
+        capture_output=True,
+        cwd=home.repository,
+        env=home.environment(PYTHONIOENCODING="latin-1", PYTHONPATH=str(Path(__file__).parents[1])),
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert b"1. `in:?` in the question: not given" in told.stdout
+
+
 async def test_what_is_not_set_up_is_named(home: Home) -> None:
     for named in ((), ("worker",), ("web", "worker")):
         everything = (await home.run("run", *named)).sentence

@@ -58,7 +58,7 @@ class Desk:
 
 def desk(folder: Path) -> Desk:
     """The desk of this process; `folder` keeps the terminal's history. Raises CommandError where there is no output."""
-    answers, notices = _lenient(sys.stdout), _lenient(sys.stderr)
+    answers, notices = _open(sys.stdout), _open(sys.stderr)
     if not (_is_terminal(sys.stdin) and answers.isatty()):
         return Desk(Piped(_descriptor()), PlainDelivery(Outlet(answers), Outlet(notices)), ">")
     console = Console(file=answers, theme=THEME, highlight=False)
@@ -68,13 +68,9 @@ def desk(folder: Path) -> Desk:
     return Desk(source, TerminalDelivery(screen), mark)
 
 
-def _lenient(stream: TextIO | None) -> TextIO:
-    """A stream that shows a question mark for what its encoding lacks, instead of failing."""
+def _open(stream: TextIO | None) -> TextIO:
     if stream is None:
         raise CommandError("There is nowhere to write to: standard output or standard error is closed.")
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")
     return stream
 
 
