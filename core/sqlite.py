@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -111,7 +112,7 @@ class Dialect(SQLiteDialect_pysqlite):
         options |= {"isolation_level": None, "factory": self.connection_class}
         connection: Connection = sqlite3.connect(path, **options)
         for pragma in self._pragmas:
-            connection.execute(f"PRAGMA {pragma}")
+            _obey(connection, f"PRAGMA {pragma}")
         if self._writes_within is not None:
             connection.execute("PRAGMA busy_timeout = 0")  # the event loop does the waiting
         return connection
@@ -132,7 +133,7 @@ class Dialect(SQLiteDialect_pysqlite):
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() >= end:
+                if not _is_busy(error) or loop.time() >= end:
                     raise
             else:
                 return
@@ -169,6 +170,29 @@ class Dialect(SQLiteDialect_pysqlite):
             while not acting.done():
                 await asyncio.wait({acting})
             raise
+
+
+def _obey(connection: sqlite3.Connection, pragma: str) -> None:
+    """Execute it, waiting for a lock as long as the connection is to wait for one.
+
+    SQLite itself does not: where another process writes a new file, it refuses to begin the write-ahead log at once.
+    """
+    (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    end, pause = time.monotonic() + milliseconds / 1_000, _SHORTEST_PAUSE
+    while True:
+        try:
+            connection.execute(pragma)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= end:
+                raise
+        else:
+            return
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 registry.register(f"sqlite.{DRIVER}", __name__, Dialect.__name__)

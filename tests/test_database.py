@@ -9,7 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
@@ -200,6 +203,34 @@ async def test_only_what_need_not_last_is_not_waited_for(tmp_path: Path) -> None
         assert await database.write(waits, lasting=False) == normal
         await database.close()
     assert apart == [True, False, True, False]
+
+
+def test_who_opens_a_new_file_waits_for_another_process_that_writes_it(tmp_path: Path) -> None:
+    path, refused = tmp_path / "askrepo.db", threading.Event()
+
+    class Connection(inline.Connection):
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            try:
+                return super().execute(*arguments)
+            except sqlite3.OperationalError:
+                refused.set()
+                raise
+
+    class Dialect(inline.Dialect):
+        connection_class = Connection
+        supports_statement_cache = True
+
+    def opened() -> str:
+        dialect = Dialect(("busy_timeout = 60000", "journal_mode = WAL"))
+        with closing(dialect.open(str(path))) as connection:
+            return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("BEGIN IMMEDIATE")
+        opening = pool.submit(opened)
+        assert refused.wait(60)
+        other.execute("COMMIT")
+        assert opening.result() == "wal"
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
