@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 
+from bots.console.apart import Apart
 from bots.console.look import Row, rows
 from bots.console.outgoing import Growth, cut, harmless
 from bots.console.outlet import Outlet
@@ -19,18 +21,20 @@ from core.wording import to_operator
 
 _ENDLESS = 1_000_000_000  # characters of a post: a terminal has no limit, so an answer is one post
 _TICK_SECONDS = 0.125
+_LEAVING_SECONDS = 1.0  # for the last frame, at a terminal that may be paused
 
 
 class TerminalDelivery:
     """Shows answers as they grow. One at a time: a console has one thread.
 
-    Writing happens in threads: a terminal that is paused (Ctrl-S) blocks, and must not hold up the lease.
+    Writing happens apart: a terminal that is paused (Ctrl-S) blocks, and must hold up neither the lease nor the end.
     """
 
     limits = Limits(characters=_ENDLESS, seconds_between=0.1, native=to_operator)
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
+        self._apart = Apart()
         self._sheet = Sheet(screen)
         self._turn_id = ""
         self.ended: set[str] = set()  # the turns whose end has been shown
@@ -49,13 +53,14 @@ class TerminalDelivery:
 
     async def leave(self) -> None:
         """Nothing more comes of the answer under way: it stays as far as it came."""
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._sheet.leave)
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_LEAVING_SECONDS):
+                await self._apart.do(self._sheet.leave)
 
     async def _tick(self) -> None:
         with contextlib.suppress(OSError):  # the terminal is gone, as the next answer will notice
             while True:
-                await asyncio.to_thread(self._sheet.tick)
+                await self._apart.do(self._sheet.tick)
                 await asyncio.sleep(_TICK_SECONDS)
 
     async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
@@ -69,9 +74,9 @@ class TerminalDelivery:
         self._turn_id = post.turn_id
         try:
             if footer is None:
-                await asyncio.to_thread(self._sheet.show, text)
+                await self._apart.do(partial(self._sheet.show, text))
             else:
-                await asyncio.to_thread(self._sheet.end, text, footer)
+                await self._apart.do(partial(self._sheet.end, text, footer))
                 self.ended.add(post.turn_id)
         except OSError as error:
             self.gone = True
@@ -93,7 +98,7 @@ class TerminalDelivery:
     async def print(self, rows: Sequence[Row]) -> None:
         """Print rows for good. Raises DeliveryFailed."""
         try:
-            await asyncio.to_thread(self.screen.paint, rows)
+            await self._apart.do(partial(self.screen.paint, rows))
         except OSError as error:
             self.gone = True
             raise DeliveryFailed(error.strerror or "the terminal is gone") from None

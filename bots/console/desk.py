@@ -15,7 +15,7 @@ from rich.text import Text
 from bots.console.delivery import PlainDelivery, TerminalDelivery
 from bots.console.keyboard import silent
 from bots.console.look import THEME, own_rows
-from bots.console.outlet import Outlet
+from bots.console.outlet import Behind, Outlet
 from bots.console.piped import Dumb, Piped
 from bots.console.prompt import Typed
 from bots.console.screen import Screen
@@ -62,7 +62,7 @@ def desk(folder: Path) -> Desk:
     if not (_is_terminal(sys.stdin) and answers.isatty()):
         return Desk(Piped(_descriptor()), PlainDelivery(Outlet(answers), Outlet(notices)), ">")
     console = Console(file=answers, theme=THEME, highlight=False)
-    screen = Screen(console, moves=not (console.is_dumb_terminal or console.legacy_windows))
+    screen = Screen(console, Behind(answers).write, moves=not (console.is_dumb_terminal or console.legacy_windows))
     mark = "›" if console.encoding.lower().startswith("utf") else ">"
     source = Dumb(_descriptor(), answers, mark) if console.is_dumb_terminal else Typed(folder, mark)
     return Desk(source, TerminalDelivery(screen), mark)

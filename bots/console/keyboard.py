@@ -31,5 +31,6 @@ else:
         try:
             yield
         finally:
+            # at once: whoever waits for a paused terminal to take what is being written waits for ever
             with contextlib.suppress(OSError, termios.error):  # the terminal was closed meanwhile
-                termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+                termios.tcsetattr(keyboard, termios.TCSANOW, before)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -46,8 +46,9 @@ def tail(rows: Sequence[Row], width: int, most: int) -> list[Row]:
 class Screen:
     """Writes to one terminal, from one thread at a time. Where `moves` is false nothing is ever taken back."""
 
-    def __init__(self, console: Console, *, moves: bool) -> None:
+    def __init__(self, console: Console, write: Callable[[str], object], *, moves: bool) -> None:
         self.console = console
+        self._write = write
         self._moves = moves
         self._lock = threading.Lock()
         self._live: list[Row] = []
@@ -66,8 +67,7 @@ class Screen:
                 width, rows = self._window()
                 self._live = tail(live, width, max(1, rows - _ASIDE))
                 frame = "".join((_BEGIN, frame, "\n".join(row.styled for row in self._live), _END))
-            self.console.file.write(frame)
-            self.console.file.flush()
+            self._write(frame)
 
     def forget(self) -> None:
         """Something else has written below the rows that could change: they stay as they are."""

@@ -199,6 +199,7 @@ class Terminal:
 
     def __init__(self, columns: int = 100, lines: int = 30) -> None:
         self._ours, self.theirs = pty.openpty()
+        self._name = os.ttyname(self.theirs)
         self.raw = ""
         self._emulator = Emulator(columns, lines)
         self._grew = asyncio.Event()
@@ -256,6 +257,12 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
+
+    def pause(self) -> None:
+        """As Ctrl-S does, and at once: whoever writes waits until it is taken back."""
+        theirs = os.open(self._name, os.O_RDWR | os.O_NOCTTY)
+        termios.tcflow(theirs, termios.TCOOFF)
+        os.close(theirs)
 
     def resize(self, columns: int, lines: int) -> None:
         self._emulator.resize(columns, lines)

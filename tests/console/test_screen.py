@@ -32,7 +32,8 @@ class Window(Screen):
     def __init__(self, *, moves: bool = True) -> None:
         self.emulator = Emulator()
         self.written = io.StringIO()
-        super().__init__(Console(file=self.written, theme=THEME, force_terminal=True, highlight=False), moves=moves)
+        console = Console(file=self.written, theme=THEME, force_terminal=True, highlight=False)
+        super().__init__(console, self.written.write, moves=moves)
 
     def _window(self) -> tuple[int, int]:
         return self.emulator.columns, self.emulator.lines
@@ -193,4 +194,4 @@ def _terminal() -> Iterator[int]:
 def test_the_size_is_the_windows_own() -> None:
     with _terminal() as descriptor, open(descriptor, "w", closefd=False) as file:
         os.environ.pop("COLUMNS", None)
-        assert Screen(Console(file=file), moves=True).width == 80  # nobody has told its size
+        assert Screen(Console(file=file), file.write, moves=True).width == 80  # nobody has told its size

@@ -216,6 +216,16 @@ async def test_told_to_end_at_the_prompt_it_ends(terminal: Open) -> None:
     assert await console.ended() == 0
 
 
+async def test_told_to_end_at_a_paused_terminal_it_ends(terminal: Open, chat: FakeChat, away: Home) -> None:
+    chat.will(pausing("Begun", "", asyncio.Event()))
+    console = await terminal("--ask", "what is it?")
+    await console.until("Begun")
+    console.pause()
+    console.send(signal.SIGTERM)
+    assert await console.ended() == 1
+    assert turns(away) == [("waiting", 1)]
+
+
 async def test_a_question_given_is_asked_first_and_the_console_stays(terminal: Open) -> None:
     console = await terminal("--ask", "what is \x1b]0;it\x07?", NO_COLOR="1")
     await console.prompt(2)
