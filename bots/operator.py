@@ -191,12 +191,10 @@ def _state(stored: StoredToken) -> str:
 async def rotate(rotation: Rotation, *, dry_run: bool) -> str:
     """Seal everything anew under the first key. Raises CommandError where something could not be."""
     pending = await rotation.pending()
-    if dry_run or pending == 0:
-        return (
-            "Everything stored is sealed under the first key."
-            if pending == 0
-            else f"{_values(pending)} to be sealed anew."
-        )
+    if pending == 0:
+        return "Everything stored is sealed under the first key."
+    if dry_run:
+        return f"{_values(pending)} to be sealed anew."
     renewed = unreadable = 0
     async for batch in rotation.batches():
         renewed += batch.renewed

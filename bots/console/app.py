@@ -88,12 +88,14 @@ class Session:
             folder=options.folder,
             actor=options.user,
         )
-        thread: ThreadRef | None = (first_thread := await self._thread(channel))
-        earlier, first = await self._begin(first_thread), options.ask
+        thread = await self._thread(channel)
+        earlier, first = await self._begin(thread), options.ask
         resumed = bool(earlier)
-        while thread is not None:
+        while True:
             following = await self._converse(thread, earlier, first)
             self._locks.release(thread)
+            if following is None:
+                break
             thread, earlier, first = following, [], None
         return await self._code(resumed=resumed)
 
