@@ -84,26 +84,28 @@ class Catching:
         """An id as something has that is posted now."""
         return _snowflake(self._clock())
 
-    async def look(self, guild: discord.Guild, until: int) -> None:
-        """Look through a guild of which everything is heard from the id `until` on."""
-        after, workspace = self._ago(WINDOW_SECONDS), WorkspaceRef(PLATFORM, str(guild.id))
-        mapped = await self._patiently(partial(self._mapped, workspace))
+    async def look(self, guild: discord.Guild, until: int) -> int:
+        """Look through a guild of which everything is heard from the id `until` on; how many calls are left for it.
+
+        Its closed threads are looked through by `look_closed`, once no guild waits for this.
+        """
+        after = _earlier(until, WINDOW_SECONDS)
+        mapped = await self._patiently(partial(self._mapped, guild))
         found = due(tuple(open_places(guild)), mapped, after)
         spots = [spot for spot in found if readable(guild, spot)]
         if barred := sorted({spot.channel_id for spot in found} - {spot.channel_id for spot in spots}):
             log.info("not looked through: we may not read there", guild=str(guild.id), channels=barred)
         stretches = await self._patiently(partial(self._stretches, spots, after, until))
-        left = await self._through(stretches, MOST_CALLS, guild)
+        return await self._through(stretches, MOST_CALLS, guild)
+
+    async def look_closed(self, guild: discord.Guild, until: int, calls: int) -> None:
+        """Look through the threads that were closed meanwhile, with so many calls; no session tells of them."""
+        after = _earlier(until, WINDOW_SECONDS)
+        mapped = await self._patiently(partial(self._mapped, guild))
         # -1: a channel where nothing was ever posted may have threads
         parents = [spot for spot in due(tuple(with_threads(guild)), mapped, -1) if readable(guild, spot)]
-        await self._look_closed(guild, parents, after, until, left)
-
-    async def _look_closed(
-        self, guild: discord.Guild, parents: Sequence[Spot], after: int, until: int, calls: int
-    ) -> None:
-        """Look through the threads of these channels that were closed meanwhile; no session tells of them."""
         for number, parent in enumerate(parents):
-            if not calls:
+            if not calls or self._ago(WINDOW_SECONDS) > until:  # nobody waits any more for what was asked till then
                 _not_listed(guild, parents[number:])
                 return
             found, more = await self._closed(parent, after)
@@ -182,8 +184,9 @@ class Catching:
         first = [Stretch(spot, after, await self._reached(spot, until)) for spot in spots[:MOST_CALLS]]
         return first + [Stretch(spot, after, None) for spot in spots[MOST_CALLS:]]  # these are not come to
 
-    async def _mapped(self, workspace: WorkspaceRef) -> Callable[[ChannelRef], bool]:
-        """Which channels have a repository, by a mapping or a default."""
+    async def _mapped(self, guild: discord.Guild) -> Callable[[ChannelRef], bool]:
+        """Which channels of the guild have a repository, by a mapping or a default."""
+        workspace = WorkspaceRef(PLATFORM, str(guild.id))
         anywhere = await self._parts.mappings.facts(ChannelRef(PLATFORM, workspace.workspace_id, ""))
         if anywhere.workspace_default is not None or anywhere.process_repository is not None:
             return lambda channel: True
@@ -227,6 +230,11 @@ class Catching:
 def _not_listed(guild: discord.Guild, parents: Sequence[Spot]) -> None:
     channels = sorted(each.channel_id for each in parents)
     log.warning("questions may have been missed: too many threads were closed", guild=str(guild.id), channels=channels)
+
+
+def _earlier(until: int, seconds: float) -> int:
+    """An id of so long before that one."""
+    return max(0, until - (int(seconds * 1000) << 22))
 
 
 def _snowflake(seconds: float) -> int:

@@ -12,7 +12,9 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NoReturn
 
 import discord
@@ -94,6 +96,7 @@ class Gateway:
         self._overlooked: set[int] = set()  # shards of which something found no room, and that had no connection since
         self._due: dict[int, int] = {}  # guilds that are to be looked through, with an id from when they were heard
         self._news = asyncio.Event()
+        self._closed = deque[Callable[[], Awaitable[None]]]()  # each looks through closed threads
         self._of_guilds = False  # whether it is to be looked which of them we are in
 
     def joined(self, guild_id: str) -> bool:
@@ -249,10 +252,17 @@ class Gateway:
             if _DIRECT in due:
                 await _tried(self._catching.look_directly(due[_DIRECT]))
             for guild in [each for each in client.guilds if each.id in due]:
-                await _tried(self._catching.look(guild, due[guild.id]))
+                await _tried(self._look_through(guild, due[guild.id]))
+            while self._closed and not self._news.is_set():
+                await _tried(self._closed.popleft()())
             if self._of_guilds and not self._news.is_set():
                 self._of_guilds = False
                 await _tried(self._guilds.look({str(each.id) for each in client.guilds}, shards.hold))
+
+    async def _look_through(self, guild: discord.Guild, until: int) -> None:
+        """What may still be answered soon first: closed threads are looked through when no guild waits for that."""
+        left = await self._catching.look(guild, until)
+        self._closed.append(partial(self._catching.look_closed, guild, until, left))
 
     async def _look_again(self) -> None:
         """Once what was kept is done, look for what found no room."""

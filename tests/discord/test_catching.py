@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from contextlib import closing
@@ -379,6 +380,25 @@ async def test_what_was_asked_in_a_guild_that_arrives_late_is_found(world: World
             await discord.comes_back(late)
             assert await made.heard(3) == [missed.id, missed_late.id, meanwhile.id]
     assert [call.ids["channel_id"] for call in discord.called(*READ)] == [world.general.id, halls.id, halls.id]
+
+
+async def test_closed_threads_of_one_guild_hold_up_no_question_in_another(world: World, given: Settings) -> None:
+    discord, other = world.discord, world.discord.guild("other")
+    halls, listed = discord.channel(other, "halls"), asyncio.Event()
+    async with ear(discord, given) as made:
+        for channel in (world.general, halls):
+            assert channel.guild is not None
+            place = ChannelRef("discord", channel.guild.id, channel.id)
+            await made.parts.mappings.map(place, house.REPOSITORY, actor="x")
+        missed = [
+            await discord.says(user, channel, f"{discord.bot} why?")
+            for user, channel in ((world.alice, world.general), (discord.user(other), halls))
+        ]
+        discord.fail(*LIST, times=-1, hold=listed)
+        async with listening(made):
+            assert set(await made.heard(2)) == {each.id for each in missed}
+            listed.set()
+            await made.until(lambda: len(discord.called(*LIST)) == 2)
 
 
 async def test_a_shard_that_begins_anew_keeps_no_other_from_being_looked_through(world: World, given: Settings) -> None:
