@@ -28,6 +28,7 @@ from bots.slack.whose import readdressed, replied_to_others, told_to_others
 from core import logs
 from core.channels import grammar
 from core.channels.moves import Moves
+from core.conversation.threads import Threads
 from core.errors import DatabaseError
 
 _EVERY = re.compile(".*", re.DOTALL)
@@ -47,6 +48,7 @@ class Handling:
         changes: Changes,
         installs: Installs,
         moves: Moves,
+        threads: Threads,
     ) -> None:
         self._asking = asking
         self._commanding = commanding
@@ -54,6 +56,7 @@ class Handling:
         self._changes = changes
         self._installs = installs
         self._moves = moves
+        self._threads = threads
 
     async def event(self, body: Mapping[str, object], *, last: bool = False) -> None:
         """An event of the Events API; `last`: Slack sends it no more."""
@@ -68,7 +71,7 @@ class Handling:
         """A question. A reply that calls nobody, and is for nobody here, may be in another workspace's thread."""
         if await self._asking.asked(asked, last=last) or asked.mentioned or asked.direct:
             return
-        for theirs in await replied_to_others(body, self._moves, self._installs):
+        for theirs in await replied_to_others(body, asked.question.thread, self._threads, self._installs):
             found = of_event(theirs)
             if isinstance(found, Asked) and await self._asking.asked(found, last=last):
                 return

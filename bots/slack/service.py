@@ -138,6 +138,7 @@ async def opened(parts: Parts, stop: Stop, *, alone: bool) -> AsyncIterator[Slac
             Changes(parts, installs, people, privately, tasks),
             installs,
             parts.moves,
+            parts.threads,
         )
     )
     routes: list[BaseRoute] = []

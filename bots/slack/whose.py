@@ -16,7 +16,8 @@ from bots.slack.installed import PLATFORM, Installed, of_envelope
 from bots.slack.installs import Installs
 from bots.slack.text import mentioned
 from core.channels.moves import Moves
-from core.conversation.values import ChannelRef, WorkspaceRef
+from core.conversation.threads import Threads
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 
 _TELLS_OF_SEVERAL = frozenset({"channel_shared", "channel_id_changed"})  # by itself, whatever the envelope says
 _FOR_ALL = _TELLS_OF_SEVERAL | {
@@ -54,29 +55,30 @@ async def told_to_others(
     Raises DatabaseError, CipherError.
     """
     installed = of_envelope(envelope)
-    return await _delivered_elsewhere(envelope, installed, _of_several(envelope, installed), moves, installs)
+    channel = _of_several(envelope, installed)
+    others = await moves.elsewhere(channel) if channel is not None else ()
+    return await _delivered_elsewhere(envelope, installed, [each.workspace for each in others], installs)
 
 
 async def replied_to_others(
-    envelope: Mapping[str, object], moves: Moves, installs: Installs
+    envelope: Mapping[str, object], thread: ThreadRef, threads: Threads, installs: Installs
 ) -> Sequence[Mapping[str, object]]:
-    """A reply, as each other workspace would get it for which something of the channel is stored.
+    """A reply, as each other workspace would get it in which something was asked in its thread.
 
     Raises DatabaseError, CipherError.
     """
     installed = of_envelope(envelope)
-    here = mapping(envelope.get("event")).get("channel")
-    channel = installed.channel(here) if _is_shared(envelope, installed) else None
-    return await _delivered_elsewhere(envelope, installed, channel, moves, installs)
+    others = await threads.elsewhere(thread) if _is_shared(envelope, installed) else ()
+    return await _delivered_elsewhere(envelope, installed, others, installs)
 
 
 async def _delivered_elsewhere(
-    envelope: Mapping[str, object], installed: Installed, channel: ChannelRef | None, moves: Moves, installs: Installs
+    envelope: Mapping[str, object], installed: Installed, others: Sequence[WorkspaceRef], installs: Installs
 ) -> Sequence[Mapping[str, object]]:
     theirs = []
-    for other in await moves.elsewhere(channel) if channel is not None else ():
+    for other in others:
         # one without an installation of its own may be reached by the organisation's
-        known = await installs.known(other.workspace) or installed
+        known = await installs.known(other) or installed
         theirs.append(_delivered_for(envelope, other.workspace_id, known))
     return theirs
 

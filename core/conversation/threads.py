@@ -14,7 +14,7 @@ from core.conversation.followup import FollowUps, Reply, ThreadFacts
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Database
 from core.scope import in_channel, in_thread, in_workspace, of_turn
-from core.tables import ChannelRow, PostRow, ThreadRow, TurnRow
+from core.tables import ChannelRow, PostRow, ThreadRow, TurnRow, WorkspaceRow
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
 _LOOKED_AT = 50  # of somebody's newest questions, when their threads are looked for
@@ -120,6 +120,26 @@ class Threads:
             return None
         channel = ChannelRef(workspace.platform, workspace.workspace_id, row.channel_id)
         return Place(ThreadRef(channel, row.thread_id), row.status not in _ENDED)
+
+    async def elsewhere(self, thread: ThreadRef) -> tuple[WorkspaceRef, ...]:
+        """The other workspaces in which something was asked in this thread.
+
+        For a platform whose channels can be of several workspaces at once, under one id.
+        """
+        there = exists().where(
+            TurnRow.platform == WorkspaceRow.platform,
+            TurnRow.workspace_id == WorkspaceRow.workspace_id,
+            TurnRow.channel_id == thread.channel.channel_id,
+            TurnRow.thread_id == thread.thread_id,
+        )
+        found = select(WorkspaceRow.workspace_id).where(
+            WorkspaceRow.platform == thread.channel.platform,
+            WorkspaceRow.workspace_id != thread.channel.workspace_id,
+            there,
+        )
+        async with self._database.reading() as connection:
+            ids = sorted((await connection.execute(found)).scalars())
+        return tuple(WorkspaceRef(thread.channel.platform, each) for each in ids)
 
     async def shown_in(self, thread: ThreadRef, post_ids: Sequence[str]) -> tuple[str, ...]:
         """The turns of this thread whose answers these posts of ours show."""

@@ -95,6 +95,7 @@ class Looking:
             "history of a thread": lambda: app.history.exchanges(MINE, before=next(self._numbers)),
             "follow-up": lambda: app.threads.is_for_us(MINE, "U1", mentions_others=False),
             "reply elsewhere": lambda: app.threads.is_for_us(ThreadRef(CHANNEL, "x"), "U1", mentions_others=False),
+            "a thread elsewhere": lambda: app.threads.elsewhere(MINE),
             "list": lambda: app.commands.run(List(), CHANNEL, actor),
             "why": lambda: app.commands.run(Why(""), MINE, actor),
             "stop": lambda: app.leases.stop(MINE),
