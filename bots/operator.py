@@ -75,7 +75,7 @@ def user() -> str:
 
 
 def here() -> WorkspaceRef:
-    """The workspace of this user's consoles on this machine. Raises OSError."""
+    """The workspace of this user's consoles on this machine."""
     return place.workspace(user(), machine(data_folder(), socket.gethostname()))
 
 

@@ -174,9 +174,9 @@ def _led_astray(file: str | None) -> Iterator[SettingsError]:
         if address in heeded and lent:
             there = f"the environment sets `{lent[0]}`, which would be sent there"
             yield SettingsError(address, f"`.env` sets it, but {there}; set both in the same place")
-    literal = {name.upper(): value for name, value in dotenv_values(file, interpolate=False).items()}
+    literal = {name.lower(): value for name, value in dotenv_values(file, interpolate=False).items()}
     for name in sorted(heeded):
-        if literal[name] != written[name.lower()]:
+        if literal[name.lower()] != written[name.lower()]:
             yield SettingsError(name, "`${…}` in `.env` is not replaced; write there what it stands for")
 
 

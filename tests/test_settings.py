@@ -189,6 +189,8 @@ def test_a_dotenv_file_takes_nothing_from_the_environment(monkeypatch: pytest.Mo
     (tmp_path / ".env").write_text(
         "ASKREPO_CHAT_URL=https://elsewhere.example.com\nexport ASKREPO_CHAT_TOKEN='${DISCORD_TOKEN}'\n"
         "ASKREPO_REPO=acme/${DISCORD_TOKEN:-widgets}\nASKREPO_LOG_LEVEL=${NOWHERE}\nTHEIRS=${HOME}/shop\n"
+        "AS\N{KELVIN SIGN}REPO_CHAT_MODEL=read as it is\n",
+        encoding="utf-8",
     )
     monkeypatch.setenv("DISCORD_TOKEN", "hunter2")
     monkeypatch.setenv("ASKREPO_LOG_LEVEL", "debug")

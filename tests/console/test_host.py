@@ -30,6 +30,12 @@ def test_of_first_consoles_at_once_one_gives_the_name(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["console.host"]
 
 
+def test_where_nothing_can_be_kept_it_is_the_name_of_now(tmp_path: Path) -> None:
+    no_folder = tmp_path / "a file"
+    no_folder.write_text("")
+    assert machine(no_folder, "laptop") == "laptop"
+
+
 async def test_a_console_and_the_commands_go_by_that_name(home: Home) -> None:
     home.data.mkdir(parents=True)
     (home.data / "console.host").write_text("as-it-was-called\n")
