@@ -19,18 +19,18 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
-    async def begin(self, work: Awaitable[None]) -> None:
+    async def begin(self, work: Awaitable[object]) -> None:
         """Begin it, and wait for it a moment: of what is said once, and taken then, as little as can be is lost."""
         await asyncio.wait({self.start(work)}, timeout=_MOMENT_SECONDS)
 
-    def start(self, work: Awaitable[None]) -> asyncio.Task[None]:
+    def start(self, work: Awaitable[object]) -> asyncio.Task[None]:
         """Begin it now; what fails is logged."""
         task = asyncio.create_task(self._guarded(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
+    async def _guarded(self, work: Awaitable[object]) -> None:
         try:
             await work
         except AskrepoError as error:

@@ -68,9 +68,9 @@ class Interacting:
         self._direct = direct
         self._tasks = tasks
         self._joined = joined
-        managing, posing = Managing(parts, people, steering), Posing(asking)
+        managing, posing = Managing(parts, people, steering, tasks), Posing(asking)
         self._commanding = Commanding(parts, managing, posing, reads_all=bot.reads_all)
-        self._pressing = Pressing(parts, managing, steering)
+        self._pressing = Pressing(parts, managing, steering, tasks)
         self._submitting = Submitting(parts, managing, posing)
         self._managing = managing
 

@@ -20,6 +20,7 @@ from bots.discord.replying import Reply
 from bots.discord.rights import Rights, rights
 from bots.pages.token import token_link
 from bots.parts import Parts
+from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
 from core.channels.access import Audience
@@ -48,10 +49,11 @@ log = logs.get(__name__)
 class Managing:
     """What is behind commands, buttons and forms. Raises AskrepoError."""
 
-    def __init__(self, parts: Parts, people: People, steering: Steering) -> None:
+    def __init__(self, parts: Parts, people: People, steering: Steering, tasks: Tasks) -> None:
         self._parts = parts
         self._people = people
         self._steering = steering
+        self._tasks = tasks
         self.forms = Forms(parts.tickets)
 
     def rights(self, sender: Sender) -> Rights:
@@ -153,17 +155,19 @@ class Managing:
         self, reply: Reply, sender: Sender, wanted: Map, said: str, *, instead: bool = False, turn_id: str = ""
     ) -> None:
         """Say that it was mapped, try it, and have the question run that waited for it."""
-        try:
-            await reply.say(said, instead=instead)
-        except DeliveryError as error:
-            log.warning("not said", reason=str(error))  # the question that waits must not wait for this
+        saying = asyncio.create_task(reply.say(said, instead=instead))
+        self._tasks.start(saying)  # the question that waits must not wait for this
         problem = await self._parts.trials.tried(sender.channel, wanted.repository)
+        refused = ""
+        if turn_id and not isinstance(problem, TokenWanted):
+            refused = await self._steering.again(sender.channel, turn_id)
+        await asyncio.wait({saying})
         if isinstance(problem, TokenWanted):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."
             again = [button(components.AGAIN, "Ask again", turn_id)] if turn_id else []
             await reply.say(words, enter_token(wanted.repository), *again)
             return
-        if turn_id and (refused := await self._steering.again(sender.channel, turn_id)):
+        if refused:
             await reply.say(refused)
         if problem is not None:
             await reply.say(f"I tried it out. {sentence(problem, repository=wanted.repository)}")

@@ -19,12 +19,12 @@ from bots.discord.replying import Reply
 from bots.discord.text import quotable
 from bots.discord.words import words
 from bots.parts import Parts
+from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
 from core.relay.steering import NOT_HERE, NOTHING_RUNS, Steering
 
 _THANKED = 10_000
-_STEERING_SECONDS = 1.0  # Discord waits for three to be acknowledged
 
 log = logs.get(__name__)
 
@@ -32,10 +32,11 @@ log = logs.get(__name__)
 class Pressing:
     """Does what was pressed; what comes of it is told. Raises DeliveryError."""
 
-    def __init__(self, parts: Parts, managing: Managing, steering: Steering) -> None:
+    def __init__(self, parts: Parts, managing: Managing, steering: Steering, tasks: Tasks) -> None:
         self._parts = parts
         self._managing = managing
         self._steering = steering
+        self._tasks = tasks
         self._thanked: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def shortcut(self, reply: Reply, shortcut: Shortcut) -> None:
@@ -61,8 +62,7 @@ class Pressing:
             case action if action == REOPEN:
                 await managing.reopen(reply, sender, value)
             case components.RETRY | components.AGAIN | components.STOP:
-                steering = asyncio.create_task(self._steered(clicked))
-                await asyncio.wait({steering}, timeout=_STEERING_SECONDS)
+                await self._tasks.begin(steering := asyncio.create_task(self._steered(clicked)))
                 await reply.update()
                 if said := await steering:
                     await reply.say(said)

@@ -282,6 +282,20 @@ async def test_map_by_button_and_the_question_runs_by_itself(
     assert [each.alias for each in await app.mappings.list(ref(world, unmapped))] == ["web"]
 
 
+async def test_a_question_that_waited_for_a_mapping_does_not_wait_for_the_reply(
+    world: World, people: People, app: App, unmapped: Channel
+) -> None:
+    question, notice = await asked_in_vain(world, unmapped, world.alice)
+    await people.form(world.alice, await world.discord.clicks(world.alice, notice, "Map a repository"))
+    route = "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}"
+    world.discord.fail("PATCH", route, hold=(go_on := asyncio.Event()))
+    sending = asyncio.create_task(people.sent(world.alice, repository="acme/other"))
+    await house.answered(world, question)
+    assert not sending.done()
+    go_on.set()
+    assert "about `github.com/acme/other` now." in (await sending).content
+
+
 async def test_who_may_not_map_gets_no_form(world: World, people: People, app: App, unmapped: Channel) -> None:
     _, notice = await asked_in_vain(world, unmapped, world.bob)
     said = await people.reply(await world.discord.clicks(world.bob, notice, "Map a repository"))
