@@ -28,15 +28,15 @@ class Memory(Generic[Key, Value]):
         self._under_way: set[Key] = set()
         self._asking = [asyncio.Lock() for _ in range(_AT_ONCE)]
 
-    async def get(self, key: Key, ask: Callable[[], Awaitable[Value]], *, fresh: bool = False) -> Value:
+    async def get(self, key: Key, ask: Callable[[], Awaitable[Value]], *, since: float | None = None) -> Value:
         """What was said to this, or is now; an `ask` that fails leaves nothing behind.
 
-        `fresh`: nothing counts that was asked before; all who wait for the same then share what is said next.
+        `since`: nothing counts that was asked before this moment. Whoever has to try again keeps to the same one: then
+        all who wait share what is said next.
         """
-        called_at = self._clock()
         async with self._asking[hash(key) % len(self._asking)]:  # who asks the same meanwhile waits for the answer
             kept = self._kept.get(key)
-            oldest = called_at if fresh else self._clock() - _REMEMBERED_SECONDS
+            oldest = self._clock() - _REMEMBERED_SECONDS if since is None else since
             if kept is not None and kept[0] > oldest:
                 self._kept.move_to_end(key)
                 return kept[1]

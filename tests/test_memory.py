@@ -1,32 +1,32 @@
-"""What a platform said a moment ago: whom it is asked for anew."""
+"""What a platform said a moment ago: when it is asked anew."""
 
 from __future__ import annotations
 
-import asyncio
 from itertools import count
 
+import pytest
+
 from bots.memory import Memory
+from core.errors import NotYet
 
 
-async def test_who_wants_it_fresh_shares_with_others_only_what_is_asked_after_that() -> None:
-    asked, asking, go_on = list[str](), asyncio.Event(), asyncio.Event()
+async def test_who_has_to_try_again_takes_what_was_said_meanwhile() -> None:
+    """Each of many, in the platform's pace, would else ask for itself."""
+    clock, asked = count(step=0.001).__next__, list[str]()
+    memory = Memory[str, int](clock)
 
     async def ask() -> int:
         asked.append("what?")
-        number = len(asked)
-        asking.set()
-        await go_on.wait()
-        return number
+        return len(asked)
 
-    memory = Memory[str, int](count(step=0.001).__next__)
-    go_on.set()
+    async def too_soon() -> int:
+        raise NotYet(1.5)
+
     assert [await memory.get("this", ask) for _ in range(2)] == [1, 1]
-    go_on.clear()
-    asking.clear()
-    first = asyncio.create_task(memory.get("this", ask, fresh=True))
-    await asking.wait()
-    others = [asyncio.create_task(memory.get("this", ask, fresh=True)) for _ in range(5)]
-    await asyncio.sleep(0)  # they wait
-    go_on.set()
-    assert await asyncio.gather(first, *others) == [2, 3, 3, 3, 3, 3]
-    assert await memory.get("this", ask) == 3
+    since = clock()
+    for _ in range(2):
+        with pytest.raises(NotYet):
+            await memory.get("this", too_soon, since=since)
+    assert [await memory.get("this", ask, since=since) for _ in range(2)] == [2, 2]
+    assert await memory.get("this", ask) == 2
+    assert await memory.get("this", ask, since=clock()) == 3

@@ -63,7 +63,7 @@ class TerminalDelivery:
                 await self._apart.do(self._sheet.tick)
                 await asyncio.sleep(_TICK_SECONDS)
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         """Whoever has the terminal asks; it is like a private channel of theirs, which they may map."""
         return Surroundings(Standing.MEMBER, Audience.PRIVATE)
 
@@ -132,7 +132,7 @@ class PlainDelivery:
     async def leave(self) -> None:
         """Nothing was written that could be left."""
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         """Whoever started the command asks, as in a private channel of theirs."""
         return Surroundings(Standing.MEMBER, Audience.PRIVATE)
 

@@ -62,7 +62,7 @@ class DiscordDelivery:
         """What Discord takes."""
         return _LIMITS
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         """Ask Discord who asks, and who reads along."""
         counted_for(question.thread.channel.workspace_id)
         channel, reference = question.thread.channel, decode(question.reference)

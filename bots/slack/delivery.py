@@ -61,15 +61,16 @@ class SlackDelivery:
         """What Slack takes."""
         return _LIMITS
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         """Ask Slack who asks, and who reads along; the event's own word is taken where it is the stricter one."""
         channel = question.thread.channel
         reference = decode(question.reference)
         client = await self._client(question)
-        fresh = fresh and not channel.channel_id.startswith("D")  # nobody else comes to a direct message
+        if channel.channel_id.startswith("D"):
+            since = None  # nobody else comes to a direct message
         person, audience = await asyncio.gather(
             self._people.person(client, channel.workspace, question.asker.user_id),
-            self._people.audience(client, channel, fresh=fresh),
+            self._people.audience(client, channel, since=since),
         )
         context, remarks = await self._around.context(client, question, reference, first=first)
         return Surroundings(

@@ -6,6 +6,7 @@ Every step asks anew whether this person may: what was offered to somebody who m
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from bots.fields import mapping, text
@@ -138,10 +139,11 @@ class Managing:
 
     async def _audience(self, somebody: Somebody, channel: ChannelRef) -> Audience:
         """Who can read along now, not a moment ago."""
+        since = time.monotonic()
 
         async def ask() -> Audience:
             client = await self._installs.client(channel.workspace, somebody.installed.enterprise_id)
-            return await self._people.audience(client, channel, fresh=True)
+            return await self._people.audience(client, channel, since=since)
 
         return await audience_now(ask, _AUDIENCE_SECONDS)
 

@@ -49,8 +49,8 @@ class People:
 
         return await self._people.get((workspace, user_id), ask)
 
-    async def audience(self, client: AsyncWebClient, channel: ChannelRef, *, fresh: bool = False) -> Audience:
-        """Who can read along; `fresh`: now, not a moment ago. Raises PlaceGone for a channel that we cannot see."""
+    async def audience(self, client: AsyncWebClient, channel: ChannelRef, *, since: float | None = None) -> Audience:
+        """Who can read along, as `Memory.get` has it. Raises PlaceGone for a channel that we cannot see."""
 
         async def ask() -> Audience:
             answer = await self._calls.call(
@@ -58,7 +58,7 @@ class People:
             )
             return readers(answer)
 
-        return await self._audiences.get(channel, ask, fresh=fresh)
+        return await self._audiences.get(channel, ask, since=since)
 
     def forget_channel(self, channel: ChannelRef) -> None:
         """Something about it changed."""

@@ -108,10 +108,11 @@ class Delivery(Protocol):
         """What the platform takes."""
         ...
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         """Look around, once per attempt and before anything is shown; context only for the `first` of its thread.
 
-        `fresh`: other organisations may not read along, and what is remembered of that does not count.
+        `since`: other organisations may not read along, and what the platform said of that before this moment, by
+        `time.monotonic`, does not count.
         """
         ...
 

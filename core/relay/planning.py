@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -129,7 +130,7 @@ class Planning:
             return None  # it has to be shown first, or chooses a repository of its own
         delivery = self._deliveries[waiting.workspace.platform]
         try:
-            around = await patiently(lambda: delivery.survey(question, first=False, fresh=False))
+            around = await patiently(lambda: delivery.survey(question, first=False, since=None))
         except DeliveryError:
             return None  # it finds that out on its own
         if access.decide(around.standing, preferences.rules, recorded=None, now=audience) is not None:
@@ -143,8 +144,8 @@ class Planning:
         delivery = self._deliveries[claim.workspace.platform]
         kept = await self._history.text(claim.workspace, claim.turn_id, "context", claim.sealed_context)
         # of who comes to a channel without a mapping, nothing is suspended that other processes would see
-        fresh = not facts.mappings
-        around = await patiently(lambda: delivery.survey(question, first=first and not kept, fresh=fresh))
+        since = None if facts.mappings else time.monotonic()
+        around = await patiently(lambda: delivery.survey(question, first=first and not kept, since=since))
         await self._admit(claim, around, preferences, facts)
         if kept:
             return replace(around, context=kept)

@@ -108,7 +108,7 @@ async def test_a_question_elsewhere_is_answered_where_it_is(world: World, desk: 
             place = world.discord.channel(world.guild, "talk", type=VOICE)
     root = await world.discord.says(world.alice, place, f"{world.discord.bot} why?")
     asked = replace(question(world, root, reference), thread=ThreadRef(world.place, place.id))
-    around = await desk.delivery.survey(asked, first=False, fresh=False)
+    around = await desk.delivery.survey(asked, first=False, since=None)
     assert around.standing is Standing.MEMBER
     assert around.audience is (Audience.DIRECT if kind == "direct" else Audience.PUBLIC)
     post_id = await desk.delivery.show(post(asked), "It is.", DONE)
@@ -166,7 +166,7 @@ async def test_nothing_waits_long_for_the_sign_that_somebody_types(world: World,
     gate = asyncio.Event()
     world.discord.fail(*TYPING, hold=gate)
     asked = question(world, await asks(world))
-    looked = asyncio.create_task(desk.delivery.survey(asked, first=True, fresh=False))
+    looked = asyncio.create_task(desk.delivery.survey(asked, first=True, since=None))
     await asyncio.wait({looked}, timeout=10)
     assert looked.done(), "it waits as long as a connection takes"
     assert (await looked).standing is Standing.MEMBER
@@ -382,7 +382,7 @@ async def test_a_guild_where_only_threads_can_be_written_to_waits_for_nothing(wo
 
 async def answered(here: World, desk: Desk, root: Message) -> None:
     """Answer a question, or raise NotYet where it would have to wait."""
-    await desk.delivery.survey(question(here, root), first=True, fresh=False)
+    await desk.delivery.survey(question(here, root), first=True, since=None)
     await desk.delivery.show(post(question(here, root)), "So.", DONE)
 
 
@@ -449,7 +449,7 @@ async def test_a_token_that_is_dead_already(world: World, desk: Desk) -> None:
 )
 async def test_the_events_word_on_who_asks(world: World, desk: Desk, outsider: bool | None, standing: Standing) -> None:
     asked = question(world, await asks(world), Reference(outsider=outsider))
-    assert (await desk.delivery.survey(asked, first=True, fresh=False)).standing is standing
+    assert (await desk.delivery.survey(asked, first=True, since=None)).standing is standing
     members = world.discord.called("GET", "/guilds/{guild_id}/members/{user_id}")
     assert len(members) == (outsider is None)
 
@@ -458,14 +458,14 @@ async def test_the_events_word_grows_old(world: World, desk: Desk) -> None:
     asked = question(world, await asks(world), Reference(outsider=False))
     asked = replace(asked, asked_at=asked.asked_at.replace(year=2025))
     await world.discord.leaves(world.guild, world.alice)
-    assert (await desk.delivery.survey(asked, first=True, fresh=False)).standing is Standing.OUTSIDER
+    assert (await desk.delivery.survey(asked, first=True, since=None)).standing is Standing.OUTSIDER
 
 
 async def test_a_channel_that_is_not_seen(world: World, desk: Desk) -> None:
     asked = question(world, await asks(world))
     await world.discord.denies(world.general, "VIEW_CHANNEL")
     with pytest.raises(PlaceGone) as caught:
-        await desk.delivery.survey(asked, first=True, fresh=False)
+        await desk.delivery.survey(asked, first=True, since=None)
     assert (caught.value.gone, caught.value.permission) == (Gone.PERMISSION, "View Channels")
 
 

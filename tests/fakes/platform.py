@@ -73,7 +73,7 @@ class Connection:
     def limits(self) -> Limits:
         return Limits(self._platform.characters, 0.0, self._platform.most_posts)
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         async with self._call("survey", question.message_id):
             around, brought = self._platform.surroundings, self._platform.brought
             earlier = around.context if first else ""

@@ -141,7 +141,7 @@ class SimDelivery:
         """It is the way of one process already."""
         return self
 
-    async def survey(self, question: Question, *, first: bool, fresh: bool) -> Surroundings:
+    async def survey(self, question: Question, *, first: bool, since: float | None) -> Surroundings:
         await self._begin()
         return _AROUND
 
