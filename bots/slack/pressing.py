@@ -7,7 +7,7 @@ else's, or made up.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from bots.parts import Parts
 from bots.slack import blocks, home, modals, offers
@@ -117,9 +117,9 @@ class Pressing:
             return
         match clicked.action_id:
             case blocks.RETRY | blocks.AGAIN:
-                await self._again(somebody, clicked, channel)
+                await self._steered(somebody, clicked, lambda: self._steering.again(channel, value))
             case blocks.STOP:
-                await self._stopped(somebody, clicked, channel)
+                await self._steered(somebody, clicked, lambda: self._steering.stop_turn(channel, value))
             case blocks.FEEDBACK:
                 await self._rated(somebody, clicked, channel)
             case blocks.MAP:
@@ -132,15 +132,10 @@ class Pressing:
             case other:
                 log.debug("nothing to be done", action=other)
 
-    async def _again(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
+    async def _steered(self, somebody: Somebody, clicked: Clicked, steer: Callable[[], Awaitable[str]]) -> None:
+        """What is said about it goes at Slack's pace, which the acknowledgement does not wait for."""
         refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
-        said = sentence(refusal) if refusal is not None else await self._steering.again(channel, clicked.value)
-        if said:
-            self._tasks.start(self._managing.privately.say(somebody, said))
-
-    async def _stopped(self, somebody: Somebody, clicked: Clicked, channel: ChannelRef) -> None:
-        refusal = await self._managing.doorman.admitted(somebody, clicked.reference)
-        said = sentence(refusal) if refusal is not None else await self._steering.stop_turn(channel, clicked.value)
+        said = sentence(refusal) if refusal is not None else await steer()
         if said:
             self._tasks.start(self._managing.privately.say(somebody, said))
 
