@@ -215,17 +215,13 @@ def _values(count: int) -> str:
 async def serve(
     repositories: Repositories, folders: Sequence[Path], *, token: Secret | None, host: str, port: int
 ) -> None:
-    """The embedded /chat as a server, until SIGTERM or Ctrl-C.
-
-    Raises RepositoryPathError, NoGit and ServerError.
-    """
+    """The embedded /chat as a server, until SIGTERM or Ctrl-C. Raises RepositoryPathError and ServerError."""
     names = [await asyncio.to_thread(repositories.add, folder) for folder in folders]
-    served = [await repositories.checkout(name) for name in names]
     ended = asyncio.Event()
     with handled({"SIGINT": ended.set, "SIGTERM": ended.set}):
         async with serving(repositories, token=token, host=host, port=port) as url:
-            for one in served:  # all of the repository around the folder that was given
-                print(f"{one.name} is {one.place.folder}")
+            for name in names:
+                print(f"{name} is {repositories.folder(name)}")
             if token is None:
                 print("No ASKREPO_CHAT_TOKEN is set: whoever reaches this address may ask.", file=sys.stderr)
             print(f"Listening on {url}", flush=True)

@@ -64,6 +64,10 @@ class Repositories:
         self._local[name] = folder
         return name
 
+    def folder(self, name: str) -> Path:
+        """Where a registered repository lies: all of the one around the path that was given."""
+        return self._local[name]
+
     def also(self, name: str, folder: Path) -> None:
         """Answers from a registered folder under another name as well: one that it had before."""
         self._local.setdefault(names.check(name), folder)
