@@ -44,6 +44,7 @@ from core.relay.limits import Allowances
 from core.relay.patience import age, in_vain, word_expected
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
+from core.relay.recording import recorded
 from core.relay.said import Said
 from core.relay.shares import Shares
 from core.relay.stopping import unless
@@ -51,7 +52,6 @@ from core.relay.writer import Writer
 
 log = logs.get(__name__)
 
-_RECORD_AGAIN_SECONDS = 0.5, 2.0  # at first, and at last
 _TELL_AGAIN_SECONDS = 0.5
 _TOKEN_SECONDS = 60.0  # a token that had its share can be used again by then
 
@@ -148,18 +148,8 @@ class Answering:
                 await writer.clear()
 
     async def _record(self, hold: Hold, ending: Ending) -> None:
-        """Record what is shown already, however long the database is away: whether it still counts, the fence tells."""
         hold.ending = True
-        pause, longest = _RECORD_AGAIN_SECONDS
-        while True:
-            try:
-                await self._leases.finish(hold.claim, ending)
-            except DatabaseUnavailable as error:
-                log.warning("not recorded yet", turn=hold.claim.turn_id, reason=str(error))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, longest)
-            else:
-                return
+        await recorded(lambda: self._leases.finish(hold.claim, ending), hold.claim.turn_id)
 
     async def _ending(self, hold: Hold) -> Ending:
         claim = hold.claim

@@ -26,6 +26,7 @@ from core.relay.delivery import ECHO, Delivery, Footer, Post, patiently
 from core.relay.hold import Hold
 from core.relay.pages import Page, pages
 from core.relay.posts import Posts
+from core.relay.recording import recorded
 
 log = logs.get(__name__)
 
@@ -252,19 +253,9 @@ class Writer:
         self._shown[number] = part, full
         if self._ids.get(number) != post_id:
             self._ids[number] = post_id
-            await self._record(number, post_id)
+            claim = self._hold.claim
+            await recorded(lambda: self._posts.record(claim, number, post_id), claim.turn_id)
         return post_id
-
-    async def _record(self, number: int, post_id: str) -> None:
-        """Record what is shown, however long the database is away: whether it still counts, the fence tells."""
-        while True:
-            try:
-                await self._posts.record(self._hold.claim, number, post_id)
-            except DatabaseUnavailable as error:
-                log.warning("a post is not recorded yet", turn=self._hold.claim.turn_id, reason=str(error))
-                await asyncio.sleep(_TOLD_AGAIN_SECONDS)
-            else:
-                return
 
     async def _ask_leave(self) -> None:
         """Raise LeaseLost where nothing may be shown any more, and NotYet while the database cannot tell.
