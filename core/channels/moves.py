@@ -27,6 +27,7 @@ from core.database import Database
 from core.locks import lock_claims
 from core.repositories import same
 from core.scope import in_channel, in_workspace
+from core.statuses import OPEN
 from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
 
@@ -255,7 +256,7 @@ async def _turns(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) 
     answered_with = select(other.turn_id).where(twin).scalar_subquery()
     twice = await connection.execute(
         update(TurnRow)
-        .where(of_old, TurnRow.status.in_(("waiting", "running")), exists().where(twin))
+        .where(of_old, TurnRow.status.in_(OPEN), exists().where(twin))
         .values(status="stopped", answered_with=answered_with, finished_at=datetime.now(UTC), **free)
     )
     await handed_back(connection, old)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, update
+from sqlalchemy import ColumnElement, and_, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels.choosing import Mapping
@@ -13,10 +13,8 @@ from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import now_ms
 from core.locks import lock_claims
 from core.scope import in_channel
+from core.statuses import RUNNING
 from core.tables import TurnRow
-
-# written out: a partial index is used only where its condition stands word for word
-_RUNNING: ColumnElement[str] = literal_column("'running'")
 
 
 def suspension_of(mappings: Sequence[Mapping]) -> str:
@@ -32,7 +30,7 @@ async def handed_back(connection: AsyncConnection, place: ChannelRef | Workspace
     lands before anybody looks at what is shown. A claim that is not committed yet would not be seen: it is waited for.
     """
     await lock_claims(connection)
-    running = and_(_in(place), TurnRow.status == _RUNNING, TurnRow.turn_id != but)
+    running = and_(_in(place), TurnRow.status == RUNNING, TurnRow.turn_id != but)
     waiting = {
         "status": "waiting",
         "due_at": func.coalesce(TurnRow.lease_until, now_ms()),

@@ -13,9 +13,10 @@ from sqlalchemy.orm import aliased
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef
 from core.database import now_ms
-from core.relay.claims import DUE, NOW, RUNNING, WAITING, Scope
+from core.relay.claims import DUE, NOW, Scope
 from core.relay.shares import Shares
 from core.scope import THREAD, given, in_thread
+from core.statuses import RUNNING, WAITING
 from core.tables import TurnRow
 
 _WORKSPACE = ("platform", "workspace_id")

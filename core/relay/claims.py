@@ -8,13 +8,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Update, and_, case, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Unit, now_ms
 from core.errors import Declined, GaveUp, LeaseLost, Level, NoRoom, TooLate, TooManyAsked
 from core.scope import given, in_thread, of_turn
+from core.statuses import OPEN, RUNNING, WAITING
 from core.tables import TurnRow
 
 LEASE_SECONDS = 15.0
@@ -22,9 +23,6 @@ LATE_SECONDS = 900.0  # after so long nobody expects an answer any more: a notic
 GIVEN_UP = "given up"  # what stands for GaveUp in a row
 FULL = "no room"  # for NoRoom
 REFUSED = "refused"  # for an AccessError, a MappingError or a CipherError
-# written out in statements: a partial index is used only where its condition stands word for word
-WAITING: ColumnElement[str] = literal_column("'waiting'")
-RUNNING: ColumnElement[str] = literal_column("'running'")
 NOW: ColumnElement[int] = select(now_ms()).scalar_subquery()  # once for a statement, so that an index can be read by it
 _LONGEST_PAUSE_MS = 120_000  # more than anything is put back for
 # further ahead is nothing but what was written before the database's clock was set back
@@ -173,7 +171,7 @@ def cut_statement() -> Update:
 
 def unclaimed_since(claim: Claim) -> ColumnElement[bool]:
     """The condition that nobody else has claimed the turn since, though it may have been put back."""
-    open_ = TurnRow.status.in_(("running", "waiting"))
+    open_ = TurnRow.status.in_(OPEN)
     return and_(of_turn(TurnRow, claim.workspace, claim.turn_id), open_, TurnRow.attempt == claim.attempt)
 
 

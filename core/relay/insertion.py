@@ -19,7 +19,8 @@ from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import Database, now_ms
-from core.relay.claims import KEY, WAITING
+from core.relay.claims import KEY
+from core.statuses import WAITING
 from core.tables import TurnRow
 
 _COLUMNS = (

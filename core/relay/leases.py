@@ -25,8 +25,6 @@ from core.relay.claims import (
     LEASE_SECONDS,
     NOW,
     REFUSED,
-    RUNNING,
-    WAITING,
     Claim,
     Ending,
     Open,
@@ -44,6 +42,7 @@ from core.relay.claims import (
 )
 from core.relay.shares import Shares
 from core.scope import in_thread, in_workspace, named, of_turn
+from core.statuses import OPEN, RUNNING, WAITING
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -240,7 +239,7 @@ class Leases:
         """
         head = (
             select(TurnRow.turn_id)
-            .where(in_thread(TurnRow, thread), TurnRow.status.in_(_OPEN))
+            .where(in_thread(TurnRow, thread), TurnRow.status.in_(OPEN))
             .order_by(case((TurnRow.status == "running", 0), (TurnRow.attempt > 0, 1), else_=2))
             .order_by(TurnRow.position, TurnRow.message_id)
             .limit(1)
@@ -249,7 +248,7 @@ class Leases:
         which = TurnRow.turn_id == (head if turn_id is None else turn_id)
         statement = (
             update(TurnRow)
-            .where(in_workspace(TurnRow, thread.channel.workspace), which, TurnRow.status.in_(_OPEN))
+            .where(in_workspace(TurnRow, thread.channel.workspace), which, TurnRow.status.in_(OPEN))
             .values(stop_requested=True, due_at=due_soon())
         )
 
@@ -260,9 +259,6 @@ class Leases:
             return stopped
 
         return await self._database.write(unit)
-
-
-_OPEN = ("running", "waiting")
 
 
 async def _recorded(connection: AsyncConnection, claim: Claim, ending: Ending) -> bool:

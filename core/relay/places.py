@@ -12,10 +12,11 @@ from core import logs, wording
 from core.conversation.values import Notice, WorkspaceRef
 from core.database import Database, now_ms
 from core.errors import CipherError, DeliveryError
-from core.relay.claims import KEY, NOW, WAITING, Open, Scope, open_turn
+from core.relay.claims import KEY, NOW, Open, Scope, open_turn
 from core.relay.delivery import Delivery
 from core.relay.planning import Planning
 from core.scope import in_workspace, of_turn
+from core.statuses import WAITING
 from core.tables import TurnRow
 
 log = logs.get(__name__)

@@ -17,13 +17,13 @@ from core.relay.delivery import ECHO
 from core.relay.room import Room
 from core.relay.shares import Shares
 from core.scope import in_channel, in_thread, in_workspace, of_turn
+from core.statuses import OPEN
 from core.tables import PostRow, TurnRow
 from core.workspaces import Workspaces
 
 ANSWERED_BEFORE = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
-_OPEN = ("waiting", "running")
 
 
 class Revised(StrEnum):
@@ -73,7 +73,7 @@ class Revisions:
                     late_at=now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
                 )
             )
-            return (Revised.REPLACED if row.status in _OPEN else Revised.ANSWERED), row.turn_id
+            return (Revised.REPLACED if row.status in OPEN else Revised.ANSWERED), row.turn_id
 
         return await self._database.write(unit)
 
@@ -98,12 +98,12 @@ class Revisions:
                 .where(of_turn(TurnRow, workspace, row.turn_id))
                 .values(
                     question=key.seal_text("", text_cell(workspace, row.turn_id, "question")),
-                    reference=case((TurnRow.status.in_(_OPEN), TurnRow.reference)),  # to show that it stopped
+                    reference=case((TurnRow.status.in_(OPEN), TurnRow.reference)),  # to show that it stopped
                     context=None,
                     answer=None,
                     erased_at=datetime.now(UTC),
                     status=case((untouched, Outcome.STOPPED.value), else_=TurnRow.status),
-                    stop_requested=TurnRow.status.in_(_OPEN),
+                    stop_requested=TurnRow.status.in_(OPEN),
                     due_at=due_soon(),
                 )
             )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import Database
 from core.errors import LineFull
-from core.relay.claims import WAITING
+from core.statuses import WAITING
 from core.tables import TurnRow
 
 _LOOK_SECONDS = 1.0  # for so long this process goes by what it has counted
