@@ -49,11 +49,15 @@ def _one_outcome(history: History) -> Iterator[str]:
     told: defaultdict[str, list[Told]] = defaultdict(list)
     for each in history.visible:
         posts[each.turn_id].append(each)
+    reopened: set[str] = set()
     for event in history.events:
-        if isinstance(event, Told):
+        if isinstance(event, Told) and event.turn_id not in reopened:
             told[event.turn_id].append(event)
-        elif isinstance(event, Reopened):  # what was said before is not its outcome any more
+        elif isinstance(event, Reopened):  # what was said before is not its outcome any more, nor what is under way
             told.pop(event.turn_id, None)
+            reopened.add(event.turn_id)
+        elif isinstance(event, Leased):
+            reopened.discard(event.turn_id)
     leaders = {turn.turn_id: turn for turn in history.stored}
     for turn in history.stored:
         yield from _outcome(turn, leaders, finals, posts[turn.turn_id], told[turn.turn_id])

@@ -26,7 +26,7 @@ from tests.proof.history import (
 )
 
 _OPEN = frozenset({"waiting", "running"})
-_STILL_OPEN = "OLD.status IN ('waiting', 'running') AND NEW.status = 'waiting'"
+_STILL_OPEN = "OLD.status IN ('waiting', 'running') AND NEW.status IN ('waiting', 'running')"
 _COLUMNS = "seq, what, platform, workspace_id, channel_id, named, message_id, thread_id, number, before, after, other"
 READ = f"SELECT {_COLUMNS} FROM proof_journal WHERE seq > ? ORDER BY seq"  # noqa: S608 - all of it stands here
 _INTO = f"INSERT INTO proof_journal ({_COLUMNS.removeprefix('seq, ')}) VALUES"

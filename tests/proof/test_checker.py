@@ -159,6 +159,12 @@ def test_a_history_without_a_fault_breaks_nothing() -> None:
 Breaking = Callable[[History], None]
 
 
+def test_a_notice_that_was_under_way_when_its_question_was_edited_is_no_outcome() -> None:
+    history = good()
+    before(44, Reopened(43.1, "changed"), Told(43.2, "changed", CHANGING, "a"))(history)
+    assert violations(history) == []
+
+
 def without(turn_id: str) -> Breaking:
     def broken(history: History) -> None:
         history.stored = [turn for turn in history.stored if turn.turn_id != turn_id]
@@ -219,6 +225,11 @@ def edited(history: History) -> None:
     history.events.insert(history.events.index(StopAsked(49, "unwanted")) + 1, Reworded(49, UNWANTED, "word-33"))
 
 
+def refused_anew(history: History) -> None:
+    before(44, Reopened(43.1, "changed"))(history)
+    before(45, Told(44.5, "changed", CHANGING, "a"))(history)
+
+
 def untold(history: History) -> None:
     history.events = [event for event in history.events if not isinstance(event, Told)]
 
@@ -232,6 +243,8 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
     "the first post twice": (shown(Visible("first", HERE, 0, "", final=False)), "P3"),
     "answered and refused": (happened(Told(40, "second", HERE, "a")), "P3"),
     "refused without a word": (untold, "P3"),
+    "refused by a notice about other words": (before(32, Reopened(31.5, "fourth")), "0 answers and 0 notices"),
+    "edited, refused and answered": (refused_anew, "1 answers and 1 notices"),
     "told twice": (happened(Told(40, "fourth", HERE, "a")), "P3"),
     "never ended": (visible("first", final=False), "P10"),
     "covered by nothing": (stored("third", answered_with="nobody"), "P3"),
