@@ -30,7 +30,7 @@ async def listen(dsn: str, wake: Callable[[], None], seconds: float) -> None:
                 told = False
                 wake()
                 await _lost(connection, seconds)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             if not told:
                 reason = str(error).splitlines()[:1] or [type(error).__name__]
                 log.warning("other processes' questions are noticed a little later", reason=reason[0])
@@ -40,7 +40,7 @@ async def listen(dsn: str, wake: Callable[[], None], seconds: float) -> None:
 
 @contextlib.asynccontextmanager
 async def _connection(dsn: str, seconds: float) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn, timeout=seconds)
+    connection = await asyncpg.connect(dsn, timeout=seconds, command_timeout=seconds)
     try:
         yield connection
     finally:
@@ -55,4 +55,4 @@ async def _lost(connection: asyncpg.Connection, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(lost.wait(), _SILENT_SECONDS)
         if not lost.is_set():
-            await connection.fetchval("SELECT 1", timeout=seconds)
+            await connection.fetchval("SELECT 1")

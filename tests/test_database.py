@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import base as pool
+from structlog.testing import capture_logs
 
 from alembic import command
 from core import keyfile, schema
@@ -570,6 +571,28 @@ async def test_other_processes_wake_us(postgres_url: str, said: str) -> None:
         await asyncio.wait_for(woken.wait(), 10)
         await other.close()
     await database.close()
+
+
+async def test_other_processes_wake_us_once_a_server_may_be_written_to(postgres_url: str) -> None:
+    """After a failover no server of the address may be, for a while."""
+    other = Database(Secret(postgres_url))
+    name = make_url(postgres_url).database
+
+    async def only_read(what: str) -> None:
+        setting = f'ALTER DATABASE "{name}" SET default_transaction_read_only = {what}'
+        await other.write(lambda connection: connection.exec_driver_sql(setting))
+
+    await only_read("on")
+    woken = asyncio.Event()
+    database = Database(Secret(f"{postgres_url}&target_session_attrs=read-write"))
+    with capture_logs() as logged:
+        async with database.wakes(woken.set), asyncio.timeout(10):
+            while not logged:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+            await only_read("off")
+            await woken.wait()
+    for each in (database, other):
+        await each.close()
 
 
 async def test_the_first_run_makes_a_key_and_the_next_finds_it(tmp_path: Path) -> None:

@@ -226,6 +226,11 @@ def still_held(claim: Claim) -> Unit[None]:
     return guarded(update(TurnRow).where(held(claim)).values(attempt=claim.attempt))
 
 
+def still_unclaimed(claim: Claim) -> Unit[None]:
+    """A unit that changes nothing, but fails with LeaseLost where another has claimed the turn, or it has ended."""
+    return guarded(update(TurnRow).where(unclaimed_since(claim)).values(attempt=claim.attempt))
+
+
 def guarded(statement: Update) -> Unit[None]:
     """A unit that fails with LeaseLost, and so rolls back, unless it changed its one row."""
 

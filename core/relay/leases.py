@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, select, tuple_, update
+from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import ThreadRef
+from core.conversation.values import Outcome, ThreadRef
 from core.database import Database, now_ms, padded
 from core.errors import AskrepoError, GaveUp, LeaseLost, TooManyAsked
 from core.locks import lock_claims
@@ -49,6 +49,7 @@ TICK_SECONDS = 3.0  # between two renewals
 MOST_FAILURES = 3
 _LOOKED_AT = 4  # turns for each that is to be claimed: some may belong to somebody who has their share
 _LANDING_MS = 2_000
+_TOGETHER = 64  # turns that one statement hands back
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,8 @@ class Leases:
         return await self._database.write(unit)
 
     async def renew(self, worker: str, claims: Collection[Claim]) -> dict[str, Renewed]:
-        """Prolong these leases. Of those still ours: turn id → what became of it."""
-        these = padded([(claim.turn_id, claim.attempt) for claim in claims])
+        """Prolong these leases, if any. Of those still ours: turn id → what became of it."""
+        these = padded([(claim.turn_id, claim.attempt) for claim in claims]) if claims else []
         ours = tuple_(TurnRow.turn_id, TurnRow.attempt).in_(these)
         statement = (
             update(TurnRow)
@@ -113,7 +114,7 @@ class Leases:
             await connection.execute(cut_statement())
             return (await connection.execute(expired_statement())).rowcount
 
-        return await self._database.write(unit)
+        return await self._database.write(unit, urgent=True)  # renewals wait for it
 
     async def free_thread(self, thread: ThreadRef) -> int:
         """Put a thread's running turn back at once, its worker being known dead; counts as a failure.
@@ -148,17 +149,17 @@ class Leases:
         Calls that were under way are given time to land: of the turns whose ids are `broken_off`, and of those that
         were taken away.
         """
-        landed = now_ms() + _LANDING_MS
+        lands = or_(TurnRow.status == WAITING, TurnRow.turn_id.in_(broken_off))
+        values = _waiting_again() | {"due_at": case((lands, now_ms() + _LANDING_MS), else_=now_ms())}
 
         async def unit(connection: AsyncConnection) -> None:
-            for claim in claims:
-                ours = update(TurnRow).where(unclaimed_since(claim))
-                calm = case((TurnRow.status == WAITING, landed), else_=now_ms())
-                due = landed if claim.turn_id in broken_off else calm
-                await connection.execute(ours.values(_waiting_again() | {"due_at": due}))
+            for first in range(0, len(claims), _TOGETHER):
+                these = padded(claims[first : first + _TOGETHER])
+                ours = or_(*(unclaimed_since(claim) for claim in these))
+                await connection.execute(update(TurnRow).where(ours).values(values))
             await self._database.announce(connection)
 
-        await self._database.write(unit)
+        await self._database.write(unit, urgent=True)
 
     async def move(self, claim: Claim, thread: ThreadRef) -> None:
         """Put the turn into the thread that its own question began.
@@ -214,8 +215,11 @@ class Leases:
         own = update(TurnRow).where(ours).values(done | texts | {"model": ending.model} | _FREE)
 
         async def unit(connection: AsyncConnection) -> bool:
-            if (await connection.execute(own)).rowcount != 1:
+            ended = (await connection.execute(own.returning(TurnRow.erased_at))).one_or_none()
+            if ended is None:
                 return await _recorded(connection, claim, ending)
+            if ending.outcome is Outcome.STOPPED and ended.erased_at is not None:
+                return True  # it was deleted: those who did not delete theirs are answered
             if ending.covers:
                 others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
                 worded = [(each.turn_id, each.revision) for each in ending.covers]

@@ -16,7 +16,7 @@ from core.batches import Batches
 from core.conversation.values import WorkspaceRef
 from core.database import Database, padded
 from core.errors import LeaseLost
-from core.relay.claims import KEY, Claim, held, still_held
+from core.relay.claims import KEY, Claim, held, still_unclaimed
 from core.scope import THREAD, WORKSPACE, given, in_thread, named, of_turn
 from core.tables import PostRow, TurnRow
 
@@ -24,7 +24,7 @@ _GROUP = 32  # claims that one look-up is about at most
 
 
 class Posts:
-    """The posts of turns. Writing raises LeaseLost once the claim is not ours, and DatabaseError."""
+    """The posts of turns. Writing raises LeaseLost once another has claimed the turn, and DatabaseError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,7 +59,7 @@ class Posts:
             return rows.first() is not None
 
     async def record(self, claim: Claim, number: int, post_id: str) -> None:
-        """Remember a post, so that a redo edits it."""
+        """Remember a post, so that a redo edits it: also of a question that was edited, or put back, at that moment."""
         channel = claim.thread.channel
         statement = self._database.insert(PostRow).values(
             platform=channel.platform,
@@ -74,7 +74,7 @@ class Posts:
         )
 
         async def unit(connection: AsyncConnection) -> None:
-            await still_held(claim)(connection)
+            await still_unclaimed(claim)(connection)
             await connection.execute(statement)
 
         await self._database.write(unit)
@@ -83,7 +83,7 @@ class Posts:
         """Forget a post that was withdrawn."""
 
         async def unit(connection: AsyncConnection) -> None:
-            await still_held(claim)(connection)
+            await still_unclaimed(claim)(connection)
             await connection.execute(
                 delete(PostRow).where(of_turn(PostRow, claim.workspace, claim.turn_id), PostRow.number == number)
             )

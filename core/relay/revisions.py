@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from core.conversation.history import text_cell
 from core.conversation.values import ChannelRef, Notice, Offer, Outcome, Question, ThreadRef, WorkspaceRef
@@ -161,6 +162,7 @@ class Revisions:
                     line_at=now_ms(),
                     late_at=now_ms() + int(LATE_SECONDS * 1000),
                     place_told=False,
+                    attempt=case((TurnRow.attempt > 0, TurnRow.attempt + 1), else_=0),  # whose ending was this is late
                     declined=None,
                     failures=0,
                     stop_requested=False,
@@ -175,16 +177,18 @@ class Revisions:
         return await self._database.write(unit)
 
     async def leading(self, workspace: WorkspaceRef, turn_id: str) -> str:
-        """The turn whose answer covers this one."""
-        found = select(TurnRow.answered_with).where(of_turn(TurnRow, workspace, turn_id))
+        """The turn whose answer covers this one, unless its question was deleted: then this one stands for itself."""
+        lead = aliased(TurnRow)
+        covered = in_workspace(lead, workspace), lead.turn_id == TurnRow.answered_with, lead.erased_at.is_(None)
+        found = select(lead.turn_id).where(of_turn(TurnRow, workspace, turn_id), *covered)
         async with self._database.reading() as connection:
             return (await connection.execute(found)).scalar_one_or_none() or turn_id
 
     async def newest_ended(self, thread: ThreadRef) -> str | None:
-        """The newest turn of the thread that has ended with an answer of its own."""
+        """The newest turn of the thread that has ended, and is not deleted."""
         found = (
             select(TurnRow.turn_id)
-            .where(in_thread(TurnRow, thread), TurnRow.status.in_(_ENDED), TurnRow.answered_with.is_(None))
+            .where(in_thread(TurnRow, thread), TurnRow.status.in_(_ENDED), TurnRow.erased_at.is_(None))
             .order_by(TurnRow.position.desc(), TurnRow.message_id.desc())
             .limit(1)
         )

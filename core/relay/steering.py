@@ -70,7 +70,8 @@ class Steering:
 
     async def _again(self, workspace: WorkspaceRef, turn_id: str, otherwise: str) -> str:
         try:
-            return "" if await self._revisions.again(workspace, turn_id) else otherwise
+            led_by = await self._revisions.leading(workspace, turn_id)
+            return "" if await self._revisions.again(workspace, led_by) else otherwise
         except LineFull as error:
             return wording.sentence(error)
 
@@ -96,5 +97,4 @@ class Steering:
         """Have a question of this channel answered once more; what is to be said about it, "" for nothing."""
         if await self.place(channel, turn_id) is None:
             return NOT_HERE
-        workspace = channel.workspace
-        return await self._again(workspace, await self._revisions.leading(workspace, turn_id), NOT_AGAIN)
+        return await self._again(channel.workspace, turn_id, NOT_AGAIN)

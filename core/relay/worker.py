@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -38,6 +38,7 @@ _BEGUN_TOGETHER = 10
 _BEGIN_SECONDS = 0.1
 _PATIENCE = 3  # ticks after the database was away, so that whoever lives renews before others' leases are ended
 _LAST_CLAIM_SECONDS = 3.0  # at the end, for a claim under way
+_HAND_BACK_SECONDS = 5.0  # and for handing over, where the database is slow or away
 
 
 def worker_name() -> str:
@@ -184,12 +185,13 @@ class Worker:
             if self._running.get(claim.turn_id, (None,))[0] is hold:
                 del self._running[claim.turn_id]
             if hold.lost.is_set():
-                await self._give_back(hold)
+                await self._give_back([hold])
             self.wake()
 
-    async def _give_back(self, hold: Hold) -> None:
-        """A turn that is still ours was edited: it is answered anew. One that is not stays as it is."""
-        await _said(lambda: self._leases.hand_back([hold.claim], broken_off=_broken_off([hold])))
+    async def _give_back(self, holds: Sequence[Hold]) -> None:
+        """Those that are still ours are answered anew, by whoever claims them; others stay as they are."""
+        broken_off = {hold.claim.turn_id for hold in holds if hold.broken_off}
+        await _said(lambda: self._leases.hand_back([hold.claim for hold in holds], broken_off=broken_off))
 
     async def _retry(self, claim: Claim, *, blame: bool = True) -> None:
         await _said(lambda: self._leases.retry(claim, blame=blame))
@@ -198,10 +200,11 @@ class Worker:
         patience = 0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            patience = max(0, patience - 1)
             try:
-                await self._renew()
-                if not patience and await self._leases.free_expired():
+                await self._renew(anyway=patience > 0)
+                if patience:
+                    patience -= 1
+                elif await self._leases.free_expired():
                     self.wake()
             except DatabaseError as error:
                 patience = _PATIENCE
@@ -219,9 +222,10 @@ class Worker:
             except Exception:
                 log.exception("cannot tell places in line")
 
-    async def _renew(self) -> None:
+    async def _renew(self, *, anyway: bool = False) -> None:
+        """Renew what is held; `anyway`, where that is nothing, learn at least whether the database is there."""
         held = dict(self._running)  # those held before the statement: one claimed meanwhile is not missing
-        if not held:
+        if not held and not anyway:
             return
         since = self._clock()
         kept = await self._leases.renew(self.name, [hold.claim for hold, _ in held.values()])
@@ -242,14 +246,10 @@ class Worker:
         for _, task in unfinished:
             task.cancel()
         if unfinished:
-            await asyncio.wait([task for _, task in unfinished])
-            holds = [hold for hold, _ in unfinished]
-            with contextlib.suppress(AskrepoError):
-                await self._leases.hand_back([hold.claim for hold in holds], broken_off=_broken_off(holds))
-
-
-def _broken_off(holds: Iterable[Hold]) -> set[str]:
-    return {hold.claim.turn_id for hold in holds if hold.broken_off}
+            await asyncio.wait([task for _, task in unfinished], timeout=_HAND_BACK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HAND_BACK_SECONDS):
+                    await self._give_back([hold for hold, _ in unfinished])
 
 
 async def _said(say: Callable[[], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from io import StringIO
@@ -92,7 +92,7 @@ class Writer:
         turn_id = self._hold.claim.turn_id
         await self._ask_leave()
         try:
-            async with self._hold.acting():
+            async with self._acting():
                 await self._delivery.tell(self._question, turn_id, notice)
         except DeliveryUncertain as error:  # and nobody can look: it is told again, rather than perhaps never
             self._metrics.doubted(self._question.thread.channel.platform)
@@ -122,7 +122,7 @@ class Writer:
         self._in_doubt = False
 
     async def _withdraw(self, number: int) -> None:
-        async with self._hold.acting():
+        async with self._acting():
             await self._delivery.withdraw(self._post(number))
         await self._posts.forget(self._hold.claim, number)
         del self._ids[number]
@@ -239,7 +239,7 @@ class Writer:
             await self._remember()
         await self._ask_leave()
         try:
-            async with self._hold.acting():
+            async with self._acting():
                 post = self._post(number, full=full, attached=attached)
                 post_id = await self._delivery.show(post, part, footer)
         except PostGone as error:
@@ -262,8 +262,21 @@ class Writer:
 
         Our own clock is not enough: it stands still while the machine is suspended, and another process goes on.
         """
-        try:
+        with self._awaiting_database():
             await self._posts.check(self._hold.claim)
+
+    @contextlib.asynccontextmanager
+    async def _acting(self) -> AsyncIterator[None]:
+        """As the hold has it; the platform's pace is kept in the database as well."""
+        with self._awaiting_database():
+            async with self._hold.acting():
+                yield
+
+    @contextlib.contextmanager
+    def _awaiting_database(self) -> Iterator[None]:
+        """Raise NotYet while it is away and the lease lasts."""
+        try:
+            yield
         except DatabaseUnavailable:
             self._hold.check()
             raise NotYet(_TOLD_AGAIN_SECONDS) from None

@@ -16,6 +16,7 @@ from tests.proof.history import (
     Acked,
     Asked,
     Called,
+    Ended,
     History,
     Key,
     Leased,
@@ -183,6 +184,10 @@ def _whole(history: History) -> Iterator[str]:
         if isinstance(event, Asked | Reworded):
             words[event.key].add(event.word)
     covered: defaultdict[str, set[str]] = defaultdict(set)
+    keys = {turn.turn_id: turn.key for turn in history.stored}
+    for ended in history.of(Ended):  # also what was asked again by itself since: that answer stays as it is
+        if ended.answered_with is not None:
+            covered[ended.answered_with] |= words[keys[ended.turn_id]]
     of_thread: defaultdict[ThreadRef, set[str]] = defaultdict(set)
     changed: defaultdict[ThreadRef, set[str]] = defaultdict(set)
     for turn in history.stored:

@@ -72,7 +72,9 @@ SCHEMA: Sequence[str] = (
     )
     """,
     _turns("status", "OLD.status IS NOT NEW.status", "NEW.attempt, OLD.status, NEW.status, NEW.answered_with"),
-    _turns("leased", "OLD.attempt IS NOT NEW.attempt", "NEW.attempt, NULL, NULL, NEW.worker"),
+    _turns(
+        "leased", "OLD.attempt IS NOT NEW.attempt AND NEW.status = 'running'", "NEW.attempt, NULL, NULL, NEW.worker"
+    ),
     _turns("stop", "NEW.stop_requested AND NOT OLD.stop_requested", "NEW.attempt, NULL, NULL, NULL"),
     _turns("erased", "OLD.erased_at IS NULL AND NEW.erased_at IS NOT NULL", "NEW.attempt, NULL, NULL, NULL"),
     _turns("undeclined", f"OLD.declined IS NOT NULL AND NEW.declined IS NULL AND {_STILL_OPEN}", "0, NULL, NULL, NULL"),

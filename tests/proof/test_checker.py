@@ -165,6 +165,17 @@ def test_a_notice_that_was_under_way_when_its_question_was_edited_is_no_outcome(
     assert violations(history) == []
 
 
+def test_an_answer_stays_though_who_was_covered_by_it_was_asked_again_alone() -> None:
+    history = good()
+    history.events[-1:-1] = [Ended(22, "third", ANSWERED, "second"), Reopened(23, "third")]
+    history.visible = [each for each in history.visible if each.turn_id != "second"]
+    history.visible += [Visible(name, HERE, 0, answer(9, "word-3"), final=True) for name in ("second", "third")]
+    history.stored = [replace(turn, answered_with=None) for turn in history.stored]
+    assert violations(history) == []
+    history.events = [event for event in history.events if not isinstance(event, Ended)]
+    assert [each[:2] for each in violations(history)] == ["P4"]
+
+
 def without(turn_id: str) -> Breaking:
     def broken(history: History) -> None:
         history.stored = [turn for turn in history.stored if turn.turn_id != turn_id]

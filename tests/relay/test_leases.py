@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event, func, select, update
 
+from core.channels.grammar import ThreadWord
 from core.channels.mappings import Mappings
 from core.conversation.history import History
 from core.conversation.threads import Threads
@@ -312,6 +313,85 @@ async def test_however_many_are_renewed_there_are_few_statements(
     for number in range(1, 33):
         assert await leases.renew("a", [claim] * number) == {claim.turn_id: Renewed(False, 0)}
     assert len([each for each in statements if each.startswith("UPDATE")]) == 6
+
+
+async def test_however_many_are_handed_back_there_are_few_statements(
+    intake: Intake, leases: Leases, database: Database
+) -> None:
+    """A process is given some seconds to end, and each statement may take a while."""
+    sent: list[str] = []
+    event.listen(
+        database._urgent.sync_engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *rest: sent.append(statement),
+    )
+    await ask(intake, *(thread(str(number)) for number in range(70)))
+    claims = await leases.claim("a", ALL, 70)
+    sent.clear()
+    await leases.hand_back(claims, broken_off=[claims[-1].turn_id])
+    assert len([each for each in sent if each.startswith("UPDATE")]) == 2
+    assert await statuses(database) == ["waiting"] * 70
+    assert len(await leases.claim("b", ALL, 70)) == 69  # what the last one broke off may still land
+
+
+async def test_the_ending_of_a_turn_says_nothing_of_it_once_it_is_asked_again(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """It was recorded and the reply was lost: it is recorded once more, while the turn waits anew."""
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 1)
+    told = Ending(Outcome.REFUSED, told=True)
+    await leases.finish(claim, told)
+    assert await Revisions(database, workspaces).again(claim.workspace, claim.turn_id)
+    with pytest.raises(LeaseLost):
+        await leases.finish(claim, told)
+    await leases.hand_back([claim])
+    assert await statuses(database) == ["waiting"]
+    (again,) = await leases.claim("b", ALL, 1)
+    assert again.attempt > claim.attempt
+
+
+async def test_a_deleted_question_takes_nobody_along(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """Its answer is stopped; who waits to be answered with it did not delete theirs."""
+    await ask(intake, thread(), each=2)
+    (claim,) = await leases.claim("a", ALL, 1)
+    covers = tuple(Covered(each.turn_id, each.revision) for each in await leases.behind(claim))
+    await Revisions(database, workspaces).erase(claim.thread.channel, claim.message_id)
+    await leases.finish(claim, Ending(Outcome.STOPPED, b"x", covers=covers))
+    assert await statuses(database) == ["stopped", "waiting"]
+
+
+async def test_what_is_answered_again_is_never_what_was_deleted(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    history, revisions = History(database, workspaces), Revisions(database, workspaces)
+    steering = Steering(Threads(database), history, revisions, leases.stop)
+    await ask(intake, thread(), each=3)
+    (claim,) = await leases.claim("a", ALL, 1)
+    covers = tuple(Covered(each.turn_id, each.revision) for each in (await leases.behind(claim))[:1])
+    await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
+    (newest,) = await leases.claim("a", ALL, 1)
+    await leases.finish(newest, ANSWERED)
+    for deleted in (newest, claim):
+        await revisions.erase(thread().channel, deleted.message_id)
+    assert await steering.steered(thread(), ThreadWord.RETRY, 9) == ""
+    (again,) = await leases.claim("a", ALL, 1)
+    assert again.turn_id == covers[0].turn_id  # by itself: the question whose answer covered it is not there any more
+
+
+async def test_where_a_post_stands_is_known_though_its_question_was_edited(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    posts = Posts(database)
+    await ask(intake, thread())
+    (claim,) = await leases.claim("a", ALL, 1)
+    await Revisions(database, workspaces).revise(question("Meant otherwise.", at=0, within=claim.thread))
+    with pytest.raises(LeaseLost):
+        await posts.check(claim)
+    await posts.record(claim, 0, "shown at that moment")
+    assert await posts.of(claim) == {0: "shown at that moment"}
 
 
 async def test_stop_reaches_the_next_where_none_runs(intake: Intake, leases: Leases, database: Database) -> None:

@@ -17,7 +17,7 @@ from core.chat.client import ChatClient
 from core.chat.progress import Delta, Finished, Progress
 from core.cipher import Keyring
 from core.conversation.values import Outcome
-from core.database import Database
+from core.database import Database, Result, Unit
 from core.errors import DatabaseUnavailable
 from core.secret import Secret
 from core.tables import TurnRow
@@ -39,6 +39,7 @@ class House:
     loop: VirtualLoop
     platform: FakePlatform = field(default_factory=FakePlatform)
     away: bool = False
+    crowded: bool = False
     asked: int = 0
 
     async def step(self, name: str) -> None:
@@ -60,7 +61,7 @@ class House:
 
     def process(self) -> Process:
         """One more, which does not run yet."""
-        database, client = SteppedDatabase(self.url, self.step), cast("ChatClient", self)
+        database, client = _Crowded(self), cast("ChatClient", self)
         return Process(database, self.keyring, self.platform, "", client=client, clock=self.loop.time)
 
     async def outage(self, seconds: float = AWAY_SECONDS) -> None:
@@ -68,6 +69,19 @@ class House:
         self.away = True
         await asyncio.sleep(seconds)
         self.away = False
+
+
+class _Crowded(SteppedDatabase):
+    """Where it is crowded, only what is urgent finds a connection."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.url, house.step)
+        self._house = house
+
+    async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
+        while self._house.crowded and not urgent:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(1)
+        return await super().write(unit, urgent=urgent, lasting=lasting)
 
 
 Scene = Callable[[House], Coroutine[Any, Any, None]]
@@ -89,7 +103,26 @@ async def _for_a_moment_before_the_first_post_is_recorded(house: House) -> None:
     await house.outage(5)
 
 
-SCENES = [(_three_times, 4), (_once_all_is_shown, 1), (_for_a_moment_before_the_first_post_is_recorded, 1)]
+async def _as_long_as_others_are_patient(house: House) -> None:
+    await house.platform.until(lambda: bool(house.platform.visible(HERE)))
+    await asyncio.sleep(10 - house.loop.time())
+    await house.outage(17.5)
+
+
+async def _others_take_all_connections(house: House) -> None:
+    await asyncio.sleep(10)
+    house.crowded = True
+    await asyncio.sleep(AWAY_SECONDS)
+    house.crowded = False
+
+
+SCENES = [
+    (_three_times, 4),
+    (_once_all_is_shown, 1),
+    (_for_a_moment_before_the_first_post_is_recorded, 1),
+    (_as_long_as_others_are_patient, 2),
+    (_others_take_all_connections, 1),
+]
 
 
 @pytest.mark.parametrize(("scene", "attempts"), SCENES)
@@ -101,9 +134,10 @@ def test_an_outage_is_no_failure_of_a_turn(tmp_path: Path, keyring: Keyring, sce
         processes = house.process(), house.process()
         await processes[0].map(HERE.channel)
         async with AsyncExitStack() as stack:
-            for process in processes:
-                await stack.enter_async_context(process.running())
+            await stack.enter_async_context(processes[0].running())
             await processes[0].intake.accept(question(within=HERE))
+            await asyncio.sleep(1)  # their ticks are a second apart
+            await stack.enter_async_context(processes[1].running())
             await scene(house)
             turn = await _ended(looking)
         assert turn == ("answered", 0, attempts)

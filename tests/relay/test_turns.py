@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -174,6 +175,31 @@ async def test_a_database_that_is_away_for_a_moment_has_no_answer_begun_anew(
     assert refused == 2
     assert len(chat.requests) == 1
     assert [post.text for post in platform.visible(HERE)] == ["Half of it."]
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+async def test_a_pace_that_cannot_be_reserved_for_a_moment_has_no_answer_begun_anew(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat, at: int
+) -> None:
+    """A platform's way to us keeps its pace in the database too."""
+    shown = 0
+
+    async def step(name: str) -> None:
+        nonlocal shown
+        shown += name == "before show"
+        if shown == at:
+            shown += 1
+            raise DatabaseUnavailable("database", "connection refused")
+
+    chat.will(says("Half ", "of ", "it.", delay=0.2))
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    async with process.running():
+        assert await process.ask(question(within=HERE)) == "answered"
+    assert shown > at
+    assert len(chat.requests) == 1
+    assert [post.text for post in platform.visible(HERE)] == ["Half of it."]
+    assert await recorded(database, TurnRow.attempt) == [1]
 
 
 async def test_unmapped_is_refused_with_the_next_step(process: Process, platform: FakePlatform) -> None:
@@ -446,7 +472,7 @@ async def test_a_machine_that_was_suspended_shows_no_sign_and_tells_nothing(
     await stepped.close()
 
 
-async def recorded(database: Database, column: InstrumentedAttribute[str | None]) -> list[str | None]:
+async def recorded(database: Database, column: InstrumentedAttribute[Any]) -> list[Any]:
     async with database.reading() as connection:
         return list((await connection.execute(select(column))).scalars())
 
