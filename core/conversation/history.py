@@ -105,6 +105,13 @@ class History:
         async with self._database.reading() as connection:
             return (await connection.execute(found)).scalar_one_or_none() is not None
 
+    async def answered(self, workspace: WorkspaceRef, turn_id: str) -> str | None:
+        """The question of a turn that an answer is shown to; None for any other. Raises CipherError."""
+        found = select(TurnRow.question).where(of_turn(TurnRow, workspace, turn_id), TurnRow.answer.is_not(None))
+        async with self._database.reading() as connection:
+            sealed = (await connection.execute(found)).scalar_one_or_none()
+        return None if sealed is None else await self.text(workspace, turn_id, "question", sealed)
+
     async def _stored(self, newest: Select[*tuple[Any, ...]], thread: ThreadRef, **more: int) -> list[Stored]:
         async with self._database.reading() as connection:
             rows = (await connection.execute(newest, named(thread, **more))).all()

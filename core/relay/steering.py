@@ -6,11 +6,13 @@ import asyncio
 from typing import Protocol
 
 from core import wording
+from core.channels.choosing import choose
 from core.channels.grammar import ThreadWord
+from core.channels.mappings import Mappings
 from core.conversation.history import History
 from core.conversation.threads import Place, Threads
-from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.errors import LineFull
+from core.conversation.values import ChannelRef, ThreadRef
+from core.errors import CipherError, LineFull, MappingError
 from core.relay.revisions import Revisions
 
 NOTHING_RUNS = "Nothing is being answered here."
@@ -32,9 +34,12 @@ class Stop(Protocol):
 class Steering:
     """Carries out what steers a thread. Every method raises DatabaseError: then it was not."""
 
-    def __init__(self, threads: Threads, history: History, revisions: Revisions, stop: Stop) -> None:
+    def __init__(
+        self, threads: Threads, history: History, mappings: Mappings, revisions: Revisions, stop: Stop
+    ) -> None:
         self._threads = threads
         self._history = history
+        self._mappings = mappings
         self._revisions = revisions
         self._stop = stop
 
@@ -66,14 +71,22 @@ class Steering:
             await asyncio.sleep(seconds)
         turn_id = await self._revisions.newest_ended(thread)
         nothing = "There is nothing here to answer again."
-        return nothing if turn_id is None else await self._again(thread.channel.workspace, turn_id, nothing)
+        return nothing if turn_id is None else await self._again(thread, turn_id, nothing)
 
-    async def _again(self, workspace: WorkspaceRef, turn_id: str, otherwise: str) -> str:
+    async def _again(self, thread: ThreadRef, turn_id: str, otherwise: str) -> str:
+        workspace = thread.channel.workspace
+        led_by = await self._revisions.leading(workspace, turn_id)
         try:
-            led_by = await self._revisions.leading(workspace, turn_id)
+            await self._choose(thread, led_by)
             return "" if await self._revisions.again(workspace, led_by) else otherwise
-        except LineFull as error:
+        except (LineFull, MappingError, CipherError) as error:
             return wording.sentence(error)
+
+    async def _choose(self, thread: ThreadRef, turn_id: str) -> None:
+        """Raise MappingError where an answer would give way to a refusal that its asker alone is told."""
+        text = await self._history.answered(thread.channel.workspace, turn_id)
+        if text is not None:
+            choose(await self._mappings.facts(thread), text)
 
     async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> int:
         """Stop what is answered in a thread, or this turn alone; how many turns that were."""
@@ -95,6 +108,5 @@ class Steering:
 
     async def again(self, channel: ChannelRef, turn_id: str) -> str:
         """Have a question of this channel answered once more; what is to be said about it, "" for nothing."""
-        if await self.place(channel, turn_id) is None:
-            return NOT_HERE
-        return await self._again(channel.workspace, turn_id, NOT_AGAIN)
+        place = await self.place(channel, turn_id)
+        return NOT_HERE if place is None else await self._again(place.thread, turn_id, NOT_AGAIN)

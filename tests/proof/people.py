@@ -232,4 +232,5 @@ class People:
 
 def steering(process: Process) -> Steering:
     """What carries out words and buttons in a process."""
-    return Steering(Threads(process.database), process.history, process.revisions, process.worker.stop)
+    threads = Threads(process.database)
+    return Steering(threads, process.history, process.mappings, process.revisions, process.worker.stop)

@@ -23,7 +23,7 @@ from core.relay.leases import Leases, Renewed
 from core.relay.posts import Posts
 from core.relay.revisions import Revised, Revisions
 from core.relay.shares import Rate, Share
-from core.relay.steering import NOTHING_RUNS, Steering
+from core.relay.steering import NOTHING_RUNS, Steering, Stop
 from core.tables import TurnRow
 from core.workspaces import Workspaces
 from tests.relay.places import UNLIMITED, question, thread
@@ -44,6 +44,12 @@ def leases(database: Database) -> Leases:
 
 async def ask(intake: Intake, *threads: ThreadRef, each: int = 1) -> None:
     await asyncio.gather(*(intake.accept(question(at=at, within=place)) for place in threads for at in range(each)))
+
+
+def steering_of(database: Database, workspaces: Workspaces, stop: Stop) -> Steering:
+    mappings = Mappings(database, workspaces, process_repository=None)
+    history, revisions = History(database, workspaces), Revisions(database, workspaces)
+    return Steering(Threads(database), history, mappings, revisions, stop)
 
 
 async def let_leases_end(database: Database) -> None:
@@ -288,7 +294,9 @@ async def test_a_button_stops_its_own_turn_alone(
         return await leases.stop(place, *turn)
 
     history, revisions = History(database, workspaces), Revisions(database, workspaces)
-    steering = Steering(Threads(database), history, revisions, stop)
+    steering = Steering(
+        Threads(database), history, Mappings(database, workspaces, process_repository=None), revisions, stop
+    )
     said = await steering.stop_turn(claim.thread.channel, claim.turn_id)
     (behind,) = await leases.claim("a", ALL, 10)
     assert (behind.order, behind.stop_requested) == (1, False)
@@ -367,7 +375,9 @@ async def test_what_is_answered_again_is_never_what_was_deleted(
     intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
 ) -> None:
     history, revisions = History(database, workspaces), Revisions(database, workspaces)
-    steering = Steering(Threads(database), history, revisions, leases.stop)
+    steering = Steering(
+        Threads(database), history, Mappings(database, workspaces, process_repository=None), revisions, leases.stop
+    )
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 1)
     covers = tuple(Covered(each.turn_id, each.revision) for each in (await leases.behind(claim))[:1])

@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import select
 
 from core.channels.access import Audience, Standing
+from core.channels.grammar import ThreadWord
 from core.cipher import Keyring
+from core.conversation.threads import Threads
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.database import Database
 from core.errors import AskrepoError, DeliveryUncertain, GaveUp, NotMapped, NotYet, PostGone
 from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Surroundings
 from core.relay.revisions import Revised
+from core.relay.steering import Steering
 from core.tables import TurnRow
 from tests.channels.places import confirmed
 from tests.fakes.chat import FakeChat
@@ -141,6 +144,26 @@ async def test_a_question_asked_again_knows_nothing_of_what_came_after_it(proces
     assert await process.revisions.again(HERE.channel.workspace, first)
     await ended
     assert chat.requests[-1].json["messages"] == [{"role": "user", "content": "First?"}]
+
+
+async def test_an_answer_stays_where_its_question_would_be_refused_today(
+    process: Process, platform: FakePlatform, chat: FakeChat, database: Database
+) -> None:
+    """Its asker alone would be told, and may be gone: whoever wants it anew hears why, and nothing is taken away."""
+    chat.will(says("One."), says("One again."))
+    await process.ask(question(within=HERE))
+    turn = (await process.history.turns(HERE))[0].turn_id
+    threads = Threads(database)
+    steering = Steering(threads, process.history, process.mappings, process.revisions, process.worker.stop)
+    await process.mappings.unmap(HERE.channel, actor="U0")
+    for said in (await steering.again(HERE.channel, turn), await steering.steered(HERE, ThreadWord.RETRY, 9)):
+        assert "map" in said
+    assert await process.records() == {question().message_id: "answered"}
+    await process.map(HERE.channel)
+    ended = process.worker.outcome(turn)
+    assert await steering.again(HERE.channel, turn) == ""
+    assert await ended == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["One again."]
 
 
 async def test_what_is_open_is_not_asked_again(process: Process, platform: FakePlatform, chat: FakeChat) -> None:
