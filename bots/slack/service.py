@@ -11,6 +11,7 @@ from functools import partial
 from slack_bolt import BoltResponse
 from starlette.routing import BaseRoute, Route
 
+from bots.checkup import last_resorts
 from bots.parts import Parts
 from bots.slack.app import Handling, app
 from bots.slack.asking import Asking
@@ -118,42 +119,42 @@ async def opened(parts: Parts, stop: Stop, *, alone: bool) -> AsyncIterator[Slac
         raise SettingMissing("SLACK_BOT_TOKEN", "it is needed, or SLACK_CLIENT_ID for many workspaces")
     slack, tasks = Slack(settings.slack_api_url), Tasks()
     installs = Installs(slack, parts.installations, bot_token=settings.slack_bot_token, credentials=oauth)
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(slack.close)
+        stack.push_async_callback(tasks.finished, _LAST_WORDS_SECONDS)
+        routes = [] if oauth is None else _install_routes(slack, installs, parts, oauth)
         await _check(installs, settings.slack_bot_token, alone=alone)
-    except SettingsError:
-        await slack.close()
-        raise
-    calls = Calls(parts.allowances)
-    people = People(calls)
-    around = Around(calls, people, settings.slack_api_url, page=installs.page)
-    privately = Privately(installs, calls, around)
-    steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop)
-    managing = Managing(parts, installs, calls, people, privately, steering, tasks)
-    asking = Asking(parts, Replying(privately, tasks), steering, managing.doorman, tasks)
-    bolt = app(
-        Handling(
-            asking,
-            Commanding(parts, managing, tasks),
-            Pressing(parts, installs, calls, people, managing, tasks, asking, steering),
-            Changes(parts, installs, people, privately, tasks),
-            installs,
-            parts.moves,
-            parts.threads,
+        calls = Calls(parts.allowances)
+        people = People(calls)
+        around = Around(calls, people, settings.slack_api_url, page=installs.page)
+        privately = Privately(installs, calls, around)
+        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop)
+        managing = Managing(parts, installs, calls, people, privately, steering, tasks)
+        asking = Asking(parts, Replying(privately, tasks), steering, managing.doorman, tasks)
+        bolt = app(
+            Handling(
+                asking,
+                Commanding(parts, managing, tasks),
+                Pressing(parts, installs, calls, people, managing, tasks, asking, steering),
+                Changes(parts, installs, people, privately, tasks),
+                installs,
+                parts.moves,
+                parts.threads,
+            )
         )
-    )
-    routes: list[BaseRoute] = []
-    if settings.slack_signing_secret is not None:
-        guard = Guard(Dispatch(bolt), signing_secrets(settings.slack_signing_secret))
-        routes.append(Route("/slack/events", guard))
-    if oauth is not None:
-        if settings.public_url is None:
-            raise SettingMissing("ASKREPO_PUBLIC_URL", "it is needed for installing by OAuth: browsers come back to it")
-        routes += install_routes(
-            slack, installs, parts.tickets, oauth, public_url=settings.public_url, api_url=settings.slack_api_url
-        )
-    delivery = SlackDelivery(installs, calls, people, around, privately)
-    try:
+        if settings.slack_signing_secret is not None:
+            guard = Guard(Dispatch(bolt), signing_secrets(settings.slack_signing_secret))
+            routes.append(Route("/slack/events", guard))
+        delivery = SlackDelivery(installs, calls, people, around, privately)
         yield SlackService(settings, delivery, routes, partial(dispatched, bolt), tasks)
-    finally:
-        await tasks.finished(_LAST_WORDS_SECONDS)
-        await slack.close()
+
+
+def _install_routes(slack: Slack, installs: Installs, parts: Parts, oauth: Credentials) -> list[BaseRoute]:
+    """The pages by which anybody installs the app who knows where they are."""
+    given = parts.settings
+    if given.public_url is None:
+        raise SettingMissing("ASKREPO_PUBLIC_URL", "it is needed for installing by OAuth: browsers come back to it")
+    if lent := last_resorts(given):
+        log.warning("every workspace that installs the app is answered by these settings", lent=lent)
+    urls = {"public_url": given.public_url, "api_url": given.slack_api_url}
+    return [*install_routes(slack, installs, parts.tickets, oauth, **urls)]

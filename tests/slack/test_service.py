@@ -62,5 +62,8 @@ async def test_a_web_process_needs_a_way_in_for_slack(
         async with house.askrepo(world.slack, house.settings(world.slack, world.askrepo, chat, **given), (Role.WEB,)):
             pass
     heard_elsewhere = house.settings(world.slack, world.askrepo, chat, **given, SLACK_APP_TOKEN=app.app_token)
-    async with house.askrepo(world.slack, heard_elsewhere, (Role.WEB,)):
-        assert not world.slack.sockets.open
+    with capture_logs() as logged:
+        async with house.askrepo(world.slack, heard_elsewhere, (Role.WEB,)):
+            assert not world.slack.sockets.open
+    lent = [each["lent"] for each in logged if "lent" in each]
+    assert lent == (["`ASKREPO_CHAT_TOKEN`"] if by_oauth else [])  # by which strangers would be answered
