@@ -162,7 +162,7 @@ class Revisions:
                     line_at=now_ms(),
                     late_at=now_ms() + int(LATE_SECONDS * 1000),
                     place_told=False,
-                    attempt=case((TurnRow.attempt > 0, TurnRow.attempt + 1), else_=0),  # whose ending was this is late
+                    attempt=case((TurnRow.attempt > 0, TurnRow.attempt + 1), else_=0),  # the one before has no say now
                     declined=None,
                     failures=0,
                     stop_requested=False,
