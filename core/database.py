@@ -111,10 +111,10 @@ class Database:
         return self._engine(pool_size=1, immediate=True, revises=True)
 
     @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with, in one snapshot."""
+    async def reading(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with, in one snapshot. What is `urgent` waits for no connection of others."""
         with self.translated(), self._under_way():
-            async with self._reader.connect() as connection:
+            async with (self._urgent if urgent and not self.is_sqlite else self._reader).connect() as connection:
                 if not self.is_sqlite:
                     await connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection

@@ -37,7 +37,7 @@ class Workspaces:
         if known is None:
             sealed = await self._sealed(workspace)
             if sealed is None:
-                sealed = await self._database.write(lambda connection: self._create(connection, workspace))
+                sealed = await self._database.write(lambda connection: self._create(connection, workspace), urgent=True)
             known = Keyring((Key(self._keyring.open(sealed, data_key_cell(workspace))),))
             self._opened[workspace] = known
         self._opened.move_to_end(workspace)
@@ -46,7 +46,7 @@ class Workspaces:
         return known
 
     async def _sealed(self, workspace: WorkspaceRef) -> bytes | None:
-        async with self._database.reading() as connection:
+        async with self._database.reading(urgent=True) as connection:  # a platform waits: no question is kept before
             return (await connection.execute(_SEALED_KEY, named(workspace))).scalar_one_or_none()
 
     async def _create(self, connection: AsyncConnection, workspace: WorkspaceRef) -> bytes:

@@ -389,6 +389,8 @@ async def test_what_is_urgent_does_not_wait_for_a_connection_of_others(postgres_
     reading = [asyncio.create_task(read()) for _ in range(_POOL)]
     await all_read.wait()
     await database.write(lambda connection: _run(connection, "SELECT 1"), urgent=True)
+    async with asyncio.timeout(20):
+        await Workspaces(database, Keyring((new_key(),))).data_key(WorkspaceRef("slack", "T1"))
     written.set()
     await asyncio.gather(*reading)
     await database.close()

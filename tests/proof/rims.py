@@ -95,9 +95,9 @@ class SimDatabase(Database):
         self._life = life
 
     @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
         await self._life.to_database()
-        async with super().reading() as connection:
+        async with super().reading(urgent=urgent) as connection:
             await asyncio.sleep(0)  # whoever is cancelled here holds a connection
             yield connection
 

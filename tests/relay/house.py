@@ -63,9 +63,9 @@ class SteppedDatabase(Database):
         self._step = step
 
     @contextlib.asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
         await self._step("before read")
-        async with super().reading() as connection:
+        async with super().reading(urgent=urgent) as connection:
             yield connection
 
     async def write(self, unit: Unit[Result], *, urgent: bool = False, lasting: bool = True) -> Result:
