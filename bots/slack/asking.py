@@ -112,7 +112,14 @@ class Asking:
         if not edited.twin:  # else what is stored may be of a later edit
             revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
-            self._replying.soon(edited.installed, question.thread, question.asker, ANSWERED_BEFORE, turn_id=turn_id)
+            self._replying.soon(
+                edited.installed,
+                question.thread,
+                question.asker,
+                ANSWERED_BEFORE,
+                at=question.message_id,
+                turn_id=turn_id,
+            )
         elif revised is Revised.UNKNOWN and edited.mentioned:
             now = self._replying.now()  # it is asked now, not when it said something else
             if edited.was_mentioned is False or now - question.asked_at < _LATE:

@@ -22,7 +22,7 @@ from core.statuses import OPEN
 from core.tables import PostRow, TurnRow
 from core.workspaces import Workspaces
 
-ANSWERED_BEFORE = Notice("You edited a question that I had answered. Shall I answer it again?", Offer.AGAIN)
+ANSWERED_BEFORE = Notice("You edited a question that I had replied to. Shall I answer it as it is now?", Offer.AGAIN)
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
 

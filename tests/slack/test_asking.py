@@ -158,6 +158,25 @@ async def test_an_answered_question_that_is_edited_can_be_asked_again(world: Wor
     assert len(chat.requests) == 1
 
 
+@pytest.mark.parametrize("direct", [False, True])
+async def test_a_refused_question_that_is_edited_can_be_asked_again(
+    world: World, app: App, chat: FakeChat, direct: bool
+) -> None:
+    """Nobody has replied in its thread, where Slack shows nothing that is private."""
+    slack = world.slack
+    await app.mappings.set_default(world.place.workspace, house.REPOSITORY, actor="U")
+    channel, call = (slack.dm(world.alice), "") if direct else (world.general, f"{world.askrepo.bot} ")
+    root = await slack.says(world.alice, channel, f"{call}in:wrong where is login?")
+    assert await ended(app) == ["refused"]
+    await slack.edits(root, f"{call}where is login?")
+    await slack.until(lambda: len(slack.ephemerals(channel, world.alice)) == 2)
+    _, offer = slack.ephemerals(channel, world.alice)
+    assert [button["text"]["text"] for button in offer.buttons] == ["Ask again"]
+    await slack.clicks(world.alice, offer, "again")
+    await answered(world, root)
+    assert [request.question for request in chat.requests] == ["where is login?"]
+
+
 async def test_the_longest_post_in_the_smallest_pieces_is_asked_and_may_be_edited(
     world: World, app: App, chat: FakeChat
 ) -> None:
