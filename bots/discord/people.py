@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bots.discord.bot import Ourselves
 from bots.discord.failures import UNKNOWN_MEMBER, UNKNOWN_USER, DiscordRefused
-from bots.discord.fields import snowflake
+from bots.discord.fields import number, snowflake
 from bots.discord.permissions import ADMINISTRATOR, NAMES, READ_MESSAGE_HISTORY, VIEW_CHANNEL, has, to_read
+from bots.discord.posts import FORUMS
 from bots.discord.rest import Rest
 from bots.fields import items, mapping, text
 from bots.memory import Memory
 from core.channels.access import Audience, Standing
-from core.conversation.values import ChannelRef, WorkspaceRef
+from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import DeliveryError, PlaceGone
 
 _EVERYTHING = ~0
@@ -88,6 +89,16 @@ class People:
             return await self._owner(guild_id) not in {None, user_id}
         except (DiscordRefused, PlaceGone):
             return False
+
+    async def title(self, thread: ThreadRef) -> str:
+        """What its author called a post of a forum; "" for any other thread, and where Discord does not say it."""
+        try:
+            parent = await self._channel(thread.channel.channel_id)
+            if number(parent.get("type")) not in FORUMS:
+                return ""
+            return text((await self._channel(thread.thread_id)).get("name")) or ""
+        except (DiscordRefused, PlaceGone):
+            return ""
 
     def forget_channel(self, channel: ChannelRef) -> None:
         """Something about it, or about the guild's roles, changed."""

@@ -9,6 +9,7 @@ from bots.attached import File
 
 DM, GROUP = 1, 3  # channel types: https://docs.discord.com/developers/resources/channel
 THREADS = frozenset({10, 11, 12})  # of an announcement channel, public, private
+FORUMS = frozenset({15, 16})  # forum and media channels, whose posts are threads that their authors give a title
 WITHOUT_THREADS = frozenset({2, 13})  # the texts of voice and stage channels: no thread can be opened there
 
 

@@ -28,6 +28,7 @@ from core.errors import PlaceGone
 
 log = logs.get(__name__)
 
+_LONGEST_TITLE = 100  # characters; as many as Discord takes
 _PAGES = 5  # of a thread, of 100 messages each
 _WRITTEN = frozenset({0, 19, 20, 23})  # types of messages that people and bots write: also replies and commands
 
@@ -46,6 +47,10 @@ class Around:
         """As Markdown, with remarks on what was left out."""
         parts, remarks = [], []
         about = reference.command.about_text if reference.command is not None else ""
+        if first and reference.in_thread:
+            # of a forum's post it is part of what the author says, and often all of the question
+            title = (await self._people.title(question.thread))[:_LONGEST_TITLE]
+            parts += [f"The title of this thread:\n\n{quoted(title)}"] if title else []
         if first and reference.in_thread and not about:
             earlier, left_out = await self._thread(question)
             parts += [f"Earlier in this thread:\n\n{earlier}"] if earlier else []

@@ -318,7 +318,8 @@ async def test_a_message_of_a_forum_post_is_asked_about_in_that_post(
     assert filled(await people.again(world.bob, said)) == {"question": " "}
     await world.discord.submits(world.bob, question="why?")
     await answers_in(world, post)
-    assert "It fails with 4711" in chat.requests[0].questions[0]
+    asked = chat.requests[0].questions[0]
+    assert asked.index("The title of this thread:\n\n> Login") < asked.index("It fails with 4711")
 
 
 # directly

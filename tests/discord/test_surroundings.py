@@ -22,7 +22,7 @@ from core.conversation.values import UNSAID, Question
 from tests.discord.answering import question, rest, settings
 from tests.discord.house import World
 from tests.fakes.chat import FakeChat
-from tests.fakes.discord_values import FORUM, Channel
+from tests.fakes.discord_values import FORUM, MEDIA, Channel
 
 MESSAGES = ("GET", "/channels/{channel_id}/messages")
 MESSAGE = ("GET", "/channels/{channel_id}/messages/{message_id}")
@@ -67,11 +67,33 @@ async def test_a_thread_is_read_for_its_first_question_alone(world: World, aroun
     assert world.discord.called(*MESSAGES) == []
 
 
-async def test_a_post_of_a_forum(world: World, around: Around) -> None:
+@pytest.mark.parametrize("kind", [FORUM, MEDIA])
+async def test_a_post_of_a_forum(world: World, around: Around, kind: int) -> None:
+    forum = world.discord.channel(world.guild, "help", type=kind)
+    thread = await world.discord.opens_post(world.bob, forum, "Why does CI fail?", "It does not work.")
+    late = await asked(world, thread)
+    titled = "The title of this thread:\n\n> Why does CI fail?"
+    assert await read(around, late) == (f"{titled}\n\nEarlier in this thread:\n\nBob:\n> It does not work.", ())
+    assert await read(around, late, first=False) == ("", ())
+
+
+@pytest.mark.parametrize("kind", [FORUM, MEDIA])
+async def test_a_post_of_a_forum_that_begins_with_the_question(world: World, around: Around, kind: int) -> None:
+    forum = world.discord.channel(world.guild, "help", type=kind)
+    thread = await world.discord.opens_post(world.alice, forum, "Why does CI fail?", f"{world.discord.bot} any idea?")
+    (first,) = thread.messages.values()
+    assert await read(around, question(world, first)) == ("The title of this thread:\n\n> Why does CI fail?", ())
+    menu = Reference(in_thread=True, command=Invocation("1", about_text="It fails."))
+    context, _ = await read(around, replace(question(world, first, menu), message_id=f"{UNSAID}{first.id}"))
+    assert context.startswith("The title of this thread:\n\n> Why does CI fail?\n\nIt is about this message:")
+
+
+async def test_a_post_of_a_forum_whose_title_cannot_be_read(world: World, around: Around) -> None:
     forum = world.discord.channel(world.guild, "help", type=FORUM)
-    thread = await world.discord.opens_post(world.bob, forum, "Help", "It does not work.")
-    context, remarks = await read(around, await asked(world, thread))
-    assert (context, remarks) == ("Earlier in this thread:\n\nBob:\n> It does not work.", ())
+    thread = await world.discord.opens_post(world.bob, forum, "Why does CI fail?", "It does not work.")
+    late = await asked(world, thread)
+    world.discord.fail("GET", "/channels/{channel_id}", code=50001, times=9)
+    assert await read(around, late) == ("Earlier in this thread:\n\nBob:\n> It does not work.", ())
 
 
 async def test_a_thread_whose_first_message_is_gone(world: World, around: Around) -> None:
