@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bots.fields import items, mapping, text
+from bots.fields import mapping, text
 from bots.slack.fields import identifier, moment, order, stamp
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.installed import Installed, is_certain, of_envelope
 from bots.slack.lifecycle import Happened, converted, happened
-from bots.slack.reference import Reference, files_of
+from bots.slack.reference import Reference, files_of, uploaders_of
 from bots.slack.text import calls_others, mentioned, readable, without_mention
+from bots.slack.words import shared
 from core.channels.grammar import ThreadWord, thread_word
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 
@@ -279,7 +280,7 @@ def _reference(delivery: _Delivery, post: _Fields, *, in_thread: bool) -> Refere
     profile = mapping(post.get("user_profile"))
     files, left_out = files_of(post.get("files"))
     teams = [team for team in (post.get("user_team"), profile.get("team"), post.get("team")) if identifier(team)]
-    told = teams or [team for team in (*_uploader(post), post.get("source_team")) if identifier(team)][:1]
+    told = teams or [team for team in (*uploaders_of(post), post.get("source_team")) if identifier(team)][:1]
     foreign = delivery.installed.foreign(told) if is_certain(delivery.envelope) else None
     team = next((team for team in told if not str(team).startswith("E")), told[0] if told else None)
     return Reference(
@@ -291,10 +292,5 @@ def _reference(delivery: _Delivery, post: _Fields, *, in_thread: bool) -> Refere
         in_thread=in_thread,
         files=files,
         left_out=left_out,
+        about_text=shared(post),
     )
-
-
-def _uploader(post: _Fields) -> list[object]:
-    """The teams of those who uploaded the files of a post, where they are its author."""
-    files = map(mapping, items(post.get("files")))
-    return [file.get("user_team") for file in files if file.get("user") == post.get("user")]

@@ -31,7 +31,8 @@ class Reference:
 
     `foreign`: of another organisation; None means it cannot be told from the event and has to be found out or denied.
     `guest`: the event says the asker is a guest; False says nothing. `ext_shared`: the channel is shared with another
-    organisation. `left_out`: how many files beyond the first ten there were.
+    organisation. `left_out`: how many files beyond the first ten there were. `about_text`: what the message says that
+    was shared with the question.
     """
 
     team: str | None = None
@@ -43,6 +44,7 @@ class Reference:
     files: tuple[File, ...] = ()
     left_out: int = 0
     command: Invocation | None = None
+    about_text: str = ""
 
     def encode(self) -> str:
         """As JSON without blanks and without what is not set."""
@@ -60,6 +62,7 @@ class Reference:
             "files": attached.encoded(self.files),
             "left_out": self.left_out or None,
             "command": command,
+            "about": self.about_text or None,
         }
         return json.dumps({key: value for key, value in told.items() if value is not None}, separators=(",", ":"))
 
@@ -81,12 +84,19 @@ def decode(stored: str) -> Reference:
         files=attached.decoded(told.get("files")),
         left_out=attached.count(told.get("left_out")),
         command=_invocation(mapping(command)) if isinstance(command, Mapping) else None,
+        about_text=text(told.get("about")) or "",
     )
 
 
 def files_of(value: object) -> tuple[tuple[File, ...], int]:
     """The first ten files of a message, and how many more there were."""
     return attached.first([file for entry in items(value) if (file := _attached(mapping(entry)))])
+
+
+def uploaders_of(post: Mapping[str, object]) -> list[object]:
+    """The teams of those who uploaded the files of a post, where they are its author."""
+    files = map(mapping, items(post.get("files")))
+    return [file.get("user_team") for file in files if file.get("user") == post.get("user")]
 
 
 def _attached(file: Mapping[str, object]) -> File | None:

@@ -52,12 +52,13 @@ class Around:
     ) -> tuple[str, tuple[str, ...]]:
         """As Markdown, with remarks on what was left out."""
         parts, remarks = [], []
-        if reference.command is not None and reference.command.about_text:
-            parts.append(f"It is about this message:\n\n{quoted(reference.command.about_text)}")
-        elif first and reference.in_thread:
+        about = reference.command.about_text if reference.command is not None else ""
+        if first and reference.in_thread and not about:
             earlier, remark = await self._thread(client, question)
             parts += [f"Earlier in this thread:\n\n{earlier}"] if earlier else []
             remarks += [remark] if remark else []
+        if about or reference.about_text:
+            parts.append(f"It is about this message:\n\n{quoted(about or reference.about_text)}")
         caller = question.message_id
         files = [await self.whole(client, question, file, caller=caller) for file in reference.files]
         texts, skipped = await attached.texts(files, reference.left_out, partial(self._content, client))

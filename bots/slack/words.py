@@ -10,6 +10,7 @@ from bots.fields import text as string
 from bots.slack.text import readable
 
 _MOST = 40_000  # characters; as many as Slack takes in the text of a message
+_ABOUT_CHARACTERS = 4_000  # of what was shared
 _SIGNS = {"user": "@", "channel": "#"}
 _NOTHING = "[no preview available]"  # what Slack puts beside an attachment that consists of blocks
 
@@ -25,6 +26,22 @@ def words(message: _Fields) -> str:
     blocks = _blocks(message, of_bot=bool(message.get("bot_id")))
     said = blocks or string(message.get("text")) or _joined(map(_attachment, _each(message, "attachments")))
     return readable(said[:_MOST])
+
+
+def shared(message: _Fields) -> str:
+    """The beginning of what the messages say that were shared with it, and came along as its attachments."""
+    found = [
+        each
+        for each in _each(message, "attachments")
+        if each.get("is_share") is True or each.get("is_msg_unfurl") is True
+    ]
+    return readable(_joined(map(_shared, found))[:_MOST])[:_ABOUT_CHARACTERS]
+
+
+def _shared(attachment: _Fields) -> str:
+    """What a shared message says; of one that is made of blocks alone, Slack sends them apart."""
+    parts = [mapping(each.get("message")) for each in _each(attachment, "message_blocks")]
+    return _attachment(attachment) or _joined(_blocks(part, of_bot=True) for part in parts)
 
 
 def _blocks(message: _Fields, *, of_bot: bool) -> str:

@@ -195,6 +195,7 @@ class Talk(World):
         *,
         thread: Message | str | None = None,
         files: Iterable[File] = (),
+        attachments: Iterable[Json] = (),
         broadcast: bool = False,
         subtype: str | None = None,
         raw: bool = False,
@@ -202,11 +203,12 @@ class Talk(World):
         """Post as a person (or another bot), and deliver every event this causes.
 
         That is `message`, and `app_mention` too where the bot is mentioned and a member. Mention somebody by
-        f"{user}". `raw`: the text is stored as it is.
+        f"{user}". `raw`: the text is stored as it is. `attachments` are those that come along, as what is shared does.
         """
         assert user in channel.members, f"{user.name} is no member of {channel.name}"
         assert not channel.archived, "an archived channel takes no posts"
         message = Message(self.now_ts(), channel, user, text if raw else typed(text), files=list(files))
+        message.attachments = list(attachments)
         message.blocks = rich_text(message.text)
         message.thread_ts = thread.root_ts if isinstance(thread, Message) else thread
         message.subtype = subtype or ("thread_broadcast" if broadcast else "file_share" if message.files else None)

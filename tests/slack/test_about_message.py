@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bots.slack.words import words
+from bots.slack.words import shared, words
 from core.bootstrap import App
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack_talk import rich_text
@@ -71,6 +71,23 @@ _BUTTONS = {"type": "actions", "elements": [{"type": "button", "action_id": "x",
 )
 def test_what_a_message_says(message: dict[str, Any], said: str) -> None:
     assert words(message) == said
+
+
+@pytest.mark.parametrize(
+    ("attachments", "said"),
+    [
+        ([{"is_share": True, "is_msg_unfurl": True, "text": "KeyError &lt;sid&gt;"}], "KeyError <sid>"),
+        ([{"is_share": True, "text": "one"}, {"is_msg_unfurl": True, "text": "two"}], "one\ntwo"),
+        ([{"from_url": "https://example.com", "title": "A page", "text": "the preview of a link"}], ""),
+        ([{"is_share": "true", "text": "odd"}, {"is_msg_unfurl": 1, "text": "odd"}], ""),
+        ([{"is_share": True, "message_blocks": [{"message": {"blocks": [_SECTION]}}]}], "Build 17 of <main> failed"),
+        ([{"is_share": True, "text": "x" * 5_000}], "x" * 4_000),
+        ([{"is_share": True, "files": [{"id": "F1"}], "message_blocks": "odd"}, "odd"], ""),
+        ("odd", ""),
+    ],
+)
+def test_what_is_shared_with_a_message(attachments: Any, said: str) -> None:
+    assert shared({"text": "see this", "attachments": attachments}) == said
 
 
 @pytest.fixture

@@ -108,6 +108,20 @@ async def test_text_files_are_context_and_others_are_named(world: World, app: Ap
     assert "screen.png" in answer.body
 
 
+async def test_a_message_that_is_shared_with_a_question_is_what_it_is_about(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    shared = {"is_share": True, "is_msg_unfurl": True, "author_name": "CI", "text": "ERROR login.py:42\nKeyError"}
+    root = await slack.says(world.bob, general, "Login fails with error 4711.")
+    await slack.says(world.alice, general, f"{bot} what is this?", thread=root.ts, attachments=[shared])
+    await answered(world, root)
+    (asked,) = chat.requests
+    assert asked.questions[0].startswith("what is this?")
+    assert "error 4711" in asked.questions[0]
+    assert asked.questions[0].endswith("It is about this message:\n\n> ERROR login.py:42\n> KeyError")
+
+
 @pytest.mark.parametrize("word", ["stop", "Stop!"])
 async def test_stop(world: World, app: App, chat: FakeChat, word: str) -> None:
     slack, general = world.slack, world.general

@@ -95,6 +95,18 @@ def test_files_come_with_the_question() -> None:
     assert reference.files == (File("F0FILE0001", "routes.py", "text/plain", 120, url),)
 
 
+@pytest.mark.parametrize("name", ["message", "app_mention"])
+def test_what_is_shared_comes_with_the_question(name: str) -> None:
+    attachments = [{"is_share": True, "is_msg_unfurl": True, "text": "KeyError: 'sid'"}]
+    found = asked(event(name, attachments=attachments)).question
+    assert found == question("where are the routes?", reference=replace(OWN_PERSON, about_text="KeyError: 'sid'"))
+
+
+def test_a_message_whose_link_unfurls_later_asks_nothing() -> None:
+    attachments = [{"is_msg_unfurl": True, "text": "KeyError: 'sid'"}]
+    assert of_event(edited(message={**SAME, "attachments": attachments})) == Ignored(Reason.UNCHANGED)
+
+
 @pytest.mark.parametrize(
     ("text", "others"),
     [

@@ -25,6 +25,7 @@ _REFERENCES = st.builds(
     st.lists(_FILES, max_size=MOST).map(tuple),
     st.integers(0, 90),
     st.none() | _COMMANDS,
+    _WORDS,
 )
 
 
@@ -53,6 +54,7 @@ def test_what_is_unknown_or_odd_is_passed_over() -> None:
         "files": [["F1", "a"], "F2", ["F3", "a", "b", 3, "c"], {"id": "F4"}],
         "left_out": -1,
         "command": {"url": 1, "text": None, "more": 1},
+        "about": ["it"],
         "later": {"a": 1},
     }
     assert decode(json.dumps(told)) == Reference(files=(File("F3", "a", "b", 3, "c"),), command=Invocation())
@@ -60,7 +62,7 @@ def test_what_is_unknown_or_odd_is_passed_over() -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5))
 def test_no_value_of_a_field_raises(odd: object) -> None:
-    for key in ("team", "foreign", "guest", "shared", "thread", "files", "left_out", "command"):
+    for key in ("team", "foreign", "guest", "shared", "thread", "files", "left_out", "command", "about"):
         decode(json.dumps({key: odd}))
         decode(json.dumps({key: {"url": odd, "ts": odd, "text": odd}}))
 
