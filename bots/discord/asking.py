@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from bots.discord.fields import moment
 from bots.discord.incoming import Asked, Bare, Edited, Worded
@@ -89,7 +90,8 @@ class Asking:
             return
         revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
-            self._tasks.start(self._tell(question, turn_id, ANSWERED_BEFORE))
+            # what came of an edit is found once, and the next one may come to the same
+            self._tasks.start(self._tell(replace(question, occasion=uuid4().hex), turn_id, ANSWERED_BEFORE))
         elif revised is Revised.UNKNOWN and edited.mentioned and self._now() - question.asked_at < _LATE:
             await self._parts.intake.accept(replace(question, asked_at=self._now()))  # not when it said something else
 

@@ -100,8 +100,8 @@ class DiscordDelivery:
     async def tell(self, question: Question, turn_id: str, notice: Notice) -> None:
         """To the asker alone where they used a command, else under the question, else in a direct message."""
         counted_for(question.thread.channel.workspace_id)
-        told = components.notice(notice, turn_id)
-        await self._privately.tell(asker(question), told, caller=turn_id or question.message_id)
+        told, caller = components.notice(notice, turn_id), turn_id or question.message_id
+        await self._privately.tell(asker(question), told, caller=caller, occasion=question.occasion)
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """Our posts of this turn, by the ids of their buttons, and its file by its name.

@@ -62,11 +62,15 @@ class Privately:
         caller = uuid4().hex
         await self._written(Somebody(user_id, ""), message, caller, caller)
 
-    async def tell(self, somebody: Somebody, message: Message, *, caller: str) -> None:
-        """Show it, or raise NotYet. `caller` is as Rest has it; the same message of one to one person is shown once."""
+    async def tell(self, somebody: Somebody, message: Message, *, caller: str, occasion: str = "") -> None:
+        """Show it, or raise NotYet. `caller` is as Rest has it.
+
+        The same message of one to one person is shown once for each `occasion`: it is not taken for what was said
+        before in the same words.
+        """
         if await self._replied(somebody.command, message):
             return
-        told = [caller, somebody.user_id, somebody.channel_id, somebody.message_id, message]
+        told = [caller, occasion, somebody.user_id, somebody.channel_id, somebody.message_id, message]
         subject = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         # what a command does not take any more stands under nothing that is theirs: so it says whom it is for
         if somebody.command and not somebody.message_id:

@@ -53,7 +53,8 @@ class Question:
 
     (channel, message_id) is its natural key: any number of deliveries with that key are one question. `order` sorts
     the questions of one thread and comes from the platform's message id, not from the time of arrival. `reference` is
-    what the platform needs to act on it later; opaque to the core, and stored sealed.
+    what the platform needs to act on it later; opaque to the core, and stored sealed. `occasion` is another one each
+    time there may be something new to say about it, and the same for whoever tries once more to say that.
     """
 
     thread: ThreadRef
@@ -63,6 +64,7 @@ class Question:
     text: str
     asked_at: datetime
     reference: str = field(default="", repr=False)
+    occasion: str = ""
 
     @property
     def unsaid(self) -> bool:

@@ -171,4 +171,5 @@ class Planning:
 
 def bare_question(turn: Open) -> Question:
     """The question of a stored turn without its text."""
-    return Question(turn.thread, turn.message_id, turn.order, Asker(turn.asker_id), "", turn.asked_at)
+    asker, occasion = Asker(turn.asker_id), str(turn.revision)
+    return Question(turn.thread, turn.message_id, turn.order, asker, "", turn.asked_at, occasion=occasion)

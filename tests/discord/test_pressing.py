@@ -17,7 +17,7 @@ from tests.discord.house import World, finished
 from tests.discord.people import People, filled
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import in_two, refuses, says
-from tests.fakes.discord_values import FORUM, VOICE, Channel, Interaction, Message
+from tests.fakes.discord_values import FORUM, REPLY, VOICE, Channel, Interaction, Message
 
 LINES = "It is\nin the cellar,\nbeside\nthe boiler.\n"
 ABOUT = "Ask about this message"
@@ -44,6 +44,12 @@ async def recorded(app: App, world: World) -> None:
     """Wait until every answer has its outcome: that can be seen a moment before."""
     while await app.threads.unfinished(world.place):  # noqa: ASYNC110  nothing tells that it is recorded
         await asyncio.sleep(0.01)
+
+
+async def told(world: World, number: int) -> list[Message]:
+    """What the bot said in the channel, once it is so much."""
+    await world.discord.until(lambda: len(world.discord.answers(world.general)) >= number)
+    return world.discord.answers(world.general)
 
 
 def asked_so_far(chat: FakeChat) -> list[str]:
@@ -122,6 +128,29 @@ async def test_a_failed_answer_is_asked_again(world: World, app: App, chat: Fake
     await world.discord.until(
         lambda: any("In the cellar." in each.content for each in world.discord.answers(answer.channel))
     )
+
+
+async def test_each_edit_of_a_question_is_offered_to_be_asked_again(world: World, app: App) -> None:
+    """Within the minutes for which Discord returns the message that has the same nonce."""
+    await ask(world)
+    await recorded(app, world)
+    (question,) = (each for each in world.discord.posts(world.general) if each.author is world.bob)
+    for number, words in enumerate(("where is logout?", "where is login?", "where is logout?"), 1):
+        await world.discord.edits(question, f"{world.discord.bot} {words}")
+        await told(world, number)
+    assert [list(each.buttons) for each in world.discord.answers(world.general)] == [["Ask again"]] * 3
+
+
+async def test_what_is_asked_again_and_refused_again_is_told_again(world: World, app: App) -> None:
+    question = await world.discord.says(world.bob, world.general, f"{world.discord.bot} in:wrong where is login?")
+    (refusal,) = await told(world, 1)
+    await recorded(app, world)
+    await world.discord.edits(question, f"{world.discord.bot} in:wrong where is logout?")
+    _, offer = await told(world, 2)
+    await world.discord.clicks(world.bob, offer, "Ask again")
+    *_, again = await told(world, 3)
+    await recorded(app, world)
+    assert (again.content, again.type) == (refusal.content, REPLY)
 
 
 async def test_a_press_is_acknowledged_when_what_it_is_for_is_stored(world: World, app: App, chat: FakeChat) -> None:

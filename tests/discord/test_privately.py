@@ -42,6 +42,15 @@ async def test_what_the_place_refuses_is_told_in_a_direct_message(
     assert discord.answers(world.general) == []
 
 
+async def test_the_same_words_are_told_once_for_each_occasion(world: World, privately: Privately) -> None:
+    discord = world.discord
+    asked = await discord.says(world.alice, world.general, f"{discord.bot} why?")
+    for occasion in ("0", "0", "1", "1"):
+        somebody = Somebody(world.alice.id, world.general.id, asked.id)
+        await privately.tell(somebody, said("No."), caller="1", occasion=occasion)
+    assert [each.content for each in discord.answers(world.general)] == ["No.", "No."]
+
+
 async def test_a_direct_message_has_no_button_that_works_elsewhere(world: World, privately: Privately) -> None:
     discord = world.discord
     discord.fail(*POST, code=BLOCKED, times=-1, at=world.general.id)
