@@ -45,6 +45,7 @@ class Open:
     asked_at: datetime
     attempt: int
     revision: int
+    line_at: int  # when it was put in line, for the first time or to be asked again
     declined: Declined | GaveUp | None  # it ends with this notice, without being looked at
 
     @property
@@ -121,6 +122,7 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
         "asked_at": row.asked_at,
         "attempt": row.attempt,
         "revision": row.revision,
+        "line_at": row.line_at,
         "declined": _declined(row),
     }
 

@@ -171,5 +171,5 @@ class Planning:
 
 def bare_question(turn: Open) -> Question:
     """The question of a stored turn without its text."""
-    asker, occasion = Asker(turn.asker_id), str(turn.revision)
+    asker, occasion = Asker(turn.asker_id), f"{turn.revision} {turn.line_at}"
     return Question(turn.thread, turn.message_id, turn.order, asker, "", turn.asked_at, occasion=occasion)

@@ -151,6 +151,10 @@ async def test_what_is_asked_again_and_refused_again_is_told_again(world: World,
     *_, again = await told(world, 3)
     await recorded(app, world)
     assert (again.content, again.type) == (refusal.content, REPLY)
+    await world.discord.clicks(world.bob, offer, "Ask again")
+    *_, last = await told(world, 4)
+    await recorded(app, world)
+    assert last.content == refusal.content
 
 
 async def test_a_press_is_acknowledged_when_what_it_is_for_is_stored(world: World, app: App, chat: FakeChat) -> None:
