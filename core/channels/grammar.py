@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.channels import aliases
+from core.channels.pasted import holds_token
 from core.errors import AskrepoError, BadAlias, RepositoryNameError
 from core.repositories import parse as repository
 
@@ -79,7 +80,7 @@ class TokenAction(StrEnum):
 class Token:
     """`token [show|set|remove] [workspace]`, of the channel's default mapping or of the workspace.
 
-    `pasted`: somebody wrote a token behind it. The value itself is kept nowhere.
+    `pasted`: somebody wrote a token behind it, or into what would be a question. The value itself is kept nowhere.
     """
 
     action: TokenAction = TokenAction.SHOW
@@ -131,7 +132,16 @@ def parse(text: str) -> Command | Ask:
         return Help()
     first, *rest = _words(text)
     reading = _READINGS.get(_plain(first))
-    return (reading(rest) if reading else None) or Ask(text)
+    command = reading(rest) if reading else None
+    if command is None and holds_token(text):  # as a question it would be shown, stored and sent on
+        return Token(TokenAction.SET, pasted=True)
+    return command or Ask(text)
+
+
+def gives_token(text: str) -> bool:
+    """Whether somebody wrote a token into it, after `token set` or anywhere else: then it is no question."""
+    command = parse(text)
+    return isinstance(command, Token) and command.pasted
 
 
 def thread_word(text: str) -> ThreadWord | None:

@@ -23,12 +23,14 @@ from core.channels.grammar import (
     TokenAction,
     Unmap,
     Why,
+    gives_token,
     parse,
     thread_word,
 )
 from core.errors import AskrepoError, BadAlias, RepositoryNameError
 
 NAME = "github.com/owner/name"
+GIVEN = f"ghp_{'cAnArY0123456789' * 2}abcd"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,16 @@ NAME = "github.com/owner/name"
         ("set token: cAnArY-0123456789", Token(TokenAction.SET, pasted=True)),
         ("set: token=sk-cAnArYcAnArYcAnArY", Token(TokenAction.SET, pasted=True)),
         ("token: remove", Token(TokenAction.REMOVE)),
+        (f"map owner/name {GIVEN}", Token(TokenAction.SET, pasted=True)),
+        (f"map https://oauth2:{GIVEN}@github.com/o/n please", Token(TokenAction.SET, pasted=True)),
+        ("map https://bot:cAnArY-0123456789@github.com/o/n please", Token(TokenAction.SET, pasted=True)),
+        (f"default owner/name {GIVEN}", Token(TokenAction.SET, pasted=True)),
+        (f"update token {GIVEN}", Token(TokenAction.SET, pasted=True)),
+        (f"use token {GIVEN}", Token(TokenAction.SET, pasted=True)),
+        (f"my token is {GIVEN}.", Token(TokenAction.SET, pasted=True)),
+        (f"key={GIVEN}", Token(TokenAction.SET, pasted=True)),
+        (f"`{GIVEN}`", Token(TokenAction.SET, pasted=True)),
+        (f"why does ?access_token={GIVEN}&page=2 give 401?", Token(TokenAction.SET, pasted=True)),
         ("settings", Settings()),
         ("Settings?", Settings()),
         ("default owner/name", Default(NAME)),
@@ -106,6 +118,7 @@ NAME = "github.com/owner/name"
 )
 def test_a_command(text: str, command: Command) -> None:
     assert parse(text) == command
+    assert gives_token(text) == (isinstance(command, Token) and command.pasted)
 
 
 @pytest.mark.parametrize(
@@ -165,11 +178,15 @@ def test_a_command(text: str, command: Command) -> None:
         "*bold* claims",
         "?",
         "ⅿap owner/name",  # begins with a Roman numeral
+        "what is ghp_… for?",
+        "map owner/name ghp_xxxxxxxxxxxxxxxxxxxx",
+        "where is the token of postgres://user:password@localhost/db read?",
     ],
 )
 def test_a_question(text: str) -> None:
     assert parse(text) == Ask(text)
     assert parse(f"  {text}\n") == Ask(text)
+    assert not gives_token(text)
 
 
 @pytest.mark.parametrize(
