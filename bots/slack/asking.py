@@ -14,6 +14,7 @@ from uuid import uuid4
 from bots.heard import Heard
 from bots.parts import Parts
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded
+from bots.slack.installed import Installed
 from bots.slack.interactions import Commanded
 from bots.slack.lifecycle import SessionStopped
 from bots.slack.privately import Somebody
@@ -22,6 +23,7 @@ from bots.slack.rights import Doorman
 from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
+from core.channels.grammar import gives_token
 from core.conversation.values import UNSAID, Asker, Notice, Question, ThreadRef
 from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
@@ -54,8 +56,18 @@ class Asking:
             user_id, others = question.asker.user_id, asked.mentions_others
             if not await self._parts.threads.is_for_us(question.thread, user_id, mentions_others=others):
                 return False
-        await self._parts.intake.accept(question, last=last)
+        if gives_token(question.text):
+            self._turned_away(asked.installed, question)
+        else:
+            await self._parts.intake.accept(question, last=last)
         return True
+
+    def _turned_away(self, installed: Installed, question: Question) -> None:
+        """Somebody's token stands in it: nothing of it is stored or sent on, and they are told so once."""
+        with self._heard.first(question.thread.channel, question.message_id) as first:
+            if first:
+                notice = Notice(replies.question_with_token())
+                self._replying.soon(installed, question.thread, question.asker, notice, at=question.message_id)
 
     async def commanded(self, command: Commanded, text: str) -> None:
         """Accept a question that came by a command: it is shown in the channel, and answered in that post's thread."""
@@ -107,6 +119,11 @@ class Asking:
         """
         question = edited.question
         if not question.text:
+            return
+        if gives_token(question.text):
+            channel, message_id = question.thread.channel, question.message_id
+            if edited.mentioned or await self._parts.revisions.known(channel, (message_id,)):
+                self._turned_away(edited.installed, question)
             return
         revised, turn_id = Revised.UNKNOWN, ""
         if not edited.twin:  # else what is stored may be of a later edit

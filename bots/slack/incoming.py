@@ -19,7 +19,7 @@ from bots.slack.lifecycle import Happened, converted, happened
 from bots.slack.reference import Reference, files_of, uploaders_of
 from bots.slack.text import calls_others, mentioned, readable, without_mention
 from bots.slack.words import shared
-from core.channels.grammar import ThreadWord, thread_word
+from core.channels.grammar import ThreadWord, gives_token, thread_word
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 
 _POSTS = frozenset({None, "file_share", "thread_broadcast", "me_message"})  # subtypes of what people write
@@ -192,6 +192,8 @@ def _posted(delivery: _Delivery, question: Question) -> Incoming:
     word = thread_word(question.text) if called or (direct and in_thread) else None
     if word or not question.text:
         return _unasked(delivery, question, word)
+    if called and delivery.told_twice and gives_token(question.text):
+        return Ignored(Reason.TOLD_TWICE)
     others = calls_others(raw, delivery.bot(raw))
     return Asked(question=question, mentioned=called, direct=direct, mentions_others=others, installed=installed)
 

@@ -158,7 +158,11 @@ class Managing:
         """
         warning = f"{replies.token_pasted()}\n\n" if pasted else ""
         if self._parts.settings.public_url is not None:
-            held, about = await self._token_about(somebody, reference, repository)
+            try:
+                held, about = await self._token_about(somebody, reference, repository)
+            except AskrepoError as error:
+                await self.privately.say(somebody, warning + sentence(error))
+                return
             if about is None:
                 await self.privately.say(somebody, warning + replies.denied(held.right))
                 return

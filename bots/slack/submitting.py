@@ -19,7 +19,7 @@ from bots.slack.rights import Rights
 from bots.tasks import Tasks
 from core import logs
 from core.channels import aliases, replies
-from core.channels.grammar import Map
+from core.channels.grammar import Map, gives_token
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.errors import (
     AliasTaken,
@@ -107,6 +107,8 @@ class Submitting:
         text = submitted.value(modals.QUESTION).strip()
         if not text:
             return {modals.QUESTION: "Write a question."}
+        if gives_token(text):
+            return {modals.QUESTION: replies.question_with_token()}
         message_id = f"{UNSAID}{submitted.view_id}"
         await self._asking.unsaid(
             ThreadRef(channel, about.thread_id), message_id, submitted.asker, text, about.reference

@@ -177,6 +177,11 @@ def token_pasted() -> str:
     )
 
 
+def question_with_token() -> str:
+    """Somebody wrote a token into what they ask."""
+    return f"{token_pasted()} Then ask again without it."
+
+
 def token_removed(*, of_workspace: bool) -> str:
     """A stored token was removed."""
     return f"The token of this {'workspace' if of_workspace else 'channel'} is removed."

@@ -296,6 +296,7 @@ def test_a_deletion_of_a_post_of_ours_is_told_that_of_another_bot_is_not() -> No
 
 PASSED_OVER: list[tuple[Json, Reason]] = [
     (event("message", text=f"<@{BOT}>"), Reason.TOLD_TWICE),
+    (event("message", text=f"<@{BOT}> token set sekrit-1234"), Reason.TOLD_TWICE),
     (payload("message_own"), Reason.OWN),
     (event("message", user=BOT), Reason.OWN),
     (event("message_own", user="U0STRANGE1"), Reason.OWN),
