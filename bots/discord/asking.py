@@ -15,6 +15,8 @@ from bots.discord.reference import Reference
 from bots.heard import Heard
 from bots.parts import Parts
 from bots.tasks import Tasks
+from core.channels import replies
+from core.channels.grammar import gives_token
 from core.conversation.values import Asker, ChannelRef, Notice, Question, ThreadRef
 from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
@@ -55,7 +57,10 @@ class Asking:
             user_id, others = question.asker.user_id, asked.mentions_others
             if not await self._parts.threads.is_for_us(question.thread, user_id, mentions_others=others):
                 return
-        await self._parts.intake.accept(question)
+        if gives_token(question.text):  # nothing of it is stored or sent on
+            self.said(question, replies.question_with_token())
+        else:
+            await self._parts.intake.accept(question)
 
     async def unsaid(
         self, thread: ThreadRef, message_id: str, order: int, asker: Asker, text: str, reference: Reference
@@ -87,6 +92,11 @@ class Asking:
         """A question was edited: it is answered as it is now, or can be asked again. A mention that was added asks."""
         question = edited.question
         if not question.text:
+            return
+        if gives_token(question.text):
+            channel, message_id = question.thread.channel, question.message_id
+            if edited.mentioned or await self._parts.revisions.known(channel, (message_id,)):
+                self.said(question, replies.question_with_token())
             return
         revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:

@@ -208,18 +208,28 @@ class Managing:
         if public_url is None:
             await self.form(reply, sender, self._token_about(sender, repository, pasted=pasted))
             return
-        warning = f"{replies.token_pasted()}\n\n" if pasted else ""
         await reply.think()
-        about = await self._token_about(sender, repository)
+        about = await self._token_about(sender, repository, pasted=pasted)
         if isinstance(about, str):
-            await reply.say(warning + about)
+            await reply.say(about)
             return
+        warning = f"{replies.token_pasted()}\n\n" if pasted else ""
         url = await self._link(public_url, sender, about)
         words = "Enter the token on this page. The link is for you alone, and good for ten minutes."
         await reply.say(warning + words, link("Enter the token", url))
 
-    async def _token_about(self, sender: Sender, repository: str | None, *, pasted: bool = False) -> About | str:
-        """What a token would be for; or why there is none, in words. Raises MappingError where there is nothing."""
+    async def _token_about(self, sender: Sender, repository: str | None, *, pasted: bool) -> About | str:
+        """What a token would be for; or why there is none, in words, behind what is to be said of a `pasted` one."""
+        try:
+            about = await self._token_for(sender, repository)
+        except AskrepoError as error:
+            about = sentence(error)
+        if isinstance(about, str):
+            return f"{replies.token_pasted()}\n\n{about}" if pasted else about
+        return replace(about, pasted=pasted)
+
+    async def _token_for(self, sender: Sender, repository: str | None) -> About | str:
+        """What a token would be for; or why they may not enter it. Raises MappingError where there is nothing."""
         of_workspace = repository is None
         actor = self.rights(sender).actor(sender.asker.user_id, of_workspace=of_workspace)
         if not actor.may_manage:
@@ -229,7 +239,7 @@ class Managing:
         tried_on = repository or await self._token_repository(
             sender.thread or sender.channel, of_workspace=of_workspace
         )
-        return About(modals.TOKEN_FORM, repository=tried_on, of_workspace=of_workspace, pasted=pasted)
+        return About(modals.TOKEN_FORM, repository=tried_on, of_workspace=of_workspace)
 
     async def _token_repository(self, place: ThreadRef | ChannelRef, *, of_workspace: bool) -> str:
         facts = await self._parts.mappings.facts(place)

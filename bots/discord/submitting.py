@@ -13,7 +13,7 @@ from bots.discord.text import readable
 from bots.parts import Parts
 from core.channels import aliases, replies
 from core.channels.commands import Actor
-from core.channels.grammar import Map
+from core.channels.grammar import Map, gives_token
 from core.errors import (
     AliasTaken,
     AskrepoError,
@@ -78,6 +78,10 @@ class Submitting:
         text = readable(submitted.value(modals.QUESTION), {})
         if not text:
             return "Write a question."
+        if gives_token(text):
+            await self._used(submitted)
+            await reply.say(replies.question_with_token())
+            return None
         reference = decode(about.reference)
         await self._posing.about_message(reply, submitted.sender, about.thread_id, text, reference)
         await self._used(submitted)

@@ -61,6 +61,11 @@ def test_what_was_said_before_another_word_is_waited_for(word: str) -> None:
     assert found(said("one?", f"@{word}", "three?"), 0) == [1, 3]
 
 
+def test_what_holds_a_token_is_none() -> None:
+    """It was never stored, so its id is not known, and each start would tell so again."""
+    assert found(said("@token set sekrit-1234", "two?", "@three?", f"four ghp_{'aB3dE6gH9' * 4}"), None) == [3]
+
+
 def test_after_mute_one_has_to_call_us() -> None:
     assert found(said("one?", "@mute", "three?", "@four?"), 0) == [1, 4]
     assert found(said("one?", "@mute", "three?", "@unmute", "five?"), 0) == [5]
