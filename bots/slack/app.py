@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from slack_bolt import BoltResponse
@@ -18,6 +19,7 @@ from slack_bolt.authorization import AuthorizeResult
 from bots.slack.asking import Asking
 from bots.slack.changes import Changes
 from bots.slack.commands import Commanding
+from bots.slack.guard import Tally
 from bots.slack.ignored import Ignored, Reason
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Incoming, Worded, of_event
 from bots.slack.installs import Installs
@@ -158,6 +160,18 @@ def app(handling: Handling) -> AsyncApp:
             return _away(error)
         return await (ack(response_action="errors", errors=dict(errors)) if errors else ack())
 
+    tally = Tally()
+
+    async def not_held_back(body: dict[str, object], next_: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
+        """That Slack holds events back, it tells beside the events: what Bolt has no listeners for."""
+        if body.get("type") != "app_rate_limited":
+            return await next_()
+        workspace = str(body.get("team_id"))
+        if count := tally.due(workspace, time.monotonic()):
+            log.warning("slack holds events back", workspace=workspace, count=count)
+        return BoltResponse(status=200)
+
+    bolt.middleware(not_held_back)
     bolt.event(_EVERY)(event)
     bolt.command(_EVERY)(command)
     for listen in (bolt.shortcut, bolt.action, bolt.view, bolt.view_closed, bolt.options):

@@ -16,13 +16,12 @@ class Reason(StrEnum):
     HIDDEN = "hidden"
     UNCHANGED = "unchanged"  # an edit that left the words alone: unfurled links, new replies, streams
     NOT_FOR_US = "not for us"  # neither a mention nor a direct message nor in a thread
-    TOLD_TWICE = "told twice"  # a word that steers, or a mention alone: its `app_mention` is acted on
+    TOLD_TWICE = "told twice"  # a word that steers, a mention alone, or one with a token: its `app_mention` is acted on
     ANOTHER_BOT = "another bot of ours"  # mentioned in a shared channel; not the one it was delivered for
     SOMEBODY_ELSE = "somebody else"  # who left a channel was not the bot
     NO_WORKSPACE = "no workspace"  # nothing says for which workspace it was delivered
     MALFORMED = "malformed"
     UNUSED = "unused"  # a kind of delivery we have no use for
-    RATE_LIMITED = "rate limited"  # Slack tells that it holds events back
 
 
 @dataclass(frozen=True, slots=True)

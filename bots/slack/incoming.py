@@ -148,8 +148,6 @@ class _Delivery:
 
 def of_event(envelope: _Fields) -> Incoming:
     """What an event is. Never raises, whatever the fields hold."""
-    if envelope.get("type") == "app_rate_limited":
-        return Ignored(Reason.RATE_LIMITED)
     if envelope.get("type") != "event_callback":
         return Ignored(Reason.UNUSED)
     event, installed = mapping(envelope.get("event")), of_envelope(envelope)

@@ -319,7 +319,7 @@ PASSED_OVER: list[tuple[Json, Reason]] = [
     (event("member_left_channel", user=ANNA), Reason.SOMEBODY_ELSE),
     (payload("message", team_id=None, context_team_id=None, authorizations=None), Reason.NO_WORKSPACE),
     (payload("channel_shared", team_id=None, context_team_id=None, authorizations=[]), Reason.NO_WORKSPACE),
-    (payload("app_rate_limited"), Reason.RATE_LIMITED),
+    (payload("app_rate_limited"), Reason.UNUSED),
     ({"type": "url_verification", "challenge": "scrubbed"}, Reason.UNUSED),
     ({}, Reason.UNUSED),
     (event("message", type="reaction_added"), Reason.UNUSED),
