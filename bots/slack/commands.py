@@ -52,7 +52,8 @@ class Commanding:
 
     async def _map(self, somebody: Somebody, command: Commanded, parsed: Map, held: Rights) -> None:
         if held.manages:
-            said = await self._managing.map(somebody, command.channel, parsed)
+            audience = await self._managing.audience(somebody, command.channel)
+            said = await self._managing.map(somebody, command.channel, parsed, audience)
             await self._managing.mapped(somebody, command.channel, parsed, said)
         else:
             await self._managing.privately.say(somebody, replies.denied(held.right))

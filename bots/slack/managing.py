@@ -33,7 +33,7 @@ from core.relay.delivery import audience_now
 from core.relay.steering import Steering
 from core.wording import code, sentence
 
-_AUDIENCE_SECONDS = 1.0  # a form has three for all that it does
+_AUDIENCE_SECONDS = 1.0  # for whoever waits for a reply
 
 log = logs.get(__name__)
 
@@ -93,9 +93,8 @@ class Managing:
 
     # mapping
 
-    async def map(self, somebody: Somebody, channel: ChannelRef, wanted: Map) -> str:
-        """Map it, for somebody who may; what came of it."""
-        audience = await self._audience(somebody, channel)
+    async def map(self, somebody: Somebody, channel: ChannelRef, wanted: Map, audience: Audience) -> str:
+        """Map it, for somebody who may, where these read along; what came of it."""
         return await self._parts.commands.carry_out(wanted, channel, somebody.user_id, audience=audience)
 
     async def mapped(
@@ -132,20 +131,20 @@ class Managing:
 
     async def confirm(self, somebody: Somebody, channel: ChannelRef, suspension: str) -> str:
         """Lift the suspension the button was about; what came of it."""
-        audience = await self._audience(somebody, channel)
+        audience = await self.audience(somebody, channel)
         if not await self._parts.mappings.confirm(channel, suspension, audience=audience, actor=somebody.user_id):
             return "That has changed meanwhile. `/askrepo list` shows what is mapped here now."
         return "Confirmed. Questions are answered here again, and everybody who can read this channel sees the answers."
 
-    async def _audience(self, somebody: Somebody, channel: ChannelRef) -> Audience:
-        """Who can read along now, not a moment ago."""
+    async def audience(self, somebody: Somebody, channel: ChannelRef, seconds: float = _AUDIENCE_SECONDS) -> Audience:
+        """Who can read along now, not a moment ago; unknown where Slack does not say it within so many seconds."""
         since = time.monotonic()
 
         async def ask() -> Audience:
             client = await self._installs.client(channel.workspace, somebody.installed.enterprise_id)
             return await self._people.audience(client, channel, since=since)
 
-        return await audience_now(ask, _AUDIENCE_SECONDS)
+        return await audience_now(ask, seconds)
 
     # tokens
 

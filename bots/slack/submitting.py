@@ -19,6 +19,7 @@ from bots.slack.rights import Rights
 from bots.tasks import Tasks
 from core import logs
 from core.channels import aliases, replies
+from core.channels.access import Audience
 from core.channels.grammar import Map, gives_token
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.errors import (
@@ -36,7 +37,7 @@ from core.repositories import parse, parse_given
 from core.secret import Secret, bearer, repeats
 from core.wording import code, sentence
 
-_AT_ONCE_SECONDS = 2.0  # of Slack's three, for finding out who somebody is, and for trying a token
+_AT_ONCE_SECONDS = 2.0  # of Slack's three, for all that Slack or the service is asked meanwhile
 
 log = logs.get(__name__)
 
@@ -117,14 +118,21 @@ class Submitting:
         return None
 
     async def _map(self, sent: _Sent) -> Errors | None:
+        asking = asyncio.create_task(self._managing.audience(sent.somebody, sent.channel, _AT_ONCE_SECONDS))
+        try:  # while it is found out who somebody is: one after the other they could take longer than Slack waits
+            held = await self._rights(sent.somebody, sent.submitted)
+            return await self._mapped(sent, held, asking)
+        finally:
+            asking.cancel()
+
+    async def _mapped(self, sent: _Sent, held: Rights, asking: Awaitable[Audience]) -> Errors | None:
         somebody, submitted, channel, about = sent
-        held = await self._rights(somebody, submitted)
         if not held.manages:
             return {modals.REPOSITORY: _plain(replies.denied(held.right))}
         alias = submitted.value(modals.ALIAS).strip()
         try:
             wanted = Map(parse(submitted.value(modals.REPOSITORY)), aliases.check(alias) if alias else None)
-            said = await self._managing.map(somebody, channel, wanted)
+            said = await self._managing.map(somebody, channel, wanted, await asking)
         except (BadAlias, AliasTaken) as error:
             return {modals.ALIAS: _plain(sentence(error))}
         except RepositoryNameError as error:

@@ -298,6 +298,25 @@ async def test_a_form_whose_sender_slack_does_not_name_in_time_can_be_sent_again
         assert await done(parts, ref(world, channel)) == 1
 
 
+async def test_a_map_form_is_acknowledged_in_time_where_slack_is_slow_to_tell_anything(
+    world: World, people: People, start: Start
+) -> None:
+    """Who somebody is, and who reads along: asked one after the other, the two would take longer than Slack waits."""
+    slack, alice, channel = world.slack, world.alice, world.slack.channel(world.team, "random", world.alice)
+    async with start():
+        await slack.clicks(alice, (await asked_in_vain(world, people, channel, alice))[1], "map")
+        form = await people.form(alice, "Map a repository")
+    async with start() as parts:  # which remembers nothing of this person
+        slack.fail("users.info", hold=(who := asyncio.Event()))
+        slack.fail("conversations.info", times=-1, hold=(for_ever := asyncio.Event()))
+        asyncio.get_running_loop().call_later(1.9, who.set)
+        sent = await slack.submits(alice, form, repository="acme/other")
+        assert (sent.acknowledged, sent.answer or {}) == (True, {})
+        assert sent.seconds < 2.8
+        assert await done(parts, ref(world, channel)) == 1
+        for_ever.set()
+
+
 async def done(parts: App, channel: ChannelRef) -> int:
     """How many of the forms above were carried out."""
     tokens, model = await parts.tokens.list(channel.workspace), (await parts.preferences.of(channel)).model
