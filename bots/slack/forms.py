@@ -17,6 +17,7 @@ from bots.slack.privately import Somebody
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Unit
+from core.relay.delivery import persistently
 from core.tickets import Tickets
 
 log = logs.get(__name__)
@@ -66,10 +67,14 @@ class Forms:
         return Opened(text(shown.get("id")) or "", text(shown.get("hash")) or "")
 
     async def change(self, somebody: Somebody, opened: Opened, view: View) -> None:
-        """Show another view in its place, unless it was closed or changed meanwhile."""
-        client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
-        try:
-            await self._calls.patiently(
+        """Show another view in its place, unless it was closed or changed meanwhile.
+
+        What hinders it for a while is waited for: else a sign of life stays all there is to see.
+        """
+
+        async def change() -> None:
+            client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
+            await self._calls.call(
                 client,
                 somebody.workspace,
                 "views.update",
@@ -78,6 +83,9 @@ class Forms:
                 hash=opened.hash,
                 view=view,
             )
+
+        try:
+            await persistently(change)
         except SlackRefused as error:
             log.info("a form is gone", reason=error.code)
 

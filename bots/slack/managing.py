@@ -80,16 +80,22 @@ class Managing:
             view = await build()
         except AskrepoError as error:
             view = modals.told(title, sentence(error))
-        await self.forms.change(somebody, opened, view)
+        try:
+            await self.forms.change(somebody, opened, view)
+        except DeliveryError as error:
+            await self._not_in_time(somebody, error)
 
     async def opened(self, somebody: Somebody, trigger_id: str, view: View) -> Opened | None:
         """Open a form; None where Slack did not, which they are told."""
         try:
             return await self.forms.open(somebody, trigger_id, view)
         except DeliveryError as error:
-            log.info("a form was not opened", reason=str(error))
-            await self.privately.say(somebody, "Slack did not open the form in time. Please try again.")
+            await self._not_in_time(somebody, error)
             return None
+
+    async def _not_in_time(self, somebody: Somebody, error: DeliveryError) -> None:
+        log.info("a form was not opened", reason=str(error))
+        await self.privately.say(somebody, "Slack did not open the form in time. Please try again.")
 
     # mapping
 

@@ -338,6 +338,21 @@ async def test_a_form_is_sent_once(world: World, people: People, app: App, chat:
 # settings
 
 
+async def test_a_form_that_slack_does_not_fill_in_at_once_is_filled_in_later(
+    world: World, people: People, app: App
+) -> None:
+    world.slack.fail("views.update", status=500, error="internal_error")
+    await world.slack.command(world.alice, world.general, "settings")
+    await people.form(world.alice, "Settings of this channel")
+    assert world.slack.ephemerals(world.general, world.alice) == []
+
+
+async def test_of_a_form_that_slack_never_fills_in_they_are_told(world: World, people: People, app: App) -> None:
+    world.slack.fail("views.update", error="restricted_action", times=-1)  # what may pass is tried for half a minute
+    said = await people.command(world.alice, "settings")
+    assert said.shown == "Slack did not open the form in time. Please try again."
+
+
 async def test_settings_by_form(world: World, people: People, app: App) -> None:
     slack = world.slack
     await slack.command(world.alice, world.general, "settings")
