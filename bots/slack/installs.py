@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -68,6 +69,11 @@ class Installs:
         commercial ones outside of its Marketplace).
         """
         return _PAGE if self._bot_token is not None else _PAGE_OF_MANY
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The connections that the clients share."""
+        return self._slack.session
 
     async def client(self, workspace: WorkspaceRef, enterprise_id: str | None = None) -> AsyncWebClient:
         """A client that acts in this workspace.

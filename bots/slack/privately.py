@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import aiohttp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.fields import items, mapping
 from bots.slack import blocks, offers
@@ -66,17 +65,18 @@ class Privately:
     async def tell(
         self, somebody: Somebody, shown: Mapping[str, object], *, caller: str, instead: bool = False
     ) -> None:
-        """Show it, or raise NotYet; `caller` is as Calls has it."""
-        client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
+        """Show it, or raise NotYet; `caller` is as Calls has it.
+
+        A reply needs no token, so it is given where the app is not installed any more, or its token is of no use.
+        """
         reply = {"response_type": "ephemeral", "replace_original": instead and somebody.original, **shown}
         if somebody.thread_ts is not None:
             reply["thread_ts"] = somebody.thread_ts
-        if not await self._replied(client, somebody.response_url, reply):
-            await self._posted(client, somebody, shown, caller)
+        if not await self._replied(somebody.response_url, reply):
+            await self._posted(somebody, shown, caller)
 
-    async def _posted(
-        self, client: AsyncWebClient, somebody: Somebody, shown: Mapping[str, object], caller: str
-    ) -> None:
+    async def _posted(self, somebody: Somebody, shown: Mapping[str, object], caller: str) -> None:
+        client = await self._installs.client(somebody.workspace, somebody.installed.enterprise_id)
         if somebody.channel is not None:
             try:
                 await self._calls.call(
@@ -98,13 +98,12 @@ class Privately:
             client, somebody.workspace, "chat.postMessage", caller=caller, channel=somebody.user_id, **elsewhere
         )
 
-    async def _replied(self, client: AsyncWebClient, url: str, reply: Mapping[str, object]) -> bool:
+    async def _replied(self, url: str, reply: Mapping[str, object]) -> bool:
         """Whether Slack took it as a reply to what the person did. Calls go to another host, which may be in reach."""
-        session = client.session
-        if not url or session is None or not self._around.is_slack(url):
+        if not url or not self._around.is_slack(url):
             return False
         try:
-            async with session.post(url, json=reply, allow_redirects=False) as response:
+            async with self._installs.session.post(url, json=reply, allow_redirects=False) as response:
                 told = await response.json(content_type=None) if "json" in response.content_type else None
                 return response.status == 200 and mapping(told).get("ok") is not False
         except NOT_TAKEN as error:

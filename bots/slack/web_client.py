@@ -65,17 +65,22 @@ class Slack:
         self._api_url = f"{api_url}/"
         self._session: aiohttp.ClientSession | None = None
 
-    def client(self, token: Secret | None = None, *, team_id: str | None = None) -> AsyncWebClient:
-        """A client on the shared connections. `team_id` goes with every call: an organisation's token needs it."""
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The shared connections, for what needs no token."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=_TIMEOUT, trust_env=False, trace_configs=[_straight()]
             )
+        return self._session
+
+    def client(self, token: Secret | None = None, *, team_id: str | None = None) -> AsyncWebClient:
+        """A client on the shared connections. `team_id` goes with every call: an organisation's token needs it."""
         client = AsyncWebClient(
             token=None if token is None else token.reveal(),
             base_url=self._api_url,
-            session=self._session,
+            session=self.session,
             team_id=team_id,
             retry_handlers=[],
             logger=_quiet,

@@ -61,6 +61,20 @@ async def test_equal_ids_in_two_workspaces_never_mix(slack: FakeSlack, chat: Fak
             assert team.name in post.body or post.author.name in {"alice", "gina"}
 
 
+async def test_a_command_is_replied_to_where_no_installation_is_known(
+    slack: FakeSlack, chat: FakeChat, sqlite_url: str
+) -> None:
+    team = slack.team("acme")
+    slack.install(team)  # of which nothing is stored
+    alice = slack.user(team, "alice")
+    channel = slack.channel(team, "general", alice)
+    async with house.askrepo(slack, serving_all(slack, chat, sqlite_url)):
+        await slack.command(alice, channel, "help")
+        await slack.until(lambda: slack.ephemerals(channel, alice))
+        (said,) = slack.ephemerals(channel, alice)
+        assert "/askrepo map owner/name" in said.shown
+
+
 def done(channel: Channel) -> int:
     return sum(any(each["action_id"] == "retry" for each in post.buttons) for post in channel.messages.values())
 
