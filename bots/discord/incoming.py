@@ -14,6 +14,7 @@ from bots.discord.posts import GROUP, THREADS, Post, Spot
 from bots.discord.reference import Reference
 from bots.discord.text import quotable, readable
 from core.channels.grammar import ThreadWord, thread_word
+from core.channels.pasted import holds_token
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 
 PLATFORM = "discord"
@@ -160,7 +161,8 @@ def _reference(post: Post, bot_id: str) -> Reference:
 
 
 def _about(post: Post, bot_id: str) -> str:
-    """What the post says that a reply answers: not one of ours in this very conversation, which we know."""
+    """What the post says that a reply answers: none that holds a token, nor ours in this very conversation."""
     if post.answers is None or (post.spot.within and post.answers.author_id == bot_id):
         return ""
-    return quotable(post.answers.text, post.names)
+    said = quotable(post.answers.text, post.names)
+    return "" if holds_token(said) else said

@@ -22,6 +22,7 @@ from bots.parts import Parts
 from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
+from core.channels.pasted import holds_token
 from core.relay.steering import NOT_HERE, NOTHING_RUNS, Steering
 
 _THANKED = 10_000
@@ -116,6 +117,8 @@ async def _about(shortcut: Shortcut) -> About | str:
     said = quotable(words(shortcut.message), post.names) if post is not None else ""
     if post is None or not (said or post.files):
         return replies.NO_TEXT
+    if holds_token(said):
+        return replies.token_pasted()
     reference = Reference(
         in_thread=sender.thread is not None,
         files=post.files,

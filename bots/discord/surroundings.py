@@ -17,6 +17,7 @@ from bots.discord.words import words
 from bots.fields import items, mapping
 from bots.fields import text as string
 from core import logs, wording
+from core.channels.pasted import holds_token
 from core.conversation.around import (
     LARGEST_FILE,
     THREAD_CHARACTERS,
@@ -122,6 +123,8 @@ def _line(message: Json) -> str:
     author, member = mapping(message.get("author")), mapping(message.get("member"))
     name = string(member.get("nick")) or string(author.get("global_name")) or string(author.get("username"))
     said = readable(words(message), _names(message))
+    if holds_token(said):  # whoever wrote it was told that it goes nowhere
+        return ""
     return f"{name or 'Somebody'}:\n{quoted(said)}" if said else ""
 
 

@@ -26,6 +26,7 @@ from bots.tasks import Tasks
 from core import logs
 from core.channels import replies
 from core.channels.access import Audience, Standing
+from core.channels.pasted import holds_token
 from core.conversation.threads import Recent
 from core.conversation.values import ChannelRef
 from core.errors import AskrepoError
@@ -78,6 +79,10 @@ class Pressing:
         )
         if shortcut.empty:
             self._tasks.start(self._managing.privately.say(somebody, replies.NO_TEXT))
+            return
+        command = shortcut.reference.command
+        if command is not None and holds_token(command.about_text):
+            self._tasks.start(self._managing.privately.say(somebody, replies.token_pasted()))
             return
         about = About(thread.channel, thread_id=thread.thread_id, reference=shortcut.reference.encode())
         self._tasks.start(self._managing.told(somebody, self._ask_form(somebody, shortcut.trigger_id, about)))

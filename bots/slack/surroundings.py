@@ -21,6 +21,7 @@ from bots.slack.people import People
 from bots.slack.reference import Reference, files_of
 from bots.slack.words import words
 from core import logs, wording
+from core.channels.pasted import holds_token
 from core.conversation.around import (
     LARGEST_FILE,
     THREAD_CHARACTERS,
@@ -132,6 +133,8 @@ class Around:
             person = await patiently(partial(self._people.person, client, question.thread.channel.workspace, user))
             names[user] = person.name
         said = words(post)
+        if holds_token(said):  # whoever wrote it was told that it goes nowhere
+            return ""
         return f"{names.get(user) or 'Somebody'}:\n{quoted(said)}" if said else ""
 
     async def whole(self, client: AsyncWebClient, question: Question, file: File, *, caller: str) -> File:

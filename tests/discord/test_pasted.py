@@ -140,6 +140,25 @@ async def test_by_the_form_about_a_message(world: World, people: People, app: Ap
     assert (await turns(app), repeated(world, chat)) == (0, [])
 
 
+async def test_by_the_message_that_is_asked_about(world: World, people: People, app: App, chat: FakeChat) -> None:
+    discord = world.discord
+    message = await discord.says(world.alice, world.general, f"Login fails with {CANARY}.")
+    await discord.until(lambda: discord.commands.get(""))
+    said = await people.reply(await discord.context_command(world.bob, message, "Ask about this message"))
+    assert said.content == replies.token_pasted()
+
+
+async def test_what_was_said_before_in_the_thread(world: World, app: App, chat: FakeChat) -> None:
+    discord = world.discord
+    thread = await discord.opens_thread(world.bob, await discord.says(world.bob, world.general, "Login fails."))
+    reply = await discord.says(world.bob, thread, f"{discord.bot} with {CANARY}?")
+    await warned(world, thread)
+    await discord.says(world.alice, thread, f"{discord.bot} why?", reply_to=reply)
+    await discord.until(lambda: any(map(house.finished, discord.answers(thread))))
+    assert "Login fails." in chat.requests[0].questions[0]
+    assert repeated(world, chat) == []
+
+
 async def test_what_was_missed_is_not_told_again_after_each_start(world: World, start: Start, chat: FakeChat) -> None:
     discord, general = world.discord, world.general
     async with start() as app:

@@ -113,6 +113,24 @@ async def test_by_the_form_about_a_message(world: World, app: App, chat: FakeCha
     assert (await turns(app), repeated(world, chat)) == (0, [])
 
 
+async def test_by_the_message_that_is_asked_about(world: World, app: App, chat: FakeChat) -> None:
+    message = await world.slack.says(world.alice, world.general, f"Login fails with {CANARY}.")
+    await world.slack.shortcut(world.bob, message, "ask_about_message")
+    await told(world, world.bob)
+    assert world.slack.modal(world.bob) is None
+
+
+async def test_what_was_said_before_in_the_thread(world: World, app: App, chat: FakeChat) -> None:
+    slack, general = world.slack, world.general
+    root = await slack.says(world.alice, general, "Login fails.")
+    await slack.says(world.bob, general, f"{world.askrepo.bot} with {CANARY}?", thread=root.ts)
+    await told(world, world.bob)
+    await slack.says(world.alice, general, f"{world.askrepo.bot} why?", thread=root.ts)
+    await house.answered(world, root)
+    assert "Login fails." in chat.requests[0].questions[0]
+    assert repeated(world, chat) == []
+
+
 async def test_where_no_token_is_needed_it_is_warned_of_all_the_same(
     world: World, chat: FakeChat, sqlite_url: str
 ) -> None:
