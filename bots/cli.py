@@ -66,7 +66,7 @@ def _group(text: str) -> typer.Typer:
 
 app = _group("Ask questions about your code where your team already talks.")
 chat = _group("Serve the embedded /chat to others.")
-database = _group("Bring the database up to date.")
+database = _group("Bring the database up to date, and back it up.")
 keys = _group("The keys under which what is stored is encrypted.")
 discord = _group("Add the bot to Discord servers.")
 slack = _group("Make the Slack app.")
@@ -274,6 +274,14 @@ def upgrade() -> None:
     """Bring the database's schema up to date, one runner at a time."""
     done = asyncio.run(bootstrap.upgrade(_loaded()))
     print("The database was brought up to date." if done else "The database is up to date.")
+
+
+@database.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to; it is made if it is not there.")],
+) -> None:
+    """Copy the SQLite database and its key file, also while the bot runs. Nothing is overwritten."""
+    print(operator.back_up(_loaded(), folder))
 
 
 @keys.command()

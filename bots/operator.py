@@ -19,6 +19,7 @@ from bots.console.host import machine
 from bots.console.outgoing import harmless
 from bots.errors import CommandError
 from bots.signals import handled
+from core import backup
 from core.channels import grammar
 from core.channels.choosing import choose
 from core.channels.commands import Commands
@@ -31,7 +32,7 @@ from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.repositories import parse
 from core.secret import Secret
-from core.settings import data_folder
+from core.settings import Settings, data_folder
 from core.wording import in_shell
 
 _LONGEST_TOKEN = 65_536  # octets read of a token; a real one is far shorter, and a longer text is told so
@@ -210,6 +211,13 @@ async def rotate(rotation: Rotation, *, dry_run: bool) -> str:
 
 def _values(count: int) -> str:
     return "1 stored value is" if count == 1 else f"{count} stored values are"
+
+
+def back_up(settings: Settings, folder: Path) -> str:
+    """Copy database and key file into the folder. Raises BackupError, SettingsError and OSError."""
+    made = " and ".join(f"`{path}`" for path in backup.into(folder, settings))
+    apart = "keep `ASKREPO_SECRET_KEYS` apart from it" if settings.secret_keys else "whoever has both can read it all"
+    return harmless(f"Copied into {made}; {apart}.")
 
 
 async def serve(

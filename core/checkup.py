@@ -12,7 +12,7 @@ from core import bootstrap, keyfile, schema
 from core.chat.check import check, reached
 from core.chat.client import ChatClient
 from core.database import Database
-from core.database_url import parse_url
+from core.database_url import sqlite_file
 from core.errors import ChatError, DatabaseError, DatabaseUnreadable
 from core.keyfile import Sample
 from core.localchat import git
@@ -46,7 +46,7 @@ async def database(settings: Settings) -> Stored:
     async with _looked_into(settings) as found:
         if found is not None:
             return Stored(found.where, await schema.state(found))
-    file = Path(str(_file(settings)))
+    file = Path(str(sqlite_file(settings.database_address())))
     if (hindrance := unwritable(file.parent)) is not None:
         raise DatabaseUnreadable(str(file), f"it cannot be made in {hindrance}")
     return Stored(str(file), State.EMPTY)
@@ -62,7 +62,7 @@ async def keys(settings: Settings) -> Keys:
                 stored = await keyfile.sample(found)
     except DatabaseError:
         tried = False
-    file = _file(settings) if settings.secret_keys is None else None
+    file = sqlite_file(settings.database_address()) if settings.secret_keys is None else None
     ring = keyfile.present(settings.secret_keys, file, stored)
     where = "ASKREPO_SECRET_KEYS" if file is None else str(keyfile.key_file(file))
     return Keys(where, ring is not None, tried, () if ring is None else keyfile.lost(ring, stored))
@@ -89,7 +89,7 @@ async def service(settings: Settings, url: str, repository: str | None, *, secon
 
 def is_shared(settings: Settings) -> bool:
     """Whether processes on several machines may use the database. Raises SettingsError."""
-    return _file(settings) is None
+    return sqlite_file(settings.database_address()) is None
 
 
 def git_version() -> str:
@@ -106,7 +106,7 @@ def unwritable(path: Path) -> Path | None:
 @contextlib.asynccontextmanager
 async def _looked_into(settings: Settings) -> AsyncIterator[Database | None]:
     """The database, to be read alone; None where SQLite's file is not there yet."""
-    file = _file(settings)
+    file = sqlite_file(settings.database_address())
     if file is not None and not file.exists():
         yield None
         return
@@ -115,9 +115,3 @@ async def _looked_into(settings: Settings) -> AsyncIterator[Database | None]:
         yield found
     finally:
         await found.close()
-
-
-def _file(settings: Settings) -> Path | None:
-    """SQLite's file; None with PostgreSQL."""
-    url = parse_url(settings.database_address())
-    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL, make_url
@@ -62,6 +63,12 @@ def parse_url(url: Secret) -> URL:
             raise SettingsError("DATABASE_URL", "it names no file; write it like sqlite:////var/lib/askrepo/askrepo.db")
         return parsed.set(drivername=f"sqlite+{DRIVER}")
     raise SettingsError("DATABASE_URL", f"'{backend}' is not supported; use postgresql:// or sqlite:///")
+
+
+def sqlite_file(url: Secret) -> Path | None:
+    """SQLite's file; None with PostgreSQL. Raises SettingsError."""
+    parsed = parse_url(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
 
 
 def _parsed(text: str) -> URL | None:

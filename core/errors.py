@@ -13,6 +13,7 @@
     │   │   └── LineFull            more questions wait than can be answered in time
     │   ├── DatabaseUnreadable      no database of ours, damaged, or not permitted
     │   └── DatabaseTooNew          written by a newer askrepo
+    ├── BackupError                 the database could not be copied
     ├── RepositoryNameError         nothing that names a repository
     ├── RepositoryPathError         a folder that is no usable git repository
     ├── MappingError
@@ -136,6 +137,14 @@ class DatabaseUnreadable(DatabaseError):
 
 class DatabaseTooNew(DatabaseError):
     """Its schema was written by a newer askrepo. Nothing was changed."""
+
+
+class BackupError(AskrepoError):
+    """No copy of the database was made. `problem` says why, and what to do instead."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class RepositoryNameError(AskrepoError):

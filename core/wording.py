@@ -229,6 +229,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.DatabaseTooNew: (
         "The database was written by a newer version of askrepo, and I changed nothing in it. Please update askrepo."
     ),
+    errors.BackupError: lambda e, _: f"Nothing was backed up: {e.problem}.",
     errors.RepositoryNameError: lambda e, _: (
         f"{code(e.given) if e.given.strip() else 'That'} names no repository: {e.problem}. "
         f"Write it like {code(e.example)}."

@@ -33,6 +33,7 @@ SAMPLES: list[AskrepoError] = [
             errors.DatabaseTooNew,
         )
     ),
+    errors.BackupError("`/srv/askrepo.db` is there already; name another folder"),
     errors.RepositoryNameError("cal.com", "it is one word; the owner is missing", "owner/cal.com"),
     errors.RepositoryPathError("/srv/code", "is no git repository"),
     errors.MappingError(DETAIL),
