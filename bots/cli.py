@@ -286,7 +286,7 @@ def backup(
 
 @keys.command()
 def new() -> None:
-    """Print a fresh key for ASKREPO_SECRET_KEYS."""
+    """Print a fresh key, for the key file or ASKREPO_SECRET_KEYS."""
     print(new_key().text())
 
 
@@ -294,7 +294,7 @@ def new() -> None:
 def rotate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what there is to do.")] = False,
 ) -> None:
-    """Encrypt what is stored under the first key of ASKREPO_SECRET_KEYS."""
+    """Encrypt what is stored under the first key of the key file or ASKREPO_SECRET_KEYS."""
     print(_with_app(lambda parts: operator.rotate(parts.rotation, dry_run=dry_run)))
 
 

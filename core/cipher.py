@@ -86,9 +86,12 @@ class Keyring:
 
     @classmethod
     def parse(cls, text: str) -> Keyring:
-        """Comma-separated keys, each 32 bytes in URL-safe base64. Raises KeyringError without repeating them."""
-        parts = enumerate(text.split(","), 1)
-        return cls(tuple(_parse_key(part, number) for number, part in parts if part.strip()))
+        """Keys between commas or white space, each 32 bytes in URL-safe base64.
+
+        Raises KeyringError without repeating them.
+        """
+        parts = enumerate(text.replace(",", " ").split(), 1)
+        return cls(tuple(_parse_key(part, number) for number, part in parts))
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(key_id.hex() for key_id in self._ciphers)})"
@@ -134,7 +137,7 @@ class Keyring:
 
 
 def _parse_key(text: str, number: int) -> Key:
-    digits = text.strip().rstrip("=")
+    digits = text.rstrip("=")
     try:
         # strict, or a stray character in the middle would be skipped in silence; both alphabets are in use
         material = base64.b64decode(digits.translate(_STANDARD) + "=" * (-len(digits) % 4), validate=True)

@@ -86,7 +86,7 @@ def present(given: Secret | None, file: Path | None, stored: Sample | None) -> K
     """
     ring: Keyring | None
     if given is not None:
-        ring = Keyring.parse(given.reveal())
+        ring = _parsed(given.reveal(), "ASKREPO_SECRET_KEYS")
     elif file is None:
         raise KeyringError("a PostgreSQL database needs ASKREPO_SECRET_KEYS; `askrepo keys new` prints a key for it")
     else:
@@ -108,7 +108,14 @@ def _read(path: Path, *, needed: bool) -> Keyring | None:
             return None
         if path.stat().st_mode & _OTHERS:
             raise KeyringError(f"{path} can be read by other users; run: chmod 600 {path}")
-        return Keyring.parse(path.read_text("ascii", errors="replace"))
+        return _parsed(path.read_text("ascii", errors="replace"), str(path))
+
+
+def _parsed(text: str, where: str) -> Keyring:
+    try:
+        return Keyring.parse(text)
+    except KeyringError as error:
+        raise KeyringError(f"{where}: {error.problem}") from None
 
 
 def _create(path: Path) -> None:

@@ -213,7 +213,10 @@ def test_a_key_is_written_and_read_in_either_alphabet_with_or_without_padding() 
         for text in (key.text(), key.text().rstrip("="), base64.b64encode(key.material).decode(), f" {key.text()}\n"):
             assert Keyring.parse(text).open(Keyring((key,)).seal(b"plain", CELL), CELL) == b"plain"
     first, second = new_key(), new_key()
-    assert Keyring.parse(f"{first.text()}, {second.text()},").head == Keyring((first,)).head
+    for between in (",", ", ", "\n", ",\n", " ", "\r\n\n", ",,"):
+        ring = Keyring.parse(f"{first.text()}{between}{second.text()}{between}")
+        assert ring.head == Keyring((first,)).head
+        assert ring.open(Keyring((second,)).seal(b"plain", CELL), CELL) == b"plain"
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,20 @@ async def test_keys_are_made_and_changed(home: Home) -> None:
     assert "in use" in (await home.run("token", "list", ASKREPO_SECRET_KEYS=second)).out
 
 
+async def test_a_key_put_on_a_line_of_its_own_into_the_key_file_changes_the_key(home: Home) -> None:
+    await home.run("token", "set", given=TOKEN)
+    path = home.data / "askrepo.keys"
+    with path.open("a") as file:
+        file.write((await home.run("keys", "new")).out)
+    assert "in use" in (await home.run("token", "list")).out
+    path.write_text("\n".join(reversed(path.read_text().split())))
+    assert (await home.run("keys", "rotate")).out.startswith("2 stored values are sealed anew.")
+    path.write_text(path.read_text() + "\nno key")
+    said = "The keys of this installation cannot be used: {}: key {} is not 32 bytes in URL-safe base64."
+    assert (await home.run("list")).sentence == said.format(path, 3)
+    assert (await home.run("list", ASKREPO_SECRET_KEYS="x")).sentence == said.format("ASKREPO_SECRET_KEYS", 1)
+
+
 async def test_the_database_is_brought_up_to_date_once(home: Home) -> None:
     assert (await home.run("db", "upgrade")).out == "The database was brought up to date.\n"
     assert (await home.run("db", "upgrade")).out == "The database is up to date.\n"
