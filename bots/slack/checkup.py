@@ -68,6 +68,9 @@ def hearing(settings: Settings) -> Finding:
             fix = f"Copy it again: {_APPS} shows it under Basic Information."
             return wrong(_EVENTS, f"{code(error.name)}: {error.problem}", fix)
         ways.append(f"HTTP at {settings.public_url or f'port {settings.port}'}")
+    if len(ways) > 1 and settings.public_url is None:
+        words = "by Socket Mode; over HTTP only where the role `web` is named: `askrepo run` alone leaves it out"
+        return warning(_EVENTS, words, "Unset `SLACK_SIGNING_SECRET` for Socket Mode, or `SLACK_APP_TOKEN` for HTTP.")
     if not ways:
         fix = "Set `SLACK_APP_TOKEN` for Socket Mode, or `SLACK_SIGNING_SECRET` for HTTP."
         return wrong(_EVENTS, "Slack has no way to reach this bot", fix)

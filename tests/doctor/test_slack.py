@@ -60,8 +60,12 @@ async def test_how_slack_reaches_us(change: dict[str, str], level: Level, words:
 
 
 async def test_both_ways_at_once(slack: FakeSlack, installed: Installation) -> None:
-    said = await findings(of_slack(slack, installed, SLACK_SIGNING_SECRET="0123456789abcdef", PORT="80"))
-    assert said["Slack events"] == ok("Slack events", "by Socket Mode and by HTTP at port 80")
+    given = of_slack(slack, installed, SLACK_SIGNING_SECRET="0123456789abcdef")
+    public = await findings(given | {"ASKREPO_PUBLIC_URL": "https://bot.example.com"})
+    assert public["Slack events"] == ok("Slack events", "by Socket Mode and by HTTP at https://bot.example.com")
+    said = await findings(given)  # without pages for browsers, `askrepo run` alone does not serve HTTP
+    assert said["Slack events"].level is WARNING
+    assert said["Slack events"].words.startswith("by Socket Mode; over HTTP only where the role `web` is named")
 
 
 async def test_bot_tokens(slack: FakeSlack, installed: Installation, unused_tcp_port: int) -> None:
