@@ -25,6 +25,8 @@ def settings(problems: Sequence[SettingsError]) -> list[Finding]:
     """What is to be said of the settings by themselves."""
     subject, file = "settings", Path.cwd() / ".env"
     bad = [wrong(subject, f"{code(each.name)}: {each.problem}", f"Correct {code(each.name)}.") for each in problems]
+    if file.is_dir():  # it is passed over in silence: a container has made it, where a file to mount was missing
+        bad.append(wrong(subject, f"{code(str(file))} is no file", "Remove the folder, and put a file in its place."))
     odd = [found for name in strangers() if (found := _stranger(subject, name)) is not None]
     read = f"from the environment and {file}" if file.exists() else f"from the environment; there is no {file}"
     return [*bad, *odd] or [ok(subject, read)]

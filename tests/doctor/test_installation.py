@@ -45,6 +45,13 @@ async def test_names_that_are_no_settings(
     assert not fix or name in said.words
 
 
+async def test_an_env_file_that_is_a_folder(tmp_path: Path) -> None:
+    assert "there is no" in (await findings({}))["settings"].words
+    (tmp_path / ".env").mkdir()
+    said = (await findings({}))["settings"]
+    assert (said.level, said.words) == (WRONG, f"`{tmp_path}/.env` is no file")
+
+
 async def _behind(url: str) -> None:
     """A database as the first revision left it."""
     database = Database(Secret(url))
