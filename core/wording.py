@@ -81,8 +81,19 @@ def sentence(
     if operator:
         text = text.removesuffix(f" {_OPERATOR}").removesuffix(f" {_STAYS}")
     if operator and isinstance(error, DatabaseError):
-        text = f"{text} ({code(error.where)}: {code(error.problem)})"
+        text = _of_database(error, text)
     return to_operator(text) if operator else text
+
+
+def _of_database(error: DatabaseError, text: str) -> str:
+    """With where it is and what it said, and with what whoever runs the bot can do about it."""
+    detail, fix = f"({code(error.where)}: {code(error.problem)})", "correct `DATABASE_URL`; `askrepo doctor` says more."
+    match error:
+        case errors.LineFull() | errors.DatabaseTooNew():
+            return f"{text} {detail}"
+        case errors.DatabaseUnavailable():
+            return f"{text.removesuffix(f'. {_LATER}')} {detail}. Try again in a few minutes, start it, or {fix}"
+    return f"{text.removesuffix('.')} {detail}. Give me the right to use it, or {fix}"
 
 
 def to_operator(text: str) -> str:
