@@ -59,6 +59,7 @@ _BEGINS_WITH_PORT = re.compile(r"(?P<port>\d{1,5})/(?P<path>[^/]+/.+)", re.ASCII
 _MARKDOWN_LINK = re.compile(r"\[[^\]]*\]\((\S+)\)")
 _UPWARDS = re.compile(r"(?:\A|/)\.\.(?![A-Za-z0-9._-])")
 _TOKEN_LIKE = re.compile(r"(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}", re.ASCII)
+_AS_FOLDERS = ("/", "./", "~")  # of an owner, none of these is the beginning
 _OPENING, _CLOSING = "`'\"“‘„«<([", "`'\"”’“»>)]"
 _TRAILING = ".,;:!?…"
 
@@ -84,6 +85,8 @@ def parse(text: str) -> str:
     bare = _unwrapped(text)
     if _WORKING_COPY.fullmatch(bare.removesuffix(".git")):
         return bare.removesuffix(".git")
+    if bare.startswith(_AS_FOLDERS):
+        raise _refusal(text, "it is a folder; `askrepo chat serve --repo …` serves it, and prints the name to use")
     if not bare:
         raise _refusal(text, "it is empty")
     if not bare.isascii():
