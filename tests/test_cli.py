@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.cipher import Keyring
+from core.cipher import Keyring, new_key
 from tests.console.conftest import git
 from tests.console.processes import Home
 
@@ -221,6 +221,23 @@ async def test_a_key_put_on_a_line_of_its_own_into_the_key_file_changes_the_key(
 async def test_the_database_is_brought_up_to_date_once(home: Home) -> None:
     assert (await home.run("db", "upgrade")).out == "The database was brought up to date.\n"
     assert (await home.run("db", "upgrade")).out == "The database is up to date.\n"
+
+
+async def test_a_folder_is_no_repositorys_name(home: Home) -> None:
+    said = "it is a folder; `askrepo chat serve --repo …` serves it, and prints the name to use"
+    assert said in (await home.run("map", "/srv/none/such", *SLACK)).sentence
+    assert said in (await home.run("list", *SLACK, ASKREPO_REPO="/srv/none/such")).sentence
+
+
+async def test_a_database_that_cannot_be_used_is_for_the_operator_to_mend(home: Home, unused_tcp_port: int) -> None:
+    given = {"ASKREPO_SECRET_KEYS": new_key().text(), "ASKREPO_REPO": "acme/widgets"}
+    away = f"postgresql://me:{TOKEN}@127.0.0.1:{unused_tcp_port}/askrepo"
+    (home.repository / "notes.txt").write_text("these are my notes\n" * 100)
+    for url in (away, f"sqlite:///{home.repository}/notes.txt"):
+        for command in (("list",), ("db", "upgrade"), ("console", "--ask", "hi")):
+            said = (await home.run(*command, **(given | {"DATABASE_URL": url}))).sentence  # type: ignore[arg-type]
+            assert said.endswith("or correct `DATABASE_URL`; `askrepo doctor` says more."), said
+            assert TOKEN not in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -143,6 +143,9 @@ class Session:
         name = facts.thread_repository or recap.repository(facts)
         service = self._parts.settings.chat_url or "this machine"
         await self._desk.print(recap.greeting(name, thread.channel.channel_id, service))
+        asked = self._options.ask
+        if name is None and asked is not None and not self._desk.interactive and isinstance(read(asked), Ask):
+            raise CommandError(commands.NO_REPOSITORY_TO_ASK)  # nothing else is typed here that could map one
         if name is None:
             await self._desk.say(commands.NO_REPOSITORY)
         if not self._options.resume:

@@ -24,6 +24,10 @@ NO_REPOSITORY = (
     "No repository is mapped here yet. `/map owner/name` maps one; to ask about a folder, start me inside of it or "
     "with `--repo PATH`."
 )
+NO_REPOSITORY_TO_ASK = (
+    "No repository is mapped here yet. Run this inside of one, or name one with `--repo`; `askrepo map owner/name` "
+    "maps one to this folder."
+)
 NOT_RUNNING = "Nothing is being answered. While something is, Ctrl-C stops it."
 NOTHING_ASKED = "There is no question to ask again yet."
 NOTHING_CUT_OFF = "Nothing was cut off here."

@@ -76,9 +76,13 @@ async def test_an_empty_repository_around(home: Home, tmp_path: Path) -> None:
 
 async def test_no_repository_around(home: Home, tmp_path: Path) -> None:
     done = await home.run(*ASK, folder=tmp_path)
-    assert (done.code, done.out) == (1, "")
-    assert "No repository is mapped here yet. You can map one with" in done.err
-    assert "`--repo PATH`" in done.err
+    assert done.out == ""
+    assert done.sentence == (
+        "No repository is mapped here yet. Run this inside of one, or name one with `--repo`; `askrepo map owner/name` "
+        "maps one to this folder."
+    )
+    assert (await home.run("console", "--ask", "/map acme/widgets", folder=tmp_path)).code == 0
+    assert "`github.com/acme/widgets`" in (await home.run("list", folder=tmp_path)).out
 
 
 async def test_a_repository_the_service_does_not_know(away: Home, chat: FakeChat) -> None:
