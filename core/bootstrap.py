@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from core import keyfile, schema
+from core import configured, keyfile, schema
 from core.channels.commands import Commands
 from core.channels.mappings import Mappings
 from core.channels.moves import Moves
@@ -17,12 +17,11 @@ from core.channels.rotation import Rotation
 from core.channels.tokens import Tokens
 from core.channels.trials import Trials
 from core.chat.check import check
-from core.chat.client import ChatClient, Deadlines, Service
+from core.chat.client import ChatClient
 from core.conversation.feedback import Feedback
 from core.conversation.history import History
 from core.conversation.threads import Threads
 from core.database import Database
-from core.errors import RepositoryNameError, SettingsError
 from core.installations import Installations
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
@@ -39,7 +38,6 @@ from core.relay.posts import Posts
 from core.relay.revisions import Revisions
 from core.relay.shares import Shares
 from core.relay.worker import Worker
-from core.repositories import parse
 from core.secret import Secret
 from core.settings import Settings, cache_folder
 from core.tickets import Tickets
@@ -109,7 +107,7 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
     `asking` is how fast this process takes questions in.
     The schema is brought up to date. Raises SettingsError, DatabaseError, CipherError, ServerError.
     """
-    repository = process_repository(settings)
+    repository = configured.repository(settings)
     async with contextlib.AsyncExitStack() as stack:
         database = Database(settings.database_address())
         stack.push_async_callback(database.close)
@@ -120,7 +118,7 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
         if url is None:
             token = Secret(secrets.token_urlsafe(32))
             url = await stack.enter_async_context(serving(repositories, token=token))
-        client = ChatClient(service(settings, url))
+        client = ChatClient(configured.service(settings, url))
         stack.push_async_callback(client.aclose)
         workspaces = Workspaces(database, keyring)
         preferences = Preferences(database, workspaces)
@@ -169,30 +167,3 @@ async def upgrade(settings: Settings) -> bool:
         return await schema.upgrade(database)
     finally:
         await database.close()
-
-
-def process_repository(settings: Settings) -> str | None:
-    """ASKREPO_REPO as it is asked for. Raises SettingsError."""
-    if settings.repo is None:
-        return None
-    try:
-        return parse(settings.repo)
-    except RepositoryNameError as error:
-        raise SettingsError("ASKREPO_REPO", f"{error.problem}; write it like {error.example}") from None
-
-
-def service(settings: Settings, url: str) -> Service:
-    """The /chat service at `url`, asked as the settings say."""
-    return Service(
-        base_url=url,
-        path=settings.chat_path if settings.chat_url is not None else "/chat",
-        model=settings.chat_model,
-        temperature=settings.chat_temperature,
-        stream=settings.chat_stream,
-        deadlines=Deadlines(
-            connect=settings.chat_connect_seconds,
-            first_token=settings.chat_first_token_seconds,
-            silence=settings.chat_silence_seconds,
-            total=settings.chat_total_seconds,
-        ),
-    )

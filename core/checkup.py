@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import bootstrap, keyfile, schema
+from core import configured, keyfile, schema
 from core.chat.check import check, reached
 from core.chat.client import ChatClient
 from core.database import Database
@@ -70,7 +70,7 @@ async def keys(settings: Settings) -> Keys:
 
 def repository(settings: Settings) -> str | None:
     """ASKREPO_REPO as it is asked for. Raises SettingsError."""
-    return bootstrap.process_repository(settings)
+    return configured.repository(settings)
 
 
 async def service(settings: Settings, url: str, repository: str | None, *, seconds: float) -> ChatError | None:
@@ -80,7 +80,7 @@ async def service(settings: Settings, url: str, repository: str | None, *, secon
     """
     if repository is None:
         return await reached(url, seconds=seconds)
-    client = ChatClient(bootstrap.service(settings, url))
+    client = ChatClient(configured.service(settings, url))
     try:
         return await check(client, repository, settings.chat_token, seconds=seconds)
     finally:
