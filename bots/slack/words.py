@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from bots.fields import items, mapping
 from bots.fields import text as string
 from bots.slack.text import readable
+from core.channels.pasted import holds_token
 
 _MOST = 40_000  # characters; as many as Slack takes in the text of a message
 _ABOUT_CHARACTERS = 4_000  # of what was shared
@@ -29,13 +30,14 @@ def words(message: _Fields) -> str:
 
 
 def shared(message: _Fields) -> str:
-    """The beginning of what the messages say that were shared with it, and came along as its attachments."""
+    """The beginning of what those messages say that were shared with it; nothing where it holds a token."""
     found = [
         each
         for each in _each(message, "attachments")
         if each.get("is_share") is True or each.get("is_msg_unfurl") is True
     ]
-    return readable(_joined(map(_shared, found))[:_MOST])[:_ABOUT_CHARACTERS]
+    said = readable(_joined(map(_shared, found))[:_MOST])[:_ABOUT_CHARACTERS]
+    return "" if holds_token(said) else said
 
 
 def _shared(attachment: _Fields) -> str:

@@ -82,6 +82,7 @@ def test_what_a_message_says(message: dict[str, Any], said: str) -> None:
         ([{"is_share": "true", "text": "odd"}, {"is_msg_unfurl": 1, "text": "odd"}], ""),
         ([{"is_share": True, "message_blocks": [{"message": {"blocks": [_SECTION]}}]}], "Build 17 of <main> failed"),
         ([{"is_share": True, "text": "x" * 5_000}], "x" * 4_000),
+        ([{"is_share": True, "text": f"export KEY=ghp_{'aB3dE6gH9jK2' * 3}"}], ""),
         ([{"is_share": True, "files": [{"id": "F1"}], "message_blocks": "odd"}, "odd"], ""),
         ("odd", ""),
     ],
