@@ -1,7 +1,8 @@
 """Serves an ASGI application on a socket, inside somebody else's event loop.
 
 Whoever connects has so long to say what they want. Where all connections are taken, the one that has been waited for
-longest gives way to the next: nobody is kept out by others who send nothing, or a byte now and then.
+longest gives way to the next: nobody is kept out by others who send nothing, or a byte now and then. One that was
+answered is kept for the next request, longer than load balancers keep theirs: else they would send into a closed one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _LAST_PORT = 65_535
 _GRACE_SECONDS = 1  # for connections whose client does not read
 _MOST_CONNECTIONS = 800  # below what a process may have open; where all of them are being answered, more are told 503
 _AT_A_TIME = 64  # are accepted before there is a look at how many are open
-_REQUEST_SECONDS = 10.0  # for a whole request, from the connection or the last answer on
+_REQUEST_SECONDS = 10.0  # for a whole request, from the connection on; of a further one, from its first octet on
+_KEPT_SECONDS = 75  # until a further request begins; load balancers keep a connection for 60 s
 
 
 @asynccontextmanager
@@ -36,13 +38,14 @@ async def listening(
     port: int,
     most: int = _MOST_CONNECTIONS,
     request_seconds: float = _REQUEST_SECONDS,
+    kept_seconds: int = _KEPT_SECONDS,
 ) -> AsyncIterator[str]:
     """Serve while the block runs; yields the base URL. Port 0 takes a free one. Raises ServerError at once.
 
     No line is logged for a request: paths and queries may hold what is nobody's business.
     """
     listener = _bound(host, port)
-    server = _Server(_config(application, _Waiting(most, request_seconds)))
+    server = _Server(_config(application, _Waiting(most, request_seconds, kept_seconds)))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield _url(listener)
@@ -65,13 +68,21 @@ class _Waiting:
     """The connections that have not said yet what they want, whoever has been waited for longest first."""
 
     most: int
-    seconds: float
+    request_seconds: float
+    kept_seconds: int
     connections: dict[_Connection, asyncio.TimerHandle] = field(default_factory=dict)
 
     def begins(self, connection: _Connection) -> None:
         """A whole request is waited for from now on."""
+        self._until(connection, self.request_seconds)
+
+    def keeps(self, connection: _Connection) -> None:
+        """From now on it is waited for that a request begins."""
+        self._until(connection, self.kept_seconds)
+
+    def _until(self, connection: _Connection, seconds: float) -> None:
         self.ends(connection)
-        self.connections[connection] = connection.loop.call_later(self.seconds, connection.give_up)
+        self.connections[connection] = connection.loop.call_later(seconds, connection.give_up)
 
     def ends(self, connection: _Connection) -> None:
         """It is here, or the connection is gone."""
@@ -91,6 +102,7 @@ class _Connection(H11Protocol):
     def __init__(self, waiting: _Waiting, **given: Any) -> None:
         super().__init__(**given)
         self._waiting = waiting
+        self._kept = False  # it was answered, and nothing of a further request is here
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -102,14 +114,20 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._kept:
+            self._kept = False
+            self._waiting.begins(self)
         super().data_received(data)
         if self._whole():
             self._waiting.ends(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()  # which takes up the next request, if it came along with this one
-        if not self.transport.is_closing() and not self._whole():
-            self._waiting.begins(self)
+        if self.transport.is_closing() or self._whole():
+            return
+        # otherwise the rest of a request is to come, of this one or of the next
+        self._kept = self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+        (self._waiting.keeps if self._kept else self._waiting.begins)(self)
 
     def _whole(self) -> bool:
         """Whether a request is here that is not answered yet, to its end."""
@@ -141,6 +159,7 @@ def _config(application: ASGIApp, waiting: _Waiting) -> uvicorn.Config:
         server_header=False,
         limit_concurrency=waiting.most + 1,
         backlog=_AT_A_TIME,
+        timeout_keep_alive=waiting.kept_seconds,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 

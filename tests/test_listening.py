@@ -83,6 +83,48 @@ async def test_what_is_not_whole_in_time_is_closed_and_what_is_stays() -> None:
                 assert await reader.read() == b""
 
 
+async def test_an_answered_connection_is_kept_and_its_next_request_has_its_own_time() -> None:
+    whole = SLOW[-1] + b"-not-"
+    async with listening(echo, host="127.0.0.1", port=0, request_seconds=0.2, kept_seconds=60) as url:
+        for rest in (*SLOW[1:], whole[:1]):
+            async with connected(url, 1, whole) as ((reader, writer),), asyncio.timeout(30):
+                for _ in range(2):
+                    assert await reader.readuntil(b"\r\n\r\n9")
+                    await asyncio.sleep(0.5)  # longer than a request may take
+                    writer.write(whole)
+                assert await reader.readuntil(b"\r\n\r\n9")
+                writer.write(rest)
+                assert await reader.read() == b""
+            async with connected(url, 1, whole + rest) as ((reader, _),), asyncio.timeout(30):
+                assert await reader.readuntil(b"\r\n\r\n9")
+                assert await reader.read() == b""
+    async with (
+        listening(hasty, host="127.0.0.1", port=0, request_seconds=0.2, kept_seconds=60) as url,
+        connected(url, 1, SLOW[2]) as ((reader, _),),
+        asyncio.timeout(30),
+    ):
+        assert await reader.readuntil(b"\r\n\r\n")
+        assert await reader.read() == b"", "the rest of its body never comes"
+
+
+async def test_a_kept_connection_gives_way_and_is_not_kept_without_end() -> None:
+    whole = SLOW[-1] + b"-not-"
+    async with (
+        crowded(echo, kept_seconds=60) as url,
+        httpx.AsyncClient() as client,
+        connected(url, 2 * MOST, whole) as kept,
+        asyncio.timeout(30),
+    ):
+        assert (await client.post(url, content=b"x")).text == "1"
+        assert (await kept[0][0].read()).endswith(b"9")  # closed
+    async with (
+        listening(echo, host="127.0.0.1", port=0, kept_seconds=1) as url,
+        connected(url, 1, whole) as ((reader, _),),
+        asyncio.timeout(30),
+    ):
+        assert (await reader.read()).endswith(b"9")
+
+
 async def test_what_came_along_with_another_is_waited_for_until_it_is_whole() -> None:
     gate, begun = asyncio.Event(), asyncio.Semaphore(0)
 
