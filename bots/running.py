@@ -41,6 +41,7 @@ _NO_PLATFORM = (
     "`askrepo console` needs neither."
 )
 GRACE_SECONDS = 10.0  # for answers that run when the process is told to end; with all that ends beside them, under 25
+_CANCELLED_AGAIN_SECONDS = 8.0  # longer than it takes a connection to close, and to do what was heard
 
 
 class Connection(Protocol):
@@ -169,7 +170,9 @@ def _alone(role: Role, settings: Settings, wanted: frozenset[Role]) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _kept(name: str, connection: Connection, *, alone: bool) -> AsyncIterator[None]:
+async def _kept(
+    name: str, connection: Connection, *, alone: bool, cancelled_again: float = _CANCELLED_AGAIN_SECONDS
+) -> AsyncIterator[None]:
     """The connection while the block runs; what ends it for good ends the process, unless there is more to do there."""
     owner = asyncio.current_task()
     task = asyncio.create_task(connection.run())
@@ -193,8 +196,11 @@ async def _kept(name: str, connection: Connection, *, alone: bool) -> AsyncItera
         raise
     finally:
         task.remove_done_callback(ended)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():  # a library may take being cancelled for something else
+            task.cancel()
+            await asyncio.wait({task}, timeout=cancelled_again)
+        if not task.cancelled():
+            task.exception()
 
 
 def _health(parts: Parts, connections: Mapping[str, Connection], *, receives: bool) -> list[BaseRoute]:

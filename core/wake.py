@@ -53,6 +53,7 @@ async def _lost(connection: asyncpg.Connection, seconds: float) -> None:
     connection.add_termination_listener(lambda _: lost.set())
     while not connection.is_closed():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(lost.wait(), _SILENT_SECONDS)
+            async with asyncio.timeout(_SILENT_SECONDS):  # wait_for may take being cancelled for the end of it
+                await lost.wait()
         if not lost.is_set():
             await connection.fetchval("SELECT 1")

@@ -14,7 +14,7 @@ from sqlalchemy import event, select
 from structlog.testing import capture_logs
 
 from bots.roles import Role
-from bots.running import running
+from bots.running import _kept, running
 from core import bootstrap
 from core.bootstrap import App
 from core.errors import SettingsError
@@ -206,3 +206,21 @@ async def test_a_token_that_discord_refuses_does_not_silence_slack(
     assert "DISCORD_TOKEN: Discord does not accept it" in [
         each["reason"] for each in logged if each.get("platform") == "Discord"
     ]
+
+
+async def test_a_connection_that_takes_being_cancelled_for_something_else_does_not_hold_up_the_end() -> None:
+    class Deaf:
+        ready = asyncio.Event()
+        cancelled = 0
+
+        async def run(self) -> None:
+            while self.cancelled < 2:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    self.cancelled += 1
+
+    deaf = Deaf()
+    async with asyncio.timeout(30), _kept("Discord", deaf, alone=False, cancelled_again=0.01):
+        await asyncio.sleep(0)  # it runs
+    assert deaf.cancelled == 2

@@ -241,7 +241,8 @@ class Gateway:
         """Look for what was missed at every new session, and now and then for guilds that are gone."""
         while True:
             try:
-                await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):  # wait_for may take being cancelled for news
+                    await self._news.wait()
             except TimeoutError:
                 self._of_guilds = True
             self._news.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 
 from bots.discord.app import points_to
 from bots.discord.asking import Asking
@@ -33,7 +33,7 @@ from core.bootstrap import App
 from core.conversation.values import ChannelRef, Notice, Question
 from core.relay.steering import Steering
 from core.settings import Settings
-from core.tables import TurnRow
+from core.tables import AllowanceRow, TurnRow
 from tests.fakes.discord import FakeDiscord
 
 Thing = TypeVar("Thing")
@@ -75,6 +75,12 @@ class Ear:
         """Wait until so many notices were told."""
         await self.until(lambda: len(self.told) >= number)
         return [notice.text for _, _, notice in self.told]
+
+    async def passes(self, seconds: float) -> None:
+        """So much time passes for Discord, and for the pace that we keep with it."""
+        earlier = update(AllowanceRow).values(free_at=AllowanceRow.free_at - int(seconds * 1_000))
+        await self.parts.database.write(lambda connection: connection.execute(earlier))
+        self.discord.advance(seconds)
 
     async def until(self, seen: Callable[[], object], *, seconds: float = 10) -> None:
         """Wait until something is so in this process."""

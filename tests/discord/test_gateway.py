@@ -99,7 +99,7 @@ async def test_a_shard_that_discord_leaves_without_a_session_is_begun_anew_and_n
             await discord.until(lambda: discord.gateway.resumes)
         else:
             begun = len(discord.gateway.identifies)
-            discord.advance(5)
+            await made.passes(60)
             discord.gateway.lose_session(4009)
             await discord.until(lambda: len(discord.gateway.identifies) == begun + 2)
         tried = len(discord.gateway.identifies)
