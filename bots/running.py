@@ -23,6 +23,7 @@ from bots.parts import Parts
 from bots.roles import Role
 from bots.signals import handled
 from bots.slack import service as slack
+from bots.tasks import cancelled
 from core import logs
 from core.conversation.values import ThreadRef
 from core.errors import DatabaseError, SettingMissing, SettingsError
@@ -196,11 +197,7 @@ async def _kept(
         raise
     finally:
         task.remove_done_callback(ended)
-        while not task.done():  # a library may take being cancelled for something else
-            task.cancel()
-            await asyncio.wait({task}, timeout=cancelled_again)
-        if not task.cancelled():
-            task.exception()
+        await cancelled(task, cancelled_again)
 
 
 def _health(parts: Parts, connections: Mapping[str, Connection], *, receives: bool) -> list[BaseRoute]:

@@ -13,6 +13,14 @@ _MOMENT_SECONDS = 1.0  # platforms wait for three to be acknowledged
 log = logs.get(__name__)
 
 
+async def cancelled(task: asyncio.Task[None], again: float) -> None:
+    """Cancel it, and again after so many seconds, until it has ended: a library may take that for something else."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=again)
+    await asyncio.gather(task, return_exceptions=True)
+
+
 class Tasks:
     """Work that goes on by itself: awaited at the end, and never lost to the garbage collector."""
 

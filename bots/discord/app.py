@@ -26,6 +26,7 @@ from bots.discord.incoming import channel_of
 from bots.discord.posts import Post, Spot
 from bots.discord.readers import Doors, widened
 from bots.discord.shards import Shards
+from bots.tasks import cancelled
 from core import logs
 from core.conversation.values import WorkspaceRef
 
@@ -255,12 +256,8 @@ async def closed(client: Client, running: asyncio.Task[None] | None) -> None:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await client.close()
     await client.http.close()
-    # while it connects, discord.py takes being cancelled for an end of that connection
-    while running is not None and not running.done():
-        running.cancel()
-        await asyncio.wait({running}, timeout=_TICK_SECONDS)
-    if running is not None:
-        await asyncio.gather(running, return_exceptions=True)
+    if running is not None:  # while it connects, discord.py takes being cancelled for an end of that connection
+        await cancelled(running, _TICK_SECONDS)
     # and leaves the thread that keeps it alive, of which there is one for each connection
     for thread in threading.enumerate():
         if isinstance(thread, KeepAliveHandler) and thread.ws.loop is asyncio.get_running_loop():
