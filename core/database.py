@@ -32,7 +32,7 @@ from core.database_url import libpq, parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
 from core.secret import Secret
 from core.sqlite import Dialect
-from core.wake import CHANNEL, listen
+from core.wake import CHANNEL, LOST, listen
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,8 +46,7 @@ _OLDEST_SECONDS = 180  # of those; what stands between may forget one without a 
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
-# asyncpg's own error is what a call gets whose connection was just being given up
-_LOST = (OSError, TimeoutError, PoolTimeout, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LOST = (*LOST, PoolTimeout)
 _RAISED = (*_LOST, sqlite3.Error, asyncpg.PostgresError)
 # what passes: of SQLite by its code, of PostgreSQL by the class of its SQLSTATE ("Appendix A"): connections, rollbacks,
 # resources, states of an object, an operator's doing, the system; and a server that just became another's standby

@@ -13,6 +13,9 @@ from core import logs
 log = logs.get(__name__)
 
 CHANNEL = "askrepo_turns"
+# what a lost connection is besides PostgreSQL's own errors; asyncpg's last one is what a call gets whose connection was
+# just being given up
+LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _AGAIN_SECONDS = 1.0
 _SILENT_SECONDS = 60.0  # a connection that is lost without a word is noticed after so long
 
@@ -30,7 +33,7 @@ async def listen(dsn: str, wake: Callable[[], None], seconds: float) -> None:
                 told = False
                 wake()
                 await _lost(connection, seconds)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except (*LOST, asyncpg.PostgresError) as error:
             if not told:
                 reason = str(error).splitlines()[:1] or [type(error).__name__]
                 log.warning("other processes' questions are noticed a little later", reason=reason[0])

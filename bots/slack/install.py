@@ -22,7 +22,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from bots.pages.look import Html, page, paragraph, prose, shown, text
 from bots.slack.installation import Rotated, SlackInstallation, own_installation, rotated
@@ -89,7 +89,7 @@ def _text(value: object) -> str:
 
 def install_routes(
     slack: Slack, installs: Installs, tickets: Tickets, credentials: Credentials, *, public_url: str, api_url: str
-) -> list[Route]:
+) -> list[BaseRoute]:
     """`/slack/install` and `/slack/oauth_redirect`, reached by people at `public_url`.
 
     Whoever serves them logs no query strings: the second one's holds a code.

@@ -156,5 +156,6 @@ def _install_routes(slack: Slack, installs: Installs, parts: Parts, oauth: Crede
         raise SettingMissing("ASKREPO_PUBLIC_URL", "it is needed for installing by OAuth: browsers come back to it")
     if lent := last_resorts(given):
         log.warning("every workspace that installs the app is answered by these settings", lent=lent)
-    urls = {"public_url": given.public_url, "api_url": given.slack_api_url}
-    return [*install_routes(slack, installs, parts.tickets, oauth, **urls)]
+    return install_routes(
+        slack, installs, parts.tickets, oauth, public_url=given.public_url, api_url=given.slack_api_url
+    )
