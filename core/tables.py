@@ -243,6 +243,7 @@ class TurnRow(Base):
     reference: Mapped[bytes | None]  # sealed; what the platform needs to act on it later
     context: Mapped[bytes | None]  # sealed; what stood around the question and was sent along
     revision: Mapped[int] = mapped_column(server_default=text("0"))
+    edited: Mapped[int] = mapped_column(server_default=text("0"))  # the platform's microseconds; 0: as it was posted
     erased_at: Mapped[datetime | None]  # its author deleted it: no text of it is kept
     asked_at: Mapped[datetime]
     status: Mapped[str]

@@ -12,12 +12,12 @@ from datetime import datetime
 import discord
 
 from bots.discord import reading
-from bots.discord.fields import moment, snowflake
+from bots.discord.fields import moment, snowflake, when
 from bots.discord.incoming import channel_of
 from bots.discord.permissions import READ_MESSAGE_HISTORY, has, to_read
 from bots.discord.places import described
 from bots.discord.posts import Spot
-from bots.fields import items, mapping, text
+from bots.fields import items, mapping
 from core.conversation.values import ChannelRef
 
 
@@ -75,10 +75,4 @@ def readable(guild: discord.Guild, spot: Spot) -> bool:
 
 
 def _closed_at(thread: object) -> datetime | None:
-    """None where it is not said, or not with its time zone."""
-    said = text(mapping(mapping(thread).get("thread_metadata")).get("archive_timestamp"))
-    try:
-        found = datetime.fromisoformat(said or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
+    return when(mapping(mapping(thread).get("thread_metadata")).get("archive_timestamp"))

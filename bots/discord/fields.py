@@ -22,6 +22,15 @@ def snowflake(value: object) -> str | None:
     return value if isinstance(value, str) and _SNOWFLAKE.fullmatch(value) else None
 
 
+def when(value: object) -> datetime | None:
+    """The value if it is a time as Discord writes it: ISO 8601, with its time zone."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
 def moment(snowflake: str) -> datetime:
     """When the thing of this id was made: an id holds the milliseconds since 2015 in all but its last 22 bits."""
     return _FIRST + timedelta(milliseconds=int(snowflake) >> 22)

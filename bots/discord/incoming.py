@@ -146,7 +146,7 @@ def _question(post: Post, bot_id: str) -> Question:
     asker = Asker(post.author_id, post.author_name)
     said = readable(post.text, post.names, without=(bot_id, post.our_role))
     reference = _reference(post, bot_id).encode()
-    return Question(thread, message_id, int(message_id), asker, said, moment(message_id), reference)
+    return Question(thread, message_id, int(message_id), asker, said, moment(message_id), reference, edited=post.edited)
 
 
 def _reference(post: Post, bot_id: str) -> Reference:

@@ -56,7 +56,8 @@ class Post:
 
     `users` and `roles` are the ids it mentions; a reply that pings mentions whom it answers. `our_role` is the id of
     the role that the guild made for us, "" where it has none. `names` are those of what is mentioned, by id. `member`:
-    its author is a member of the guild; None where that is not said. `edited` says whether a person changed it.
+    its author is a member of the guild; None where that is not said. `edited` is when a person last changed it, in
+    microseconds since 1970; 0 where nobody did.
     """
 
     spot: Spot
@@ -77,4 +78,4 @@ class Post:
     files: tuple[File, ...] = ()
     left_out: int = 0
     answers: Answered | None = None
-    edited: bool = False
+    edited: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 import discord
@@ -11,7 +12,7 @@ from discord.abc import GuildChannel
 
 from bots import attached
 from bots.attached import File
-from bots.discord.fields import number, snowflake
+from bots.discord.fields import number, snowflake, when
 from bots.discord.permissions import to_read
 from bots.discord.posts import Answered, Post, Spot
 from bots.discord.readers import Doors, Overwrite
@@ -20,6 +21,7 @@ from bots.discord.words import words
 from bots.fields import items, mapping, text
 
 _CHANNELS = re.compile(r"<#([0-9]{1,20})>")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_NAMES = 100  # of channels that a post names
 _REPLY = 0  # the type of a reference that answers; others forward a message
 
@@ -75,7 +77,7 @@ def of_message(message: discord.Message) -> Post:
         files=files,
         left_out=left_out,
         answers=_answered(message.reference),
-        edited=message.edited_at is not None,
+        edited=_microseconds(message.edited_at),
     )
 
 
@@ -112,7 +114,7 @@ def of_raw(told: object, stands: Spot, guild: discord.Guild | None) -> Post | No
         files=files,
         left_out=left_out,
         answers=_raw_answered(raw),
-        edited=raw.get("edited_timestamp") is not None,
+        edited=_microseconds(when(raw.get("edited_timestamp"))),
     )
 
 
@@ -199,6 +201,10 @@ def _public(channel: GuildChannel | discord.Thread) -> bool:
 def _file(attachment: discord.Attachment) -> File:
     kind = (attachment.content_type or "").partition(";")[0].strip()
     return File(str(attachment.id), attachment.filename, kind, attachment.size, attachment.url)
+
+
+def _microseconds(at: datetime | None) -> int:
+    return 0 if at is None else (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _answered(reference: discord.MessageReference | None) -> Answered | None:

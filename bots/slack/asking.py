@@ -125,9 +125,7 @@ class Asking:
             if edited.mentioned or await self._parts.revisions.known(channel, (message_id,)):
                 self._turned_away(edited.installed, question)
             return
-        revised, turn_id = Revised.UNKNOWN, ""
-        if not edited.twin:  # else what is stored may be of a later edit
-            revised, turn_id = await self._parts.revisions.revise(question)
+        revised, turn_id = await self._parts.revisions.revise(question)
         if revised is Revised.ANSWERED:
             self._replying.soon(
                 edited.installed,

@@ -73,15 +73,13 @@ class Edited:
     """A post has other words now, or mentions the bot now or no longer.
 
     `mentioned`: it does, and not with a word that steers. `question` is the post as it reads now; its text is empty
-    where only the mention is left. `was_mentioned` is None where Slack did not say how the post read before. `twin`: it
-    is told by a mention besides the edit, at another time and perhaps later than the next one.
+    where only the mention is left. `was_mentioned` is None where Slack did not say how the post read before.
     """
 
     question: Question
     mentioned: bool
     was_mentioned: bool | None
     installed: Installed
-    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def _posted(delivery: _Delivery, question: Question) -> Incoming:
     if delivery.event.get("type") == "app_mention" and stamp(mapping(delivery.event.get("edited")).get("ts")):
         # Slack sends it for an edit too, with the post's old stamp, before message_changed or behind it
         no_word = thread_word(question.text) is None
-        return Edited(question=question, mentioned=no_word, was_mentioned=None, installed=installed, twin=True)
+        return Edited(question=question, mentioned=no_word, was_mentioned=None, installed=installed)
     called, in_thread = delivery.calls_us(raw), question.thread.thread_id != question.message_id
     if not (called or direct or (in_thread and question.text)):
         return Ignored(Reason.NOT_FOR_US)
@@ -265,6 +263,7 @@ def _unwanted(delivery: _Delivery, post: _Fields) -> Reason | None:
 
 def _question(delivery: _Delivery, post: _Fields) -> Question | None:
     ts, user, thread_ts = stamp(post.get("ts")), identifier(post.get("user")), post.get("thread_ts")
+    edit = mapping(post.get("edited"))
     raw = text(post.get("text"))
     if raw is None and post.get("text") is None and files_of(post.get("files"))[0]:
         raw = ""
@@ -272,8 +271,8 @@ def _question(delivery: _Delivery, post: _Fields) -> Question | None:
         return None
     root = stamp(thread_ts) or ts
     reference = _reference(delivery, post, in_thread=root != ts)
-    thread = ThreadRef(delivery.channel, root)
-    return Question(thread, ts, order(ts), Asker(user), delivery.read(raw), moment(ts), reference.encode())
+    thread, at, edited = ThreadRef(delivery.channel, root), moment(ts), order(stamp(edit.get("ts")) or "0")
+    return Question(thread, ts, order(ts), Asker(user), delivery.read(raw), at, reference.encode(), edited=edited)
 
 
 def _reference(delivery: _Delivery, post: _Fields, *, in_thread: bool) -> Reference:

@@ -54,7 +54,8 @@ class Question:
     (channel, message_id) is its natural key: any number of deliveries with that key are one question. `order` sorts
     the questions of one thread and comes from the platform's message id, not from the time of arrival. `reference` is
     what the platform needs to act on it later; opaque to the core, and stored sealed. `occasion` is another one each
-    time there may be something new to say about it, and the same for whoever tries once more to say that.
+    time there may be something new to say about it, and the same for whoever tries once more to say that. `edited` is
+    when its words were last changed: microseconds of the platform's clock, 0 for never.
     """
 
     thread: ThreadRef
@@ -65,6 +66,7 @@ class Question:
     asked_at: datetime
     reference: str = field(default="", repr=False)
     occasion: str = ""
+    edited: int = 0
 
     @property
     def unsaid(self) -> bool:

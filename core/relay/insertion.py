@@ -25,7 +25,7 @@ from core.tables import TurnRow
 
 _COLUMNS = (
     *("platform", "workspace_id", "turn_id", "channel_id", "thread_id", "message_id", "position", "asker_id"),
-    *("question", "reference", "asked_at", "declined"),
+    *("question", "reference", "asked_at", "declined", "edited"),
 )
 
 

@@ -176,4 +176,5 @@ def _row(question: Question, turn_id: str) -> dict[str, Any]:
         "asker_id": question.asker.user_id,
         "reference": None,
         "asked_at": question.asked_at,
+        "edited": question.edited,
     }

@@ -31,7 +31,7 @@ class Revised(StrEnum):
     """What an edit came to."""
 
     UNKNOWN = "unknown"  # no question of ours
-    SAME = "same"  # its words did not change
+    SAME = "same"  # its words did not change, or a later edit is stored already
     REPLACED = "replaced"  # it is, or will be, answered as it is now
     ANSWERED = "answered"  # it had its outcome already; it can be asked again
 
@@ -53,27 +53,29 @@ class Revisions:
         key = await self._workspaces.data_key(workspace)
 
         async def unit(connection: AsyncConnection) -> tuple[Revised, str]:
-            found = select(TurnRow.turn_id, TurnRow.status, TurnRow.question).where(
+            found = select(TurnRow.turn_id, TurnRow.status, TurnRow.question, TurnRow.edited).where(
                 _at(question.thread.channel, question.message_id), TurnRow.erased_at.is_(None)
             )
             row = (await connection.execute(found.with_for_update())).one_or_none()
             if row is None:
                 return Revised.UNKNOWN, ""
             cell = text_cell(workspace, row.turn_id, "question")
-            if key.open_text(row.question, cell) == question.text:
+            # a platform delivers again what it could not deliver, and does not wait with what came after it
+            if question.edited < row.edited:
                 return Revised.SAME, row.turn_id
-            await connection.execute(
-                update(TurnRow)
-                .where(of_turn(TurnRow, workspace, row.turn_id))
-                .values(
-                    question=key.seal_text(question.text, cell),
-                    revision=TurnRow.revision + 1,
-                    stop_requested=False,  # that was about the words before, as these are
-                    declined=case((TurnRow.declined.not_in((REFUSED, GIVEN_UP)), TurnRow.declined)),
-                    failures=0,
-                    late_at=now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
-                )
-            )
+            same = key.open_text(row.question, cell) == question.text
+            reworded = {
+                "question": key.seal_text(question.text, cell),
+                "revision": TurnRow.revision + 1,
+                "stop_requested": False,  # that was about the words before, as these are
+                "declined": case((TurnRow.declined.not_in((REFUSED, GIVEN_UP)), TurnRow.declined)),
+                "failures": 0,
+                "late_at": now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
+            }
+            changed = {"edited": question.edited} | ({} if same else reworded)
+            await connection.execute(update(TurnRow).where(of_turn(TurnRow, workspace, row.turn_id)).values(changed))
+            if same:
+                return Revised.SAME, row.turn_id
             return (Revised.REPLACED if row.status in OPEN else Revised.ANSWERED), row.turn_id
 
         return await self._database.write(unit)
@@ -94,12 +96,13 @@ class Revisions:
             if row is None:
                 return None
             untouched = and_(TurnRow.status == "waiting", TurnRow.attempt == 0)
+            shown = and_(TurnRow.status.in_(OPEN), ~untouched)
             await connection.execute(
                 update(TurnRow)
                 .where(of_turn(TurnRow, workspace, row.turn_id))
                 .values(
                     question=key.seal_text("", text_cell(workspace, row.turn_id, "question")),
-                    reference=case((TurnRow.status.in_(OPEN), TurnRow.reference)),  # to show that it stopped
+                    reference=case((shown, TurnRow.reference)),  # to show that it stopped
                     context=None,
                     answer=None,
                     erased_at=datetime.now(UTC),

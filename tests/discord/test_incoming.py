@@ -180,7 +180,7 @@ IGNORED: dict[Reason, dict[str, Any]] = {
 
 @pytest.mark.parametrize("reason", IGNORED)
 def test_what_is_never_a_question(reason: Reason) -> None:
-    changed = replace(mention(edited=True), **IGNORED[reason])
+    changed = replace(mention(edited=7), **IGNORED[reason])
     assert of_post(changed, BOT) == Ignored(reason)
     assert of_edit(changed, BOT) == Ignored(reason)
 
@@ -205,9 +205,9 @@ def test_an_id_that_no_database_holds_is_malformed(message_id: str) -> None:
 
 
 def test_an_edit_is_the_question_as_it_reads_now() -> None:
-    found = of_edit(mention(edited=True), BOT)
-    assert found == Edited(asked(mention()).question, mentioned=True)
-    in_thread = of_edit(post(spot=IN_THREAD, edited=True), BOT)
+    found = of_edit(mention(edited=7), BOT)
+    assert found == Edited(replace(asked(mention()).question, edited=7), mentioned=True)
+    in_thread = of_edit(post(spot=IN_THREAD, edited=7), BOT)
     assert isinstance(in_thread, Edited)
     assert not in_thread.mentioned
 
@@ -217,11 +217,11 @@ def test_what_no_person_edited_is_unchanged() -> None:
 
 
 def test_edits_that_are_nothing_to_us() -> None:
-    assert of_edit(post(edited=True), BOT) == Ignored(Reason.NOT_FOR_US)
+    assert of_edit(post(edited=7), BOT) == Ignored(Reason.NOT_FOR_US)
 
 
 def test_a_word_that_is_written_over_something_asks_nothing_new() -> None:
-    in_thread = of_edit(mention(f"<@{BOT}> stop", IN_THREAD, edited=True), BOT)
+    in_thread = of_edit(mention(f"<@{BOT}> stop", IN_THREAD, edited=7), BOT)
     assert isinstance(in_thread, Edited)
     assert not in_thread.mentioned
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pytest
 
@@ -103,6 +104,13 @@ def raw(world: World, recorder: Recorder, message: Message, stands: Spot) -> Pos
     return found
 
 
+def edited_at(message: Message) -> int:
+    """When its author changed it last, in microseconds since 1970."""
+    assert message.edited_at
+    at = datetime.fromisoformat(message.edited_at)
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
 async def test_a_post_is_the_same_by_the_gateway_and_by_the_api(world: World, recorder: Recorder) -> None:
     discord, guild, general = world.discord, world.guild, world.general
     (ours,) = [role for role in guild.roles.values() if role.bot is discord.bot]
@@ -178,7 +186,16 @@ async def test_an_edit_says_whether_a_person_made_it(world: World, recorder: Rec
     await world.discord.edits(message, "two")
     while len(recorder.edits) < 2:
         await recorder.next()
-    assert [(each.text, each.edited) for each in recorder.edits] == [("one", False), ("two", True)]
+    assert [(each.text, each.edited) for each in recorder.edits] == [("one", 0), ("two", edited_at(message))]
+
+
+async def test_when_a_person_edited_a_post_is_the_same_by_the_api(world: World, recorder: Recorder) -> None:
+    message = await world.discord.says(world.alice, world.general, "one")
+    await world.discord.edits(message, "two")
+    while not recorder.edits:
+        await recorder.next()
+    (heard,) = recorder.edits
+    assert raw(world, recorder, message, heard.spot).edited == heard.edited > 0
 
 
 async def test_where_posts_were_deleted(world: World, recorder: Recorder) -> None:

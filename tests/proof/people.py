@@ -135,20 +135,23 @@ class People:
         return acknowledged
 
     async def _edits(self, question: Question) -> None:
-        """Once or twice, the second time after the first is known to be kept: nobody orders edits that overtake."""
-        key = Key(question.thread, question.message_id)
-        for _ in range(self._dice.choice((1, 1, 2))):
+        """Once or twice; the first edit may be delivered again behind the second."""
+        key, edits = Key(question.thread, question.message_id), list[Question]()
+        for number in range(1, 1 + self._dice.choice((1, 1, 2))):
             await self._pause(20)
             self._reworded += 1
             word = f"word-{_LATER_WORDS + self._reworded}"
             self._word(key, word)
-            edited = replace(question, text=f"What of {word}, then?")
-            revised = await self._surely(lambda each: each.revisions.revise(edited))  # noqa: B023 - awaited here
+            edits.append(replace(question, text=f"What of {word}, then?", edited=number))
+            revised = await self._surely(lambda each: each.revisions.revise(edits[-1]))
             if revised is None or revised[0] is Revised.UNKNOWN:
                 return
             if revised[0] is Revised.ANSWERED and self._dice.random() < 0.5:
                 turn_id = revised[1]
                 await self._once(lambda each: steering(each).again(question.thread.channel, turn_id))  # noqa: B023
+        if len(edits) > 1 and self._dice.random() < 0.5:
+            await self._pause(20)
+            await self._surely(lambda each: each.revisions.revise(edits[0]))
 
     async def _says(self, thread: ThreadRef, word: ThreadWord, within: float) -> None:
         await self._pause(within)

@@ -36,7 +36,7 @@ async def stored(database: Database) -> list[Stored]:
                 spoken_for=row.declined is not None and row.attempt == 0,
                 erased=row.erased_at is not None,
                 begun=row.attempt > 0,
-                texts=sum(text is not None for text in (row.answer, row.context)),
+                texts=sum(text is not None for text in (row.answer, row.context, row.reference)),
             )
         )
     return turns

@@ -118,6 +118,30 @@ async def test_an_edit_of_an_answered_question_is_told_and_changes_what_is_asked
     assert chat.requests[-1].json["messages"] == [{"role": "user", "content": "New?"}]
 
 
+async def test_an_edit_that_is_delivered_again_behind_a_later_one_changes_nothing(process: Process) -> None:
+    asked = question("Old?", within=HERE)
+    await process.intake.accept(asked)
+    newest = replace(asked, text="Newest?", edited=2)
+    assert (await process.revisions.revise(newest))[0] is Revised.REPLACED
+    assert (await process.revisions.revise(replace(asked, text="New?", edited=1)))[0] is Revised.SAME
+    assert [turn.question.text for turn in await process.history.turns(HERE)] == ["Newest?"]
+    assert (await process.revisions.revise(replace(newest, text="In the same moment?")))[0] is Revised.REPLACED
+
+
+async def test_an_edit_that_was_undone_and_is_delivered_again_changes_nothing(process: Process) -> None:
+    asked = question("As it was?", within=HERE)
+    await process.intake.accept(asked)
+    assert (await process.revisions.revise(replace(asked, edited=2)))[0] is Revised.SAME
+    assert (await process.revisions.revise(replace(asked, text="Undone?", edited=1)))[0] is Revised.SAME
+    assert [turn.question.text for turn in await process.history.turns(HERE)] == ["As it was?"]
+
+
+async def test_an_edit_that_is_older_than_the_one_by_which_it_was_asked_changes_nothing(process: Process) -> None:
+    asked = replace(question("As it is now?", within=HERE), edited=2)
+    await process.intake.accept(asked)
+    assert (await process.revisions.revise(replace(asked, text="As it was?", edited=1)))[0] is Revised.SAME
+
+
 async def test_an_edit_of_what_was_never_asked(process: Process) -> None:
     assert await process.revisions.revise(question(within=HERE)) == (Revised.UNKNOWN, "")
 
@@ -191,6 +215,17 @@ async def test_a_deleted_question_is_stopped_and_nothing_of_it_is_kept(
     (turn,) = await process.history.turns(HERE)
     assert turn.question.text == ""
     assert not await process.revisions.again(HERE.channel.workspace, accepted.turn_id)
+
+
+async def test_nothing_is_kept_of_a_question_that_is_deleted_before_any_worker_had_it(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    asked = replace(question(within=HERE), reference="where it was asked")
+    await process.intake.accept(asked)
+    assert await process.revisions.erase(HERE.channel, asked.message_id) == HERE
+    assert await process.records() == {asked.message_id: "stopped"}
+    assert await texts_kept(database) == [False]
 
 
 async def test_of_many_messages_only_questions_are_known(process: Process) -> None:

@@ -161,6 +161,25 @@ async def test_an_edited_question_is_answered_as_it_is_now(world: World, app: Ap
     assert "old one" not in answer.body
 
 
+async def test_an_edit_that_is_delivered_again_behind_a_later_one_changes_nothing(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Slack sends again what could not be stored, minutes later, and what came after it at once."""
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    chat.will(says("In it."))
+    root = await slack.says(world.alice, general, f"{bot} first?")
+    await answered(world, root)
+    before = slack.message_json(root)
+    await slack.edits(root, f"{bot} second?")
+    again = [slack._hidden(root, "changed", before), slack._message_event(root, type="app_mention")]
+    slack.advance(2)
+    await slack.edits(root, f"{bot} third?")
+    for event in again:
+        assert (await slack.deliver(event, world.askrepo, general)).acknowledged
+    (turn,) = await app.history.turns(ThreadRef(world.place, root.ts))
+    assert turn.question.text == "third?"
+
+
 async def test_an_answered_question_that_is_edited_can_be_asked_again(world: World, app: App, chat: FakeChat) -> None:
     slack, general, bot = world.slack, world.general, world.askrepo.bot
     root = await slack.says(world.alice, general, f"{bot} old?")

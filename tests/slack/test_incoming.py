@@ -202,7 +202,7 @@ def test_commands_are_questions_where_there_are_no_commands(text: str) -> None:
 
 def test_an_edit_brings_the_new_words() -> None:
     expected = Edited(
-        question=question("where are the new routes?"),
+        question=replace(question("where are the new routes?"), edited=1760000200000000),
         mentioned=True,
         was_mentioned=True,
         installed=INSTALLED,
