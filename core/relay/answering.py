@@ -186,6 +186,8 @@ class Answering:
     async def _end(self, hold: Hold, question: Question) -> Ending:
         plan = await self._planning.plan(hold.claim, question)
         await self._take_share(hold.claim, plan)
+        if hold.claim.answered:
+            await self._leases.begin_anew(hold.claim)
         writer = self._writer(hold, question)
         if question.unsaid:
             await writer.echo(lambda thread: self._move(hold, thread))
@@ -198,9 +200,8 @@ class Answering:
             await writer.abandon()
         sealed = await self._history.seal(hold.claim.workspace, hold.claim.turn_id, "answer", said.text)
         kept = sealed if said.text else None
-        # one that was stopped before it said anything ends nobody else's question with it
-        covered = said.outcome is Outcome.ANSWERED or (said.outcome is Outcome.STOPPED and said.text)
-        return Ending(said.outcome, kept, plan.choice.repository, said.model, plan.covers if covered else ())
+        covers = tuple(each for each in plan.covers if said.covers(same_asker=each.asker_id == hold.claim.asker_id))
+        return Ending(said.outcome, kept, plan.choice.repository, said.model, covers)
 
     async def _take_share(self, claim: Claim, plan: Plan) -> None:
         """Count what is asked with it against the token's share. Raises TooManyAsked."""
@@ -225,10 +226,15 @@ class Answering:
         writer = self._writer(hold, question)
         if hold.claim.declined is None:
             await self._leases.decline(hold.claim, error)
+        offer = Offer.MAP if isinstance(error, NotMapped) else Offer.AGAIN if isinstance(error, Declined) else None
+        notice = Notice(wording.sentence(error), offer)
+        if hold.claim.answered:  # whoever may not have it anew takes it from nobody
+            with contextlib.suppress(PlaceGone, DeliveryFailed):
+                await writer.tell(notice)
+            return Ending(Outcome.ANSWERED, told=True, stays=True)
         if hold.claim.attempt > 1:
             await writer.clear()
-        offer = Offer.MAP if isinstance(error, NotMapped) else Offer.AGAIN if isinstance(error, Declined) else None
-        await writer.tell(Notice(wording.sentence(error), offer))
+        await writer.tell(notice)
         return Ending(Outcome.REFUSED, told=True)
 
     async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:

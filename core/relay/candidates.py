@@ -17,7 +17,7 @@ from core.relay.claims import DUE, NOW, Scope
 from core.relay.shares import Shares
 from core.scope import THREAD, given, in_thread
 from core.statuses import RUNNING, WAITING
-from core.tables import TurnRow
+from core.tables import ThreadRow, TurnRow
 
 _WORKSPACE = ("platform", "workspace_id")
 _MOST_BEHIND = 20  # questions that one answer covers at most
@@ -149,10 +149,16 @@ _SAID_SINCE = exists().where(
     _said.position > given("order"),
     _said.position < TurnRow.position,
 )
-# what waits in a thread behind the claimed turn of this id and order, up to what was answered since
+_BEGUN_SINCE = exists().where(
+    in_thread(ThreadRow, THREAD),
+    ThreadRow.history_from > given("order"),
+    ThreadRow.history_from <= TurnRow.position,
+)
+_BEHIND = in_thread(TurnRow, THREAD), TurnRow.status == WAITING, TurnRow.turn_id != given("turn_id")
+# what waits in a thread behind the claimed turn of this id and order, up to what was answered or begun anew since
 BEHIND = (
     select(TurnRow.__table__, now_ms().label("now"))
-    .where(in_thread(TurnRow, THREAD), TurnRow.status == WAITING, TurnRow.turn_id != given("turn_id"), ~_SAID_SINCE)
+    .where(*_BEHIND, ~_SAID_SINCE, ~_BEGUN_SINCE)
     .order_by(TurnRow.position, TurnRow.message_id)
     .limit(_MOST_BEHIND)
 )

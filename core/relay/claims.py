@@ -60,6 +60,7 @@ class Claim(Open):
 
     failures: int
     stop_requested: bool
+    answered: bool  # it was asked again, and the answer that it has is still shown
     waited: float  # seconds since it was put in line, for the first time or to be asked again
 
 
@@ -68,6 +69,7 @@ class Covered(NamedTuple):
 
     turn_id: str
     revision: int
+    asker_id: str
     sealed_context: bytes | None = None
 
 
@@ -81,6 +83,7 @@ class Ending:
     model: str | None = None
     covers: tuple[Covered, ...] = ()  # waiting turns that end with it
     told: bool = False  # its notice is out: of what becomes of the question meanwhile only an edit changes anything
+    stays: bool = False  # the answer that it had before it was asked again is still its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,10 @@ def open_turn(row: Row[Any]) -> Open:
 def claim_of(row: Row[Any]) -> Claim:
     """A claimed row as a value."""
     waited = max(0.0, (row.now - row.line_at) / 1000)
-    return Claim(**_fields(row), failures=row.failures, stop_requested=row.stop_requested, waited=waited)
+    answered = row.answer is not None
+    return Claim(
+        **_fields(row), failures=row.failures, stop_requested=row.stop_requested, answered=answered, waited=waited
+    )
 
 
 def _fields(row: Row[Any]) -> dict[str, Any]:

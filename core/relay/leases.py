@@ -183,6 +183,10 @@ class Leases:
         kept = case((TurnRow.erased_at.is_(None), literal(sealed, LargeBinary())))
         await self._database.write(guarded(update(TurnRow).where(held(claim)).values(context=kept)))
 
+    async def begin_anew(self, claim: Claim) -> None:
+        """Forget the answer that the question had before it was asked again: the next one takes its place now."""
+        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(answer=None)))
+
     async def decline(self, claim: Claim, error: AskrepoError) -> None:
         """Record, before anybody is told, that the turn ends with this notice: a redo tells the same, and no more."""
         values: dict[str, object] = {"declined": GIVEN_UP if isinstance(error, GaveUp) else REFUSED}
@@ -193,7 +197,8 @@ class Leases:
     async def behind(self, claim: Claim) -> list[Open]:
         """The thread's next waiting turns, in order, up to what was answered since; no more than one answer can cover.
 
-        Where an old question is asked again, what came after later answers is about those.
+        Where an old question is asked again, what came after later answers is about those; and nothing is answered
+        across a fresh start.
         """
         of_claim = named(claim.thread, turn_id=claim.turn_id, order=claim.order)
         async with self._database.reading() as connection:
@@ -205,14 +210,11 @@ class Leases:
         May be repeated where its reply was lost. A notice is no outcome of a question that was edited since it was
         claimed: that waits for an answer to its new words, and LeaseLost is raised.
         """
-        done = {"status": ending.outcome.value, "repository": ending.repository, "finished_at": datetime.now(UTC)}
-        kept = TurnRow.erased_at.is_(None)
-        texts = {
-            "answer": case((kept, literal(ending.sealed_answer, LargeBinary()))),
-            "reference": case((kept, TurnRow.reference)),
-        }
-        ours = told(claim) if ending.told else held(claim)
-        own = update(TurnRow).where(ours).values(done | texts | {"model": ending.model} | _FREE)
+        done = {"status": ending.outcome.value, "finished_at": datetime.now(UTC)}
+        about, kept = {"repository": ending.repository}, TurnRow.erased_at.is_(None)
+        answer = about | {"answer": case((kept, literal(ending.sealed_answer, LargeBinary()))), "model": ending.model}
+        values = done | {"reference": case((kept, TurnRow.reference))} | ({} if ending.stays else answer) | _FREE
+        own = update(TurnRow).where(told(claim) if ending.told else held(claim)).values(values)
 
         async def unit(connection: AsyncConnection) -> bool:
             ended = (await connection.execute(own.returning(TurnRow.erased_at))).one_or_none()
@@ -224,11 +226,11 @@ class Leases:
                 others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
                 worded = [(each.turn_id, each.revision) for each in ending.covers]
                 same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(worded)  # one edited meanwhile waits
-                await connection.execute(others.where(same).values(done | {"answered_with": claim.turn_id}))
-            for turn_id, _, sealed in ending.covers:
-                covered = and_(of_turn(TurnRow, claim.workspace, turn_id), TurnRow.answered_with == claim.turn_id)
-                if sealed is not None:
-                    await connection.execute(update(TurnRow).where(covered, kept).values(context=sealed))
+                await connection.execute(others.where(same).values(done | about | {"answered_with": claim.turn_id}))
+            for each in ending.covers:
+                covered = and_(of_turn(TurnRow, claim.workspace, each.turn_id), TurnRow.answered_with == claim.turn_id)
+                if each.sealed_context is not None:
+                    await connection.execute(update(TurnRow).where(covered, kept).values(context=each.sealed_context))
             return True
 
         if not await self._database.write(unit):

@@ -104,7 +104,8 @@ class Planning:
                 break
             texts.append(put(more[0], more[1].context))
             remarks += more[1].remarks
-            covers.append(Covered(waiting.turn_id, waiting.revision, await self._sealed(waiting, more[1].context)))
+            sealed = await self._sealed(waiting, more[1].context)
+            covers.append(Covered(waiting.turn_id, waiting.revision, waiting.asker_id, sealed))
         return Plan(
             choice=choice,
             began_with=facts.thread_repository,

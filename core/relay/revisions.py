@@ -137,7 +137,8 @@ class Revisions:
     async def again(self, workspace: WorkspaceRef, turn_id: str) -> bool:
         """Put a turn that has ended back in the queue, with the turns its answer covered; False if it has not ended.
 
-        Its answer is shown anew in the posts it has. A question that was deleted is not asked again. Raises LineFull.
+        Its answer is shown anew in the posts it has; what it is now stays until then. A question that was deleted is
+        not asked again. Raises LineFull.
         """
 
         async def unit(connection: AsyncConnection) -> bool:
@@ -169,7 +170,7 @@ class Revisions:
                     declined=None,
                     failures=0,
                     stop_requested=False,
-                    answer=None,
+                    answer=case((TurnRow.status == Outcome.ANSWERED.value, TurnRow.answer)),
                     answered_with=None,
                     finished_at=None,
                 )

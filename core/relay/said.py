@@ -17,6 +17,13 @@ class Said:
     remarks: tuple[str, ...] = ()
     model: str | None = None
 
+    def covers(self, *, same_asker: bool) -> bool:
+        """Whether a question that was asked with it ends with it too.
+
+        One that was stopped ends only its asker's own, and only once there was text to stop; one that failed, none.
+        """
+        return self.outcome is Outcome.ANSWERED or (self.outcome is Outcome.STOPPED and bool(self.text) and same_asker)
+
     def shown(self) -> str:
         """All of it as one Markdown text; a code block that was cut off is closed before our remarks."""
         if not self.remarks:

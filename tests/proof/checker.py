@@ -59,6 +59,8 @@ def _one_outcome(history: History) -> Iterator[str]:
             reopened.add(event.turn_id)
         elif isinstance(event, Leased):
             reopened.discard(event.turn_id)
+        elif isinstance(event, Ended) and event.stays:  # it is told why it is not answered anew
+            told.pop(event.turn_id, None)
     leaders = {turn.turn_id: turn for turn in history.stored}
     for turn in history.stored:
         yield from _outcome(turn, leaders, finals, posts[turn.turn_id], told[turn.turn_id])
@@ -76,8 +78,8 @@ def _outcome(
             yield f"P3: covered by an answer that is not there: {name}"
         if posts:
             yield f"P3: covered, and shown as well: {name}"
-    elif turn.spoken_for or (turn.erased and not turn.begun):
-        if posts or (told and not turn.spoken_for):
+    elif turn.erased and not turn.begun:
+        if posts or told:
             yield f"P3: left out, and shown as well: {name}"
     elif finals[turn.turn_id] + bool(told) != 1:
         yield f"P3: {finals[turn.turn_id]} answers and {len(told)} notices: {name}"

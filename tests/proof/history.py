@@ -119,11 +119,20 @@ class StopAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Ended(Event):
-    """A turn has its outcome; `answered_with` is the turn whose answer covers it, if it is another's."""
+    """A turn has its outcome; `answered_with` is the turn whose answer covers it, if it is another's.
+
+    `stays`: asked again, it was refused, and has the answer that it had.
+    """
 
     turn_id: str
     outcome: Outcome
     answered_with: str | None = None
+    stays: bool = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether it was answered now."""
+        return self.outcome is Outcome.ANSWERED and not self.stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,7 @@ class Visible:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A turn as the database has it when all is over. `spoken_for`: an earlier notice spoke for it too.
+    """A turn as the database has it when all is over.
 
     `erased`: its author deleted it. `begun`: a worker had it at least once. `texts` counts those that are kept.
     """
@@ -171,7 +180,6 @@ class Stored:
     key: Key
     outcome: Outcome | None
     answered_with: str | None = None
-    spoken_for: bool = False
     erased: bool = False
     begun: bool = True
     texts: int = 0

@@ -71,7 +71,9 @@ SCHEMA: Sequence[str] = (
         named TEXT, message_id TEXT, thread_id TEXT, number INTEGER, before TEXT, after TEXT, other TEXT
     )
     """,
-    _turns("status", "OLD.status IS NOT NEW.status", "NEW.attempt, OLD.status, NEW.status, NEW.answered_with"),
+    _turns(
+        "status", "OLD.status IS NOT NEW.status", "NEW.declined IS NOT NULL, OLD.status, NEW.status, NEW.answered_with"
+    ),
     _turns(
         "leased", "OLD.attempt IS NOT NEW.attempt AND NEW.status = 'running'", "NEW.attempt, NULL, NULL, NEW.worker"
     ),
@@ -141,7 +143,7 @@ class Journal:
             key = Key(ThreadRef(ChannelRef(platform, workspace_id, channel_id), thread_id), message_id)
             yield Reworded(at, key, self._words[key][number])
         elif before in _OPEN and after not in _OPEN:
-            yield Ended(at, turn_id, Outcome(after), other)
+            yield Ended(at, turn_id, Outcome(after), other, stays=bool(number) and after == Outcome.ANSWERED.value)
         elif before not in _OPEN and after in _OPEN:
             yield Reopened(at, turn_id)
 

@@ -82,7 +82,7 @@ def _shown_while_bound(history: History) -> Iterator[str]:
         if isinstance(event, Posted) and (called := asked_with.get(event.generation)):
             shown[event.turn_id] = event.generation
             yield from _bound(bindings, called, event.at - LEASE_SECONDS, event.at, f"{event.turn_id} went on")
-        elif isinstance(event, Ended) and event.outcome is Outcome.ANSWERED and event.answered_with is None:
+        elif isinstance(event, Ended) and event.answered and event.answered_with is None:
             called = asked_with.get(shown.get(event.turn_id, 0))
             if called is not None:
                 yield from _bound(bindings, called, event.at, event.at, f"{event.turn_id} ended as answered")
@@ -172,7 +172,7 @@ def _as_it_is_worded(history: History) -> Iterator[str]:
             word_of[event.key] = event.word
         elif isinstance(event, Reopened):
             answered.pop(event.turn_id, None)
-        elif isinstance(event, Ended) and event.outcome is Outcome.ANSWERED and event.turn_id in keys:
+        elif isinstance(event, Ended) and event.answered and event.turn_id in keys:
             answered[event.turn_id] = event.answered_with or event.turn_id, word_of[keys[event.turn_id]]
     for turn_id, (leader, word) in answered.items():
         generation = final.get(leader, 0)

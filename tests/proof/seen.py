@@ -102,7 +102,7 @@ def _visible(place: Place, turns: Sequence[Stored]) -> Iterator[Visible]:
 def _silent(turns: Sequence[Stored], visible: Collection[Visible]) -> list[Stored]:
     """The turns that no post in the thread speaks for."""
     ended = {each.turn_id for each in visible if each.final}
-    return [turn for turn in turns if turn.turn_id not in ended and turn.answered_with is None and not turn.spoken_for]
+    return [turn for turn in turns if turn.turn_id not in ended and turn.answered_with is None]
 
 
 def _told(place: Place, notices: Sequence[Message], silent: Sequence[Stored]) -> Iterator[Told]:

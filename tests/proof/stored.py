@@ -33,7 +33,6 @@ async def stored(database: Database) -> list[Stored]:
                 Key(thread, row.message_id),
                 outcome,
                 row.answered_with,
-                spoken_for=row.declined is not None and row.attempt == 0,
                 erased=row.erased_at is not None,
                 begun=row.attempt > 0,
                 texts=sum(text is not None for text in (row.answer, row.context, row.reference)),

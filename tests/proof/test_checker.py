@@ -93,7 +93,7 @@ def changing() -> list[Event]:
 
 
 def good() -> History:
-    """Two questions of one thread, one of another workspace, one refused, one covered, one that a notice spoke for."""
+    """Two questions of one thread, one of another workspace, one refused, one covered, one deleted at once."""
     third, fourth, fifth = (Key(HERE, f"1:{number}") for number in (3, 4, 5))
     return History(
         events=[
@@ -138,7 +138,7 @@ def good() -> History:
             Stored("second", SECOND, ANSWERED),
             Stored("third", third, ANSWERED, answered_with="second"),
             Stored("fourth", fourth, REFUSED),
-            Stored("fifth", fifth, REFUSED, spoken_for=True),
+            Stored("fifth", fifth, STOPPED, erased=True, begun=False),
             Stored("other", OTHER, ANSWERED),
             Stored("changed", CHANGED, ANSWERED, texts=1),
             Stored("deleted", DELETED, STOPPED, erased=True, begun=False),
@@ -174,6 +174,15 @@ def test_an_answer_stays_though_who_was_covered_by_it_was_asked_again_alone() ->
     assert violations(history) == []
     history.events = [event for event in history.events if not isinstance(event, Ended)]
     assert [each[:2] for each in violations(history)] == ["P4"]
+
+
+def test_an_answer_stays_though_its_question_was_asked_again_and_refused() -> None:
+    history = good()
+    again = Reopened(50, "first"), Leased(51, "first", 3, "b"), Told(52, "first", HERE, "b")
+    happened(*again, Ended(53, "first", ANSWERED, stays=True))(history)
+    assert violations(history) == []
+    hidden("first")(history)
+    assert any("0 answers and 0 notices" in each for each in violations(history))
 
 
 def without(turn_id: str) -> Breaking:

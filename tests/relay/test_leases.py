@@ -246,7 +246,7 @@ async def test_an_answer_covers_what_waited_behind_it(intake: Intake, leases: Le
     behind = await leases.behind(claim)
     assert [(each.thread, each.order) for each in behind] == [(thread(), 1), (thread(), 2)]
     await intake.accept(question(at=9, within=thread()))  # too late to be covered
-    covers = tuple(Covered(each.turn_id, each.revision) for each in behind)
+    covers = tuple(Covered(each.turn_id, each.revision, each.asker_id) for each in behind)
     await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
     assert await statuses(database) == ["answered"] * 3 + ["waiting"] * 10
 
@@ -256,7 +256,7 @@ async def test_an_answer_to_its_old_words_does_not_cover_an_edited_question(
 ) -> None:
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 10)
-    covers = tuple(Covered(each.turn_id, each.revision) for each in await leases.behind(claim))
+    covers = tuple(Covered(each.turn_id, each.revision, each.asker_id) for each in await leases.behind(claim))
     edit = update(TurnRow).where(TurnRow.turn_id == covers[0][0]).values(revision=TurnRow.revision + 1)
     await database.write(lambda connection: connection.execute(edit))
     await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
@@ -365,7 +365,7 @@ async def test_a_deleted_question_takes_nobody_along(
     """Its answer is stopped; who waits to be answered with it did not delete theirs."""
     await ask(intake, thread(), each=2)
     (claim,) = await leases.claim("a", ALL, 1)
-    covers = tuple(Covered(each.turn_id, each.revision) for each in await leases.behind(claim))
+    covers = tuple(Covered(each.turn_id, each.revision, each.asker_id) for each in await leases.behind(claim))
     await Revisions(database, workspaces).erase(claim.thread.channel, claim.message_id)
     await leases.finish(claim, Ending(Outcome.STOPPED, b"x", covers=covers))
     assert await statuses(database) == ["stopped", "waiting"]
@@ -380,7 +380,7 @@ async def test_what_is_answered_again_is_never_what_was_deleted(
     )
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 1)
-    covers = tuple(Covered(each.turn_id, each.revision) for each in (await leases.behind(claim))[:1])
+    covers = tuple(Covered(each.turn_id, each.revision, each.asker_id) for each in (await leases.behind(claim))[:1])
     await leases.finish(claim, Ending(Outcome.ANSWERED, b"x", covers=covers))
     (newest,) = await leases.claim("a", ALL, 1)
     await leases.finish(newest, ANSWERED)

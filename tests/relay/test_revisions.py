@@ -14,7 +14,7 @@ from core.cipher import Keyring
 from core.conversation.threads import Threads
 from core.conversation.values import UNSAID, ChannelRef, ThreadRef
 from core.database import Database
-from core.errors import AskrepoError, DeliveryUncertain, GaveUp, NotMapped, NotYet, PostGone
+from core.errors import AskrepoError, DeliveryUncertain, GaveUp, NotMapped, NotYet, PlaceGone, PostGone
 from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Surroundings
 from core.relay.revisions import Revised
@@ -188,6 +188,55 @@ async def test_an_answer_stays_where_its_question_would_be_refused_today(
     assert await steering.again(HERE.channel, turn) == ""
     assert await ended == "answered"
     assert [post.text for post in platform.visible(HERE)] == ["One again."]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_an_answer_stays_where_its_asker_may_not_ask_any_more(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat, gone: bool
+) -> None:
+    """Somebody else wants it anew: what everybody could read is not taken from them."""
+
+    async def step(name: str) -> None:
+        if gone and name == "before tell":
+            raise PlaceGone("nobody of this name")
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    chat.will(says("One."), says("One again."))
+    known = platform.surroundings
+    async with process.running():
+        await process.ask(question(within=HERE))
+        (turn,) = await process.history.turns(HERE)
+        platform.surroundings = replace(known, standing=Standing.UNKNOWN)
+        assert await answered_again(process, turn.turn_id) == "answered"
+        assert [post.text for post in platform.visible(HERE)] == ["One."]
+        assert len(platform.notices[HERE]) == int(not gone)
+        assert await process.history.turns(HERE) == [turn]
+        platform.surroundings = known
+        assert await answered_again(process, turn.turn_id) == "answered"
+        assert [post.text for post in platform.visible(HERE)] == ["One again."]
+
+
+async def test_an_answer_that_gave_way_already_does_not_stay(
+    process: Process, platform: FakePlatform, chat: FakeChat
+) -> None:
+    """What it was asked with is taken back while it is given anew."""
+    chat.will(says("One."), says("One again, ", *ENDLESS, delay=0.02))
+    await process.ask(question(within=HERE))
+    (turn,) = await process.history.turns(HERE)
+    ending = asyncio.create_task(answered_again(process, turn.turn_id))
+    await platform.until(lambda: any("again" in post.text for post in platform.visible(HERE)))
+    await process.mappings.unmap(HERE.channel, actor="U0")
+    assert await ending == "refused"
+    assert platform.visible(HERE) == []
+    assert len(platform.notices[HERE]) == 1
+
+
+async def answered_again(process: Process, turn_id: str) -> str:
+    """The outcome that a question has when it was asked again."""
+    ended = process.worker.outcome(turn_id)
+    assert await process.revisions.again(HERE.channel.workspace, turn_id)
+    return await ended
 
 
 async def test_what_is_open_is_not_asked_again(process: Process, platform: FakePlatform, chat: FakeChat) -> None:

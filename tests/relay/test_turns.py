@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from core.channels.access import Audience, Standing
 from core.chat.contract import MODEL_LIMIT
 from core.cipher import Keyring
-from core.conversation.values import ThreadRef
+from core.conversation.values import Asker, ThreadRef
 from core.database import Database
 from core.errors import DatabaseUnavailable, DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
 from core.relay.claims import LEASE_SECONDS, REFUSED
@@ -322,6 +322,40 @@ async def test_stop_leaves_the_questions_that_wait_behind(
     assert stopped.text.startswith("wordword")
     assert answered.text == "Both."
     assert [message["content"] for message in chat.requests[-1].json["messages"]][-2:] == ["two", "three"]
+
+
+async def test_stop_ends_no_question_of_somebody_else_that_is_answered_with_it(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says(*("word " * 200).split(), delay=0.05), says("Theirs."))
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    for at, asker in ((1, "U1"), (2, "U2"), (3, "U1")):
+        await process.intake.accept(replace(question(at=at, within=HERE), asker=Asker(asker)))
+    async with process.running():
+        await platform.until(lambda: any("wordword" in post.text for post in platform.visible(HERE)))
+        mine, theirs, _ = [turn.turn_id for turn in await process.history.turns(HERE)]
+        stopped, answered = process.worker.outcome(mine), process.worker.outcome(theirs)
+        assert await process.worker.stop(HERE)
+        assert await stopped == "stopped"
+        assert (await process.history.turns(HERE))[1].outcome != "stopped"
+        assert await answered == "answered"
+    assert [turn.outcome for turn in await process.history.turns(HERE)] == ["stopped", "answered", "stopped"]
+
+
+async def test_what_is_asked_behind_a_fresh_start_is_not_answered_with_what_was_asked_before(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("Old."), says("New."), says("Newest."))
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    accepted = [await process.intake.accept(question(f"{at}?", at=at, within=HERE)) for at in (1, 2, 4)]
+    await process.history.start_anew(HERE, 3)
+    async with process.running():
+        assert await ends(process, accepted[-1].turn_id) == "answered"
+        assert await process.ask(question("5?", at=5, within=HERE)) == "answered"
+    asked = [[message["content"] for message in request.json["messages"]] for request in chat.requests]
+    assert asked == [["1?", "2?"], ["4?"], ["4?", "New.", "5?"]]
 
 
 async def test_what_is_stopped_before_it_is_asked_is_shown_and_takes_nobody_along(
