@@ -14,7 +14,7 @@ log = logs.get(__name__)
 
 
 async def cancelled(task: asyncio.Task[None], again: float) -> None:
-    """Cancel it, and again after so many seconds, until it has ended: a library may take that for something else."""
+    """Cancel the task, again every so many seconds, until it ends: a library may take one cancellation for its own."""
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=again)
@@ -28,7 +28,7 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
 
     async def begin(self, work: Awaitable[object]) -> None:
-        """Begin it, and wait for it a moment: of what is said once, and taken then, as little as can be is lost."""
+        """Begin the work and give it a moment to finish: an acknowledged event is not sent again, were we killed."""
         await asyncio.wait({self.start(work)}, timeout=_MOMENT_SECONDS)
 
     def start(self, work: Awaitable[object]) -> asyncio.Task[None]:

@@ -42,7 +42,7 @@ _BUSY_SECONDS = 5
 _STATEMENT_SECONDS = 30
 _REVISION_SECONDS = 120  # at most between two statements of revisions; and for another process's, on SQLite
 _POOL, _URGENT = 6, 2  # connections of a process to PostgreSQL, those for what is urgent alone; another one listens
-_OLDEST_SECONDS = 180  # of those; what stands between may forget one without a word (Azure does after 240 s of silence)
+_OLDEST_SECONDS = 180  # the oldest of those; load balancers drop silent ones without a word (Azure after 240 s)
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")

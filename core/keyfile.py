@@ -26,7 +26,7 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Something stored that a key ring has to open, and how the data keys and the tokens begin that are stored."""
+    """A stored value that the key ring must open, and the first bytes of all stored data keys and tokens."""
 
     sealed: bytes = field(repr=False)
     cell: Cell
@@ -37,7 +37,7 @@ class Sample:
 async def keyring(database: Database, given: Secret | None) -> Keyring:
     """The key ring, proven on what is stored. Raises KeyringError, and Tampered for a damaged data key.
 
-    A token under a key that is lost holds up nothing but the questions that need it: it is logged, and can be replaced.
+    A token sealed under a lost key blocks only the questions that need it: it is logged, and can be replaced.
     Without ASKREPO_SECRET_KEYS, SQLite's first run makes a key; PostgreSQL, shared by machines, has to be given one.
     """
     stored = await sample(database)

@@ -73,11 +73,11 @@ class _Waiting:
     connections: dict[_Connection, asyncio.TimerHandle] = field(default_factory=dict)
 
     def begins(self, connection: _Connection) -> None:
-        """A whole request is waited for from now on."""
+        """A request has so long to be whole, from now on."""
         self._until(connection, self.request_seconds)
 
     def keeps(self, connection: _Connection) -> None:
-        """From now on it is waited for that a request begins."""
+        """The next request has so long to begin, from now on."""
         self._until(connection, self.kept_seconds)
 
     def _until(self, connection: _Connection, seconds: float) -> None:
@@ -134,7 +134,7 @@ class _Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
-        """Where an answer has begun there is no place for another: it would raise, and the event loop log all of it."""
+        """Once an answer has begun, a 400 cannot be sent: trying would raise, and the event loop would log it all."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             super().send_400_response(msg)
         else:

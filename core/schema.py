@@ -87,7 +87,7 @@ async def _tried(database: Database, engine: AsyncEngine) -> bool | None:
 async def _take_lock(database: Database, connection: AsyncConnection) -> None:
     """Held until the transaction ends. SQLite's BEGIN IMMEDIATE has taken it already.
 
-    The locks that revisions take are waited for a moment only: behind one that waits, all who live stand in line.
+    Revisions wait only briefly for table locks: every live query would queue behind one that waits.
     """
     if not database.is_sqlite:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

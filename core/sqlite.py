@@ -141,7 +141,7 @@ class Dialect(SQLiteDialect_pysqlite):
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def do_commit(self, dbapi_connection: Any) -> None:
-        """Commit; what shall last is waited for until the disk has it, anything else is with the system at once."""
+        """Commit. A lasting transaction waits until the disk has it; any other returns once the system has it."""
         if self._writes_within is None or not self.lasting:
             dbapi_connection.commit()
         else:

@@ -13,8 +13,8 @@ from core import logs
 log = logs.get(__name__)
 
 CHANNEL = "askrepo_turns"
-# what a lost connection is besides PostgreSQL's own errors; asyncpg's last one is what a call gets whose connection was
-# just being given up
+# what asyncpg raises for a lost connection besides PostgreSQL's own errors; InternalClientError is raised by a call
+# whose connection was just being closed
 LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _AGAIN_SECONDS = 1.0
 _SILENT_SECONDS = 60.0  # a connection that is lost without a word is noticed after so long

@@ -19,11 +19,11 @@ _SHOWN = 120  # characters of one value
 _AGAIN = "Please try again."
 _LATER = "Please try again in a few minutes."
 _OPERATOR = "Please tell whoever runs this bot."
-_STAYS = "If it stays, tell whoever runs this bot."
+_STAYS = "If this keeps happening, tell whoever runs this bot."
 _MANAGER = "Somebody who may manage this channel's mappings"
 _TO_OPERATOR = (
     (_OPERATOR, "`askrepo doctor` says more."),
-    (_STAYS, "If it stays, `askrepo doctor` says why."),
+    (_STAYS, "If this keeps happening, `askrepo doctor` says why."),
     (f"{_MANAGER} can", "You can"),
     ("Whoever runs this bot can", "You can"),
     ("`/askrepo token set`", "`askrepo token set`"),  # a token is entered in a shell alone
@@ -273,7 +273,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         f"{code('/askrepo unmap ' + e.repositories[0])}."
     ),
     errors.MappingGone: _gone,
-    errors.FormGone: "This form is not good any more. Close it, and open it anew.",
+    errors.FormGone: "This form has expired. Close it and open a new one.",
     errors.TokenGone: (
         "The token of this channel was changed just now, so I did not send your question. Please ask again."
     ),
@@ -301,7 +301,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
         "I was away for too long to answer this while you were waiting, so I left it. Ask again if you still want to "
         "know."
     ),
-    errors.NoRoom: f"So many questions waited that I had to leave this one out. {_LATER}",
+    errors.NoRoom: f"Too many questions were waiting, so I had to leave this one out. {_LATER}",
     errors.TooManyAsked: _too_many,
     errors.BadPreference: lambda e, _: f"The {e.name} cannot be saved: it {e.problem}. Change it and try again.",
     errors.AllowanceSpent: lambda e, _: (
@@ -386,14 +386,14 @@ def waiting(reason: str, seconds: float) -> str:
         "rate limited": "The service is getting too many questions just now",
         "indexing": "The repository is still being indexed",
     }.get(reason, "The service cannot be reached just now")
-    return f"{why}; I try again in {duration(seconds)}."
+    return f"{why}; I will try again in {duration(seconds)}."
 
 
 def place_in_line(number: int) -> str:
     """While a question waits to be answered at all: how many are before it, itself counted."""
     if number == 1:
-        return "Your question is the next in line; I answer it as soon as I can."
-    return f"Your question is number {number} in line; I answer it as soon as I can."
+        return "Your question is the next in line; I will answer it as soon as I can."
+    return f"Your question is number {number} in line; I will answer it as soon as I can."
 
 
 def shortened(dropped: int) -> str:
@@ -404,7 +404,7 @@ def shortened(dropped: int) -> str:
 
 def thread_cut() -> str:
     """Below an answer to a question asked late in a thread, not all of whose posts were taken into account."""
-    return "Of this thread I read only the newest posts."
+    return "I read only the newest posts of this thread."
 
 
 def thread_unfinished() -> str:

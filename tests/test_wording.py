@@ -147,7 +147,7 @@ def test_a_next_step_is_named() -> None:
     step = re.compile(
         r"[Tt]ry again|/askrepo|[Aa]sk |tell whoever|[Ww]rite it|[Uu]se up|Choose|Whoever|Invite|Copy it|can write|"
         r"update|wait|cannot work|is missing|cannot be used|no mappings to choose|no git repository|Write your|"
-        r"open it anew"
+        r"open a new one"
     )
     assert [said for said in map(sentence, SAMPLES) if not step.search(said)] == []
 

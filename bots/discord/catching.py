@@ -1,9 +1,8 @@
 """Looks for questions that were asked while nobody listened: what a new session missed is not delivered again.
 
-They are looked for in channels that have a repository, their threads, closed ones too unless they are private, and
-direct messages, and only of the last hour: whoever asked earlier does not wait any more. What is found twice is one
-question. What we heard and took for none is not to become one: so what does not call us by name counts only behind the
-last that is known of its conversation.
+Searched are channels with a repository, their threads (closed ones too, unless private) and direct messages, for the
+last hour only: nobody waits longer. A question that is found twice is one question. A post that we heard and that was
+none must not become one: so one that does not mention us counts only behind the last that is known of its conversation.
 """
 
 from __future__ import annotations
@@ -81,11 +80,11 @@ class Catching:
         self._pause = pause
 
     def now(self) -> int:
-        """An id as something has that is posted now."""
+        """The id that a message posted now would have."""
         return _snowflake(self._clock())
 
     async def look(self, guild: discord.Guild, until: int) -> int:
-        """Look through a guild of which everything is heard from the id `until` on; how many calls are left for it.
+        """Search a guild of which everything is heard from the id `until` on; how many calls are left for it.
 
         Its closed threads are looked through by `look_closed`, once no guild waits for this.
         """

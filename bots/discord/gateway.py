@@ -56,8 +56,8 @@ class Gateway:
     """Listens until it is cancelled; then what was heard is carried out first, within seconds.
 
     `ready` is set while every shard of this process has a session. `content` says whether the developer portal lets us
-    read messages that do not mention us. `shards` None: all, as many as Discord says. What hears nothing for
-    `silent_seconds` is begun anew. `pause` waits.
+    read messages that do not mention us. `shards` None: all, as many as Discord says. A client that hears nothing for
+    `silent_seconds` is started anew. `pause` waits.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""When a process may begin a new session: Discord allows 1,000 in 24 hours, and takes the token of who begins more.
+"""When a process may begin a new session: Discord allows 1,000 in 24 hours, and resets the token of a bot beyond that.
 
 So what may be begun is counted in the database, for all processes and over their restarts: a crash loop comes nowhere
 near, while ordinary restarts do not wait.

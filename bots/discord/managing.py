@@ -30,14 +30,13 @@ from core.channels.grammar import Map
 from core.channels.suspensions import suspension_of
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
+from core.errors import AskrepoError, DeliveryError, FormGone, NotMapped, NoTokenNeeded, TokenWanted
 from core.relay.delivery import audience_now
 from core.relay.steering import NOT_HERE, Steering
 from core.repositories import same
 from core.wording import code, sentence
 
 REOPEN = "reopen"  # the action of a button that opens a form once more
-NOT_GOOD = "This form is not good any more. Please open it anew."
 _SLOW = "I could not open the form in time. Please try again."
 _FOR_SERVER = "server"  # instead of a mapping, in the button to enter a token
 _FORM_SECONDS = 2.0  # of Discord's three, for all that a form shows
@@ -129,7 +128,7 @@ class Managing:
         """Open a form once more, with what was typed."""
 
         async def about() -> About | str:
-            return await self.forms.kept(sender, ticket) or NOT_GOOD
+            return await self.forms.kept(sender, ticket) or sentence(FormGone())
 
         await self.form(reply, sender, about())
 

@@ -44,7 +44,7 @@ _THERE = _Brake(10, 20, 30.0)  # of one guild: at most 40, so that no guild alon
 
 
 def counted_for(guild_id: str) -> None:
-    """What this task does from here on is done for this guild: what is refused of it is held against no other."""
+    """From here on, calls of this task that Discord refuses count against this guild and no other."""
     _guild.set(guild_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bots.discord import modals
 from bots.discord.forms import About
 from bots.discord.interactions import Submitted
-from bots.discord.managing import NOT_GOOD, Managing
+from bots.discord.managing import Managing
 from bots.discord.posing import Posing
 from bots.discord.reference import decode
 from bots.discord.replying import Reply
@@ -51,7 +51,7 @@ class Submitting:
         forms, sender = self._managing.forms, submitted.sender
         about = await forms.about(sender, submitted.form, submitted.ticket)
         if about is None:
-            await reply.say(NOT_GOOD)
+            await reply.say(sentence(FormGone()))
             return
         carry_out = {
             modals.ASK_FORM: self._ask,
@@ -117,7 +117,7 @@ class Submitting:
         problem = await self._parts.trials.would_take(place, about.repository, secret)
         problem = problem or await self._save(submitted, about, secret, label)
         if isinstance(problem, FormGone):
-            await reply.say(NOT_GOOD)
+            await reply.say(sentence(problem))
             return None
         if problem is not None:
             return f"The token is not saved. {sentence(problem, repository=about.repository)}"

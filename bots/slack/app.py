@@ -163,7 +163,7 @@ def app(handling: Handling) -> AsyncApp:
     tally = Tally()
 
     async def not_held_back(body: dict[str, object], next_: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
-        """That Slack holds events back, it tells beside the events: what Bolt has no listeners for."""
+        """Slack tells beside its events that it holds some back, and Bolt has no listener for that."""
         if body.get("type") != "app_rate_limited":
             return await next_()
         workspace = str(body.get("team_id"))

@@ -219,7 +219,7 @@ class _Stopped(Exception):
 
 
 def _refused(why: str) -> _Stopped:
-    words = prose(f"{why} If it stays, tell whoever runs this bot.")
+    words = prose(f"{why} If this keeps happening, tell whoever runs this bot.")
     return _Stopped("Slack did not let it be installed", words, HTTPStatus.BAD_GATEWAY)
 
 

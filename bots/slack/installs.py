@@ -65,8 +65,8 @@ class Installs:
     def page(self) -> int:
         """How many posts of a place one call may ask for.
 
-        An app that many workspaces install may be one that Slack gives 15 at most, and once a minute ("Rate limits":
-        commercial ones outside of its Marketplace).
+        Slack may limit an app that many workspaces install to 15 posts a call and one call a minute ("Rate limits":
+        commercial apps outside its Marketplace).
         """
         return _PAGE if self._bot_token is not None else _PAGE_OF_MANY
 

@@ -33,7 +33,7 @@ _FOR_ALL = _TELLS_OF_SEVERAL | {
 async def readdressed(envelope: Mapping[str, object], installs: Installs) -> Mapping[str, object] | None:
     """A mention as its author's own workspace would get it, if it is the bot installed there that was called.
 
-    None for any other: nothing leads from a bot to the workspace it is installed in. Raises DatabaseError, CipherError.
+    None for any other: a bot's id does not tell the workspace it is installed in. Raises DatabaseError, CipherError.
     """
     event = mapping(envelope.get("event"))
     called = mentioned(text(event.get("text")) or "")

@@ -127,7 +127,7 @@ def suspended(mappings: Sequence[Mapping]) -> dict[str, str]:
         made.setdefault(mapping.set_by, []).append(code(mapping.repository))
     return {
         maker: f"More people can read that channel now, or may come to. So I answer nothing there about "
-        f"{' and '.join(sorted(names))}, which you mapped, until it is confirmed: `/askrepo list` in there offers that."
+        f"{' and '.join(sorted(names))}, which you mapped, until somebody confirms it: run `/askrepo list` there."
         for maker, names in made.items()
     }
 

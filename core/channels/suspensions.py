@@ -26,8 +26,8 @@ def suspension_of(mappings: Sequence[Mapping]) -> str:
 async def handed_back(connection: AsyncConnection, place: ChannelRef | WorkspaceRef, *, but: str = "") -> None:
     """Within a unit: the place's running turns wait again, without blame, for whoever claims them anew.
 
-    Not before their leases end, or their workers have let go of them (`Leases.hand_back`): a call that is under way
-    lands before anybody looks at what is shown. A claim that is not committed yet would not be seen: it is waited for.
+    They are due once their leases end or their workers let go (`Leases.hand_back`), so that a call under way lands
+    before anybody looks at what is shown. Claims that are not committed yet could not be seen: they are waited for.
     """
     await lock_claims(connection)
     running = and_(_in(place), TurnRow.status == RUNNING, TurnRow.turn_id != but)

@@ -76,10 +76,9 @@ def due_statement(scope: Scope) -> Select[bool]:
 def candidates_statement(scope: Scope, shares: Shares, most: int) -> Select[*tuple[Any, ...]]:
     """The first in line that are due: each the head of its thread, of nobody who has their share already.
 
-    What has begun is the head of its thread, even before an earlier question that arrives late: a platform that cannot
-    say which turn an unfinished post belongs to knows by that. Read in the order of `ix_turns_line`, so that neither
-    stored nor waiting turns make it slow. One that is refused without being looked at may overtake what waits before it
-    in its thread.
+    A turn that has begun is the head of its thread even if an earlier question arrives late: a platform that cannot say
+    whose an unfinished post is relies on that. Read in the order of `ix_turns_line`, so that neither what is stored nor
+    what waits slows it down. A turn that is refused unread may overtake those before it in its thread.
     """
     busy = _busy()
     levels = [

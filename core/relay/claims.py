@@ -159,7 +159,7 @@ def leased(claim: Claim) -> ColumnElement[bool]:
 
 
 def due_soon() -> ColumnElement[int]:
-    """When a turn that nobody wants any more is due: sooner than it was, but not before a lease could have ended.
+    """When a stopped or deleted turn is due: sooner than planned, but not before a lease could have ended.
 
     One that was taken away waits until its worker's last call has landed (suspensions.py).
     """
@@ -184,9 +184,9 @@ def unclaimed_since(claim: Claim) -> ColumnElement[bool]:
 
 
 def told(claim: Claim) -> ColumnElement[bool]:
-    """The condition that a notice which is out ends the turn: it was not edited meanwhile, or is deleted since.
+    """The condition that a notice which is out ends the turn: the question was not edited since, or was deleted.
 
-    One that was refused unseen is so whatever its words are: they are asked by the button of its notice.
+    One that was refused unread stays refused even if it was edited: its notice has a button to ask again.
     """
     if isinstance(claim.declined, TooManyAsked | NoRoom | TooLate):
         return unclaimed_since(claim)

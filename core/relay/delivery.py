@@ -39,7 +39,7 @@ class Limits:
 
     @property
     def seconds_late(self) -> float:
-        """How late text may be read of which no more is shown than every so often."""
+        """How many seconds reading may lag behind the stream, given how rarely the platform lets us change a post."""
         return min(self.seconds_between / 4, 0.3)
 
 
@@ -145,9 +145,9 @@ _TRIES_SECONDS = (0.5, 2.0, 5.0, 20.0)
 
 
 async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
-    """`patiently`, and some times more where what hinders it may pass, within half a minute.
+    """Like `patiently`, and try again for about half a minute where what hinders it may pass.
 
-    For a word to somebody, of whom nothing is stored: told twice, where a reply was lost, rather than perhaps never.
+    For messages of which nothing is stored: after a lost reply one may be sent twice rather than never.
     """
     for seconds in _TRIES_SECONDS:
         try:
@@ -158,7 +158,7 @@ async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
 
 
 async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Do it, as soon as the platform's pace allows; of a long pause it is asked now and then whether it still holds."""
+    """Do it as soon as the platform's pace allows; during a long pause, try every 30 s whether it still holds."""
     while True:
         try:
             return await act()
@@ -167,7 +167,7 @@ async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
 
 
 async def audience_now(ask: Callable[[], Awaitable[Audience]], seconds: float) -> Audience:
-    """Who can read along, for somebody who waits meanwhile: unknown where the platform does not say it in time."""
+    """Who can read along, for somebody who is waiting: unknown where the platform does not say so in time."""
     try:
         async with asyncio.timeout(seconds):
             return await patiently(ask)

@@ -1,8 +1,7 @@
-"""Lines of callers before a platform's limits: whoever comes back finds the place kept, in this process.
+"""Lines of callers before a platform's limits: whoever comes back finds their place kept, in this process.
 
-Of a line only what is due within a second is reserved, and one call further ahead, which is the line's place among
-those of other processes. A reservation is lost with its process: what was reserved for minutes would keep the others
-waiting behind the dead.
+A line reserves only calls that are due within a second, and one further ahead, which holds its place among the lines of
+other processes. Reservations outlive their process: had it reserved minutes ahead, others would wait behind the dead.
 """
 
 from __future__ import annotations

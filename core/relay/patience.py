@@ -1,4 +1,4 @@
-"""Pure: how long it is tried to tell an asker something, where the platform takes nothing of ours just now."""
+"""How long we keep trying to tell an asker something that the platform does not take just now."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def word_expected(claim: Claim) -> bool:
 
 
 def in_vain(claim: Claim) -> bool:
-    """Whether a turn that ends with a notice has been put back often and long enough for nobody having taken it.
+    """Whether a turn that ends with a notice was tried often and long enough to give up telling anybody.
 
-    One that has no notice yet gets one by being late, so that every turn comes to its end.
+    One without a notice gets one once it is late, so every turn ends.
     """
     return claim.declined is not None and claim.attempt >= _NOTICE_ATTEMPTS and claim.waited >= _NOTICE_SECONDS

@@ -1,4 +1,4 @@
-"""Where those stand who wait for long: said to each of them once."""
+"""Tells people who have waited long where they stand in line, once each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.tables import TurnRow
 
 log = logs.get(__name__)
 
-_LONG_MS = 10_000  # after so long in line, or as long after its turn should have come
+_LONG_MS = 10_000  # in line, or after its turn should have come
 _OLDEST_MS = 120_000  # so that those who wait for very long are not looked at each time
 _MOST = 20  # told at a time
 _UNTOUCHED = and_(TurnRow.status == WAITING, TurnRow.attempt == 0, TurnRow.declined.is_(None))

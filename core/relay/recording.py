@@ -14,7 +14,7 @@ _AGAIN_SECONDS = 0.5, 2.0  # at first, and at last
 
 
 async def recorded(record: Callable[[], Awaitable[None]], turn_id: str) -> None:
-    """Record it, and raise what that raises, but DatabaseUnavailable: whether it still counts, its fence tells."""
+    """Record it once the database is there; any other error is raised. Whether it still counts, the fence decides."""
     pause, longest = _AGAIN_SECONDS
     while True:
         try:

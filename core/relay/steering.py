@@ -53,7 +53,7 @@ class Steering:
             case ThreadWord.NEW:
                 await self._history.start_anew(thread, order)
                 await self._threads.uncrowd(thread)
-                return "I start anew: what was said here before does not count any more."
+                return "Starting afresh: what was said here before no longer counts."
             case ThreadWord.MUTE:
                 await self._threads.mute(thread)
                 return "I answer only when I am mentioned here. `unmute` changes that."

@@ -253,9 +253,9 @@ class Worker:
 
 
 async def _said(say: Callable[[], Awaitable[None]]) -> None:
-    """Say it once the database is there, or let it be where nobody asks any more.
+    """Tell the database once it is there; give up silently where the turn is not ours any more.
 
-    Unsaid, the lease would run out as a dead worker's does: that counts as a failure of the turn.
+    Otherwise the lease would run out as a dead worker's does, which counts as a failure of the turn.
     """
     while True:
         try:

@@ -98,7 +98,7 @@ async def test_a_service_that_is_not_there(home: Home, unused_tcp_port: int) -> 
     }
     sentence = (await home.run(*ASK, **settings)).sentence
     assert sentence.startswith("The service cannot be reached just now. ")
-    assert sentence.endswith("If it stays, `askrepo doctor` says why.")
+    assert sentence.endswith("If this keeps happening, `askrepo doctor` says why.")
 
 
 async def test_why_the_embedded_service_does_not_answer(home: Home, tmp_path: Path) -> None:

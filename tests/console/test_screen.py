@@ -148,7 +148,7 @@ def test_an_answer_is_shown_whole_and_once_however_it_arrives(steps: list[tuple[
 def test_a_note_is_replaced_by_the_answer() -> None:
     window = Window()
     sheet = Sheet(window)
-    sheet.show("The repository is still being indexed; I try again in 5 seconds.")
+    sheet.show("The repository is still being indexed; I will try again in 5 seconds.")
     assert "still being indexed" in window.shown()
     sheet.end("Here.", FOOTER)
     assert "indexed" not in window.shown()

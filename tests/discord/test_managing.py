@@ -322,7 +322,7 @@ async def test_a_form_is_sent_once(world: World, people: People, app: App, chat:
     form = await people.form(world.alice, await world.discord.clicks(world.alice, notice, "Map a repository"))
     assert "now." in (await people.sent(world.alice, form, repository="acme/other")).content
     said = await people.sent(world.alice, form, repository="acme/third")
-    assert "not good any more" in said.content
+    assert "has expired" in said.content
     assert [each.repository for each in await app.mappings.list(ref(world, unmapped))] == [OTHER]
 
 
@@ -331,7 +331,7 @@ async def test_a_form_with_something_wrong_is_sent_again_only_by_its_button(
 ) -> None:
     form = await people.opened(world.alice, "askrepo-map")
     said = await people.sent(world.alice, form, repository="nothing at all")
-    assert "not good any more" in (await people.sent(world.alice, form, repository="acme/other")).content
+    assert "has expired" in (await people.sent(world.alice, form, repository="acme/other")).content
     await people.again(world.alice, said)
     await people.mends(world.alice, said, "now.", repository="acme/other")
 
@@ -341,7 +341,7 @@ async def test_a_form_of_one_channel_is_none_of_another(
 ) -> None:
     form = await people.opened(world.alice, "askrepo-map")
     form.interaction.channel = unmapped
-    assert "not good any more" in (await people.sent(world.alice, form, repository="acme/other")).content
+    assert "has expired" in (await people.sent(world.alice, form, repository="acme/other")).content
     assert await app.mappings.list(ref(world, unmapped)) == ()
 
 
@@ -539,7 +539,7 @@ async def test_a_token_form_that_was_sent_already_saves_nothing(
     gate.set()
     told = sorted([(await people.reply(each)).content for each in sent])
     assert "is in use from now on" in told[0]
-    assert told[1:] == ["This form is not good any more. Please open it anew."]
+    assert told[1:] == ["This form has expired. Close it and open a new one."]
     assert len(await app.tokens.list(world.place.workspace)) == 1
 
 

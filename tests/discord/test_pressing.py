@@ -314,7 +314,7 @@ async def test_a_message_is_asked_about_in_its_thread(world: World, people: Peop
     for words in ("why that?", "Login of @Alice fails with 4711", "raise RuntimeError(4711)"):
         assert words in asked.questions[0]
     again = await people.sent(world.bob, form, question="why that?")
-    await world.discord.until(lambda: "not good any more" in again.content)
+    await world.discord.until(lambda: "has expired" in again.content)
     assert len(chat.requests) == 1
 
 

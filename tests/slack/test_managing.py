@@ -331,7 +331,7 @@ async def test_a_form_is_sent_once(world: World, people: People, app: App, chat:
     await world.slack.submits(world.alice, form, repository="acme/other")
     world.slack.views[form.id] = form
     refused = await world.slack.submits(world.alice, form, repository="acme/third")
-    assert "not good any more" in refused.answer["errors"]["repository"]
+    assert "has expired" in refused.answer["errors"]["repository"]
     assert [each.repository for each in await app.mappings.list(ref(world, unmapped))] == [OTHER]
 
 
@@ -633,7 +633,7 @@ async def test_the_shortcut_asks_in_the_messages_thread(world: World, people: Pe
     await house.answered(world, message)
     slack.views[form.id] = form
     again = await slack.submits(world.bob, form, question="why that?")
-    assert "not good any more" in again.answer["errors"]["question"]
+    assert "has expired" in again.answer["errors"]["question"]
     assert len(chat.requests) == 1
 
 
@@ -737,7 +737,7 @@ async def test_a_token_form_that_was_sent_already_saves_nothing(
     gate.set()
     await people.next(world.alice, 1)
     told = sorted(each.shown for each in world.slack.ephemerals(world.general, world.alice))
-    assert "not saved. This form is not good any more" in told[0]
+    assert "not saved. This form has expired" in told[0]
     assert "is in use from now on" in told[1]
     assert len(await app.tokens.list(world.place.workspace)) == 1
 

@@ -240,7 +240,7 @@ async def test_no_tampered_form_acts(rim: Rim, chat: FakeChat) -> None:
         assert isinstance(submitted, Submitted)
         errors = await rim.pressing.submitted(submitted)
         assert errors is not None
-        assert "not good any more" in next(iter(errors.values()))
+        assert "has expired" in next(iter(errors.values()))
     await rim.tasks.finished(10)
     assert await rim.state() == before
     assert chat.requests == []
