@@ -24,9 +24,9 @@ _MOST_OPEN = 1_000
 
 
 class Stop(Protocol):
-    """Stops what is answered in a thread, or this turn alone; how many turns that were."""
+    """Stops what is answered in a thread, or this turn alone. Whether anything was there to stop."""
 
-    async def __call__(self, thread: ThreadRef, turn_id: str | None = None, /) -> int:
+    async def __call__(self, thread: ThreadRef, turn_id: str | None = None, /) -> bool:
         """Raises DatabaseError."""
         ...
 
@@ -88,8 +88,8 @@ class Steering:
         if text is not None:
             choose(await self._mappings.facts(thread), text)
 
-    async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> int:
-        """Stop what is answered in a thread, or this turn alone; how many turns that were."""
+    async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> bool:
+        """Stop what is answered in a thread, or this turn alone. Whether anything was there to stop."""
         return await self._stop(thread, turn_id)
 
     async def stop_turn(self, channel: ChannelRef, turn_id: str) -> str:

@@ -77,7 +77,7 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
     )
     bot = Bot(discord.bot.id, discord.application_id)
 
-    async def stop(thread: ThreadRef, turn_id: str | None = None) -> int:
+    async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
         stopped.append(thread)
         return await app.leases.stop(thread, turn_id)
 

@@ -289,7 +289,7 @@ async def test_a_button_stops_its_own_turn_alone(
     await ask(intake, thread(), each=2)
     (claim,) = await leases.claim("a", ALL, 10)
 
-    async def stop(place: ThreadRef, *turn: str | None) -> int:
+    async def stop(place: ThreadRef, *turn: str | None) -> bool:
         await leases.finish(claim, Ending(Outcome.ANSWERED))
         return await leases.stop(place, *turn)
 

@@ -101,9 +101,9 @@ async def rim(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rim
     async with bootstrap.opened(given) as app:
         slack, tasks, stopped = Slack(given.slack_api_url), Tasks(), list[ThreadRef]()
 
-        async def stop(thread: ThreadRef, turn_id: str | None = None) -> int:
+        async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
             stopped.append(thread)
-            return 1
+            return True
 
         installs = Installs(slack, app.installations, bot_token=given.slack_bot_token)
         calls = Calls(app.allowances)
