@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.chat.client import Deadlines, Service
+from core.chat.client import Service
+from core.chat.deadlines import Deadlines
 from core.errors import RepositoryNameError, SettingsError
 from core.repositories import parse
 from core.settings import Settings

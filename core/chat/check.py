@@ -6,7 +6,8 @@ import asyncio
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
-from core.chat.client import ChatClient, Message, authorities
+from core.chat.client import ChatClient, authorities
+from core.chat.contract import Message
 from core.chat.progress import Delta, Finished, Reason, Waiting
 from core.errors import ChatError, ChatTimeout, Deadline, RateLimited, RepositoryIndexing, ServiceUnavailable
 from core.secret import Secret

@@ -23,25 +23,11 @@ from core.chat.connections import Connections
 from core.chat.contract import DEFAULT_MODEL, Message
 from core.chat.deadlines import Deadlines, Watch
 from core.chat.network import Stream
-from core.chat.progress import Delta, Finished, Progress, Reason, Shortened, Waiting
+from core.chat.progress import Delta, Finished, Progress, Shortened
 from core.chat.refusals import BODY_LIMIT, refusal, without_token
 from core.chat.retries import Retries
 from core.errors import BadRequest, ChatError, ConversationTooLong, ServiceUnavailable, SettingsError, UnusableAnswer
 from core.secret import Secret
-
-# The rest of the house takes what belongs to asking from here.
-__all__ = [
-    "ChatClient",
-    "Deadlines",
-    "Delta",
-    "Finished",
-    "Message",
-    "Progress",
-    "Reason",
-    "Service",
-    "Shortened",
-    "Waiting",
-]
 
 RAW_LIMIT = 2 << 20  # octets of an unstreamed body; JSON escapes can make an answer several times its length
 

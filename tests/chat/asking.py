@@ -9,7 +9,10 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.chat.client import ChatClient, Deadlines, Delta, Finished, Message, Progress, Service
+from core.chat.client import ChatClient, Service
+from core.chat.contract import Message
+from core.chat.deadlines import Deadlines
+from core.chat.progress import Delta, Finished, Progress
 from core.errors import ChatError
 from core.secret import Secret, bearer
 

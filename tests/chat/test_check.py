@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from core.chat.check import check, reached
-from core.chat.client import ChatClient, Deadlines, Service
+from core.chat.client import ChatClient, Service
+from core.chat.deadlines import Deadlines
 from core.errors import ChatError, ChatTimeout, RateLimited, ServiceUnavailable, TokenRefused, UnknownRepository
 from core.secret import Secret
 from tests.fakes.chat import FakeChat

@@ -10,7 +10,9 @@ from contextlib import aclosing
 
 import pytest
 
-from core.chat.client import ChatClient, Delta, Finished, Message, Progress, Service
+from core.chat.client import ChatClient, Service
+from core.chat.contract import Message
+from core.chat.progress import Delta, Finished, Progress
 from core.errors import ServiceUnavailable, SettingsError, TokenRefused, TokenWanted
 from core.secret import Secret
 from core.wording import sentence

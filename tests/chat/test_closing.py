@@ -8,7 +8,9 @@ from contextlib import aclosing
 
 import pytest
 
-from core.chat.client import ChatClient, Deadlines, Delta, Service
+from core.chat.client import ChatClient, Service
+from core.chat.deadlines import Deadlines
+from core.chat.progress import Delta
 from core.errors import ChatError, ChatTimeout
 from tests.chat.asking import PATIENT, asking, question
 from tests.fakes.chat import FakeChat

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from core.chat.client import Message
+from core.chat.contract import Message
 from core.errors import BrokenOff, ServiceUnavailable
 from tests.chat.asking import Asker, asking
 from tests.fakes.chat import FakeChat

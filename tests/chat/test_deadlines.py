@@ -12,8 +12,8 @@ from contextlib import aclosing
 import pytest
 
 from core.chat.answer import ANSWER_LIMIT
-from core.chat.client import Deadlines, Delta, Finished
-from core.chat.deadlines import Watch
+from core.chat.deadlines import Deadlines, Watch
+from core.chat.progress import Delta, Finished
 from core.errors import ChatTimeout, Deadline, UnusableAnswer
 from core.secret import bearer
 from tests.chat.asking import QUESTION, REPOSITORY, TOKEN, Asked, ask, asking, listening

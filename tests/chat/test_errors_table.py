@@ -9,7 +9,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from core.chat.client import Deadlines, Message, Reason, Shortened, Waiting
+from core.chat.contract import Message
+from core.chat.deadlines import Deadlines
+from core.chat.progress import Reason, Shortened, Waiting
 from core.errors import (
     BadRequest,
     BrokenOff,

@@ -8,8 +8,8 @@ import ssl
 import httpcore
 import pytest
 
-from core.chat.client import Delta, Finished
 from core.chat.network import Stream
+from core.chat.progress import Delta, Finished
 from tests.chat.asking import asking, question
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import says

@@ -8,7 +8,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from core.chat.client import Message
+from core.chat.contract import Message
 from tests.chat.asking import Asker, asking
 from tests.fakes.chat import FakeChat
 from tests.fakes.chat_replies import Exchange, chunked, echo, event, head, refuses, response, says, sends, stream, whole

@@ -27,7 +27,9 @@ EMPTY = 1_000_000  # events
 # Memory is measured as the peak of a process of its own, by VmHWM: ru_maxrss is inherited from this one.
 ASK = """
 import asyncio, json, pathlib, sys
-from core.chat.client import ChatClient, Deadlines, Message, Service
+from core.chat.client import ChatClient, Service
+from core.chat.contract import Message
+from core.chat.deadlines import Deadlines
 from core.errors import ChatError
 
 def peak():

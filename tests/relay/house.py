@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.tokens import Tokens
-from core.chat.client import ChatClient, Deadlines, Service
+from core.chat.client import ChatClient, Service
+from core.chat.deadlines import Deadlines
 from core.cipher import Keyring
 from core.conversation.history import History
 from core.conversation.values import ChannelRef, Question

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.chat.client import ChatClient, Deadlines, Service
+from core.chat.client import ChatClient, Service
+from core.chat.deadlines import Deadlines
 from core.cipher import Keyring
 from core.conversation.values import ThreadRef
 from core.database import Database

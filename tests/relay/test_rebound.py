@@ -12,7 +12,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from core.chat.client import ChatClient, Progress, Service
+from core.chat.client import ChatClient, Service
+from core.chat.progress import Progress
 from core.cipher import Keyring
 from core.database import Database, Result, Unit, now_ms
 from core.errors import LeaseLost
