@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bots.findings import Check, Finding, ok, warning, wrong
-from core import checkup, errors
+from core import checkup, configured, errors
 from core.errors import ChatError, DatabaseError, SettingsError
 from core.localchat.git import GitFailed, GitMissing
 from core.schema import State
@@ -111,7 +111,7 @@ def _keys_fix(given: Settings) -> str:
 
 
 async def _repository(given: Settings) -> list[Finding]:
-    return [ok("last resort", f"{code(str(checkup.repository(given)))}, where nothing else names a repository")]
+    return [ok("last resort", f"{code(str(configured.repository(given)))}, where nothing else names a repository")]
 
 
 async def _embedded() -> list[Finding]:
@@ -137,7 +137,7 @@ def _clones(folder: Path) -> Finding:
 
 async def _chat(given: Settings, url: str) -> list[Finding]:
     try:
-        repository = checkup.repository(given)
+        repository = configured.repository(given)
     except SettingsError:
         repository = None  # has a line of its own
     error = await checkup.service(given, url, repository, seconds=_CHAT_SECONDS)

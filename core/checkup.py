@@ -68,11 +68,6 @@ async def keys(settings: Settings) -> Keys:
     return Keys(where, ring is not None, tried, () if ring is None else keyfile.lost(ring, stored))
 
 
-def repository(settings: Settings) -> str | None:
-    """ASKREPO_REPO as it is asked for. Raises SettingsError."""
-    return configured.repository(settings)
-
-
 async def service(settings: Settings, url: str, repository: str | None, *, seconds: float) -> ChatError | None:
     """What the /chat service at `url` has against answering about `repository` with ASKREPO_CHAT_TOKEN; None: nothing.
 

@@ -99,27 +99,22 @@ class Choice:
     """
 
     repository: str
-    rule: Rule
     token_id: str | None
     text: str
     switched: bool
-    steps: tuple[Step, ...]
 
 
 def choose(facts: Facts, text: str) -> Choice:
     """The repository this question is for. Raises MappingError: nothing named, or what is named may not be used."""
-    steps = trace(facts, text)
-    for step in steps:
+    for step in trace(facts, text):
         if step.refusal is not None:
             raise step.refusal
         if step.verdict is Verdict.CHOSEN and step.repository is not None:
             return Choice(
                 repository=step.repository,
-                rule=step.rule,
                 token_id=step.token_id,
                 text=_INLINE.sub("", text),
                 switched=facts.thread_repository is not None and not same(step.repository, facts.thread_repository),
-                steps=steps,
             )
     raise NotMapped
 

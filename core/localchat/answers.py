@@ -136,7 +136,7 @@ def _overview(source: Source, index: Index) -> str:
         lines = index.lines(readme)
         shown = [excerpts.take(readme, lines, (1, min(len(lines), excerpts.MOST_LINES)), index.defined_in(readme))]
     top = dict.fromkeys(f"{path.split('/')[0]}/" if "/" in path else path for path in paths)
-    return extractive.overview(source, shown, sorted(top, key=lambda entry: not entry.endswith("/"))[:12], ())
+    return extractive.overview(source, shown, sorted(top, key=lambda entry: not entry.endswith("/"))[:12])
 
 
 def _occurring(query: Query, index: Index) -> tuple[str, ...]:

@@ -77,14 +77,14 @@ def usages(
     return _joined(opening, *map(_use, excerpts), others, definition)
 
 
-def overview(source: Source, excerpts: Sequence[Excerpt], folders: Sequence[str], remarks: Sequence[str]) -> str:
+def overview(source: Source, excerpts: Sequence[Excerpt], folders: Sequence[str]) -> str:
     """The answer to a question without a word to look for."""
     opening = f"No model is configured, and the question has no word to look for in {source}."
     if excerpts:
         opening += " How it describes itself:"
     top = f"At the top: {', '.join(map(code, folders))}." if folders else ""
     hint = "Name a function, a file, a setting or an error message to get passages."
-    return _joined(opening, *map(_passage, excerpts), top, hint, *remarks)
+    return _joined(opening, *map(_passage, excerpts), top, hint)
 
 
 def unreadable(source: Source, remarks: Sequence[str]) -> str:
