@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.chat.contract import Choice, Delta, Usage, clean, parse
+from core.chat.contract import Delta, clean, parse
 from core.chat.events import EventReader
 from core.chat.progress import Finished
 from core.chat.refusals import in_answer
@@ -30,7 +30,6 @@ class StreamedAnswer:
         self._half = ""
         self._model: str | None = None
         self._reason: str | None = None
-        self._usage: Usage | None = None
         self._failure: ChatError | None = None
 
     def feed(self, octets: bytes) -> str:
@@ -73,7 +72,7 @@ class StreamedAnswer:
         if failure is None and not text.strip():
             failure = UnusableAnswer(_NO_CONTENT)
         if failure is None:
-            return Finished(text, self._model, self._reason, self._usage)
+            return Finished(text, self._model, self._reason)
         if text and not isinstance(failure, ChatTimeout | UnusableAnswer):
             raise BrokenOff(failure.detail, partial=text)
         failure.partial = text
@@ -97,12 +96,10 @@ class StreamedAnswer:
             return self._fail(BrokenOff(damaged) if self._text else UnusableAnswer(damaged))
         if chunk.error:
             return self._fail(in_answer(chunk.error))
-        choice = chunk.choices[0] if chunk.choices else Choice()
         self._model = chunk.model or self._model
-        self._reason = choice.finish_reason or self._reason
-        self._usage = chunk.usage or self._usage
+        self._reason = chunk.choice.finish_reason or self._reason
         self.finishing = bool(self._reason)
-        return self._add(_text(choice.delta))
+        return self._add(_text(chunk.choice.delta))
 
     def _add(self, text: str) -> str:
         text, self._half = _clean(self._half + text)
@@ -120,13 +117,12 @@ def whole_answer(octets: bytes) -> Finished:
         raise UnusableAnswer("no JSON object")
     if completion.error:
         raise in_answer(completion.error)
-    choice = completion.choices[0] if completion.choices else Choice()
-    text, _ = _clean(_text(choice.message))
+    text, _ = _clean(_text(completion.choice.message))
     if len(text.encode()) > ANSWER_LIMIT:
         raise UnusableAnswer(_TOO_LONG)
     if not text.strip():
         raise UnusableAnswer(_NO_CONTENT)
-    return Finished(text, completion.model, choice.finish_reason, completion.usage)
+    return Finished(text, completion.model, completion.choice.finish_reason)
 
 
 def _text(said: Delta | None) -> str:

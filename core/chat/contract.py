@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 DEFAULT_MODEL = "gpt-4o"  # the one documented value of the contract's enum
 MODEL_LIMIT = 100  # characters of a model's name that are kept: it stands in one line under the answer
@@ -65,16 +65,12 @@ def _content_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _list_or_empty(value: Any) -> list[Any]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _first_or_empty(value: Any) -> dict[str, Any]:
+    return next((item for item in value if isinstance(item, dict)), {}) if isinstance(value, list) else {}
 
 
 def _dict_or_none(value: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
-
-
-def _whole_or_none(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _error_or_none(value: Any) -> Any:
@@ -85,10 +81,8 @@ def _error_or_none(value: Any) -> Any:
 
 Text = Annotated[str | None, BeforeValidator(_text_or_none)]
 Model = Annotated[str | None, BeforeValidator(_model_or_none)]
-Whole = Annotated[int | None, BeforeValidator(_whole_or_none)]
 Code = Annotated[str | None, BeforeValidator(_code_or_none)]
 Content = Annotated[str | None, PlainValidator(_content_or_none)]  # may end in half a surrogate pair: see answer.py
-Details = Annotated[dict[str, Any] | None, PlainValidator(_dict_or_none)]
 
 
 class _Lenient(BaseModel):
@@ -105,25 +99,11 @@ class Delta(_Lenient):
 
 
 class Choice(_Lenient):
-    """One choice of a completion or of a chunk. We read the first."""
+    """One choice of a completion or of a chunk."""
 
     message: Annotated[Delta | None, BeforeValidator(_dict_or_none)] = None
     delta: Annotated[Delta | None, BeforeValidator(_dict_or_none)] = None
     finish_reason: Text = None
-
-
-class Usage(_Lenient):
-    """Token counts. Detail keys come in the singular (this contract) and in the plural (OpenAI)."""
-
-    prompt_tokens: Whole = None
-    completion_tokens: Whole = None
-    total_tokens: Whole = None
-    completion_token_details: Details = Field(
-        default=None, validation_alias=AliasChoices("completion_token_details", "completion_tokens_details")
-    )
-    prompt_token_details: Details = Field(
-        default=None, validation_alias=AliasChoices("prompt_token_details", "prompt_tokens_details")
-    )
 
 
 class ErrorBody(_Lenient):
@@ -136,11 +116,10 @@ class ErrorBody(_Lenient):
 
 
 class Completion(_Lenient):
-    """A `chat.completion` object, or one `chat.completion.chunk` of a stream."""
+    """A `chat.completion` object, or one `chat.completion.chunk` of a stream; of its choices the first, if any."""
 
     model: Model = None
-    choices: Annotated[list[Choice], BeforeValidator(_list_or_empty)] = Field(default_factory=list)
-    usage: Annotated[Usage | None, BeforeValidator(_dict_or_none)] = None
+    choice: Annotated[Choice, BeforeValidator(_first_or_empty)] = Field(Choice(), validation_alias="choices")
     error: Annotated[ErrorBody | None, BeforeValidator(_error_or_none)] = None
 
 

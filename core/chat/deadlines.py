@@ -11,7 +11,7 @@ from core.errors import ChatTimeout, Deadline
 
 T = TypeVar("T")
 
-_LINGER = 2.0  # seconds for what is welcome but not needed: an error's body, the usage after the last text
+_LINGER = 2.0  # seconds for what is welcome but not needed: an error's body, what follows the finish reason
 
 
 @dataclass(frozen=True, slots=True)

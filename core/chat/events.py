@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from core.errors import UnusableAnswer
 
-LINE_LIMIT = 1 << 20  # octets of one line, and of the data lines of one event together
+LINE_LIMIT = 1 << 18  # octets of one line, and of the data lines of one event together
 
 _LINE_END = re.compile(rb"\r\n?|\n")
 _BOM = b"\xef\xbb\xbf"

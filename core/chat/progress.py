@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.chat.contract import Usage
-
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -49,7 +47,6 @@ class Finished:
     text: str
     model: str | None = None
     finish_reason: str | None = None
-    usage: Usage | None = None
 
 
 Progress = Delta | Waiting | Shortened | Finished

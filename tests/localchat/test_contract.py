@@ -44,8 +44,8 @@ async def test_a_whole_answer_has_the_form_of_the_contract(shop: Path, opened: O
     assert choice["finish_reason"] == "stop"
     assert choice["message"]["role"] == "assistant"
     parsed = Completion.model_validate(answer)
-    assert parsed.choices[0].message is not None
-    assert parsed.choices[0].message.content == choice["message"]["content"]
+    assert parsed.choice.message is not None
+    assert parsed.choice.message.content == choice["message"]["content"]
 
 
 async def test_a_stream_has_the_form_of_the_contract_and_the_same_text(shop: Path, opened: Opened) -> None:
