@@ -29,17 +29,29 @@ def redact(text: str) -> str:
     for value in live_values():
         if value in text:
             text = text.replace(value, _MASK)
+        if "\\" in value or "'" in value:  # then it looks otherwise where Python quotes it, as a KeyError does
+            escaped = value.replace("\\", "\\\\")
+            text = text.replace(escaped, _MASK).replace(escaped.replace("'", "\\'"), _MASK)
     text = _BEARER.sub(rf"\1 {_MASK}", text)
     text = _USERINFO.sub(rf"\1{_MASK}@", text)
     text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
     return text if len(text) <= _FIELD_LIMIT else text[:_FIELD_LIMIT] + "…"
 
 
+def _redacted(value: object) -> object:
+    """Each text by itself: as the text of a list or dictionary, quotes and backslashes in it would be escaped."""
+    if isinstance(value, dict):
+        return {name: _redacted(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 def _redact_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if isinstance(value, bool | int | float) or value is None:
             continue
-        event[name] = redact(value if isinstance(value, str) else str(value))
+        event[name] = redact(str(_redacted(value)))
     return event
 
 

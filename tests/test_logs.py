@@ -47,6 +47,25 @@ def test_a_secret_is_masked_wherever_it_slips_in(lines: Read) -> None:
     assert "3f9a8b7c" not in json.dumps(written)
 
 
+@pytest.mark.parametrize(
+    "value", ["tok-3f9a\\8b7c", "tok\\\\3f9a8b7c", "tok'3f9a8b7c", 'tok"3f9a8b7c', "\\tok'3f9a\"8b7c'"]
+)
+@pytest.mark.parametrize("words", ["refused {}", 'refused "{}"', "refused '{}', \"it\" says"])
+def test_one_is_masked_however_it_is_quoted(value: str, words: str, lines: Read) -> None:
+    token, said = Secret(value), words.format(value)
+    log = logs.get("core.test")
+    log.info("sent", data={"token": [token.reveal(), said]}, pair=(said, {said: said}))
+    for error in (RuntimeError(said), KeyError(said), ExceptionGroup(said, [LookupError(said)])):
+        try:
+            raise error
+        except Exception:
+            log.exception("it failed")
+    logging.getLogger("elsewhere").warning("refused: %r, %r", said, value)
+    assert len(lines()) == 5
+    assert "3f9a" not in json.dumps(lines())
+    assert "8b7c" not in json.dumps(lines())
+
+
 def test_an_exception_shows_no_local_variables(lines: Read) -> None:
     def fail(argument: str) -> None:
         local = argument.upper()
