@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from bots import operator
+from bots import limits, operator
 from bots.console.app import Options, Session
 from bots.console.desk import desk
 from bots.console.journal import journal
@@ -87,6 +87,7 @@ Repository = Annotated[str | None, typer.Argument(help="owner/name, or any addre
 def main() -> None:
     """The command, once it is loaded. Whatever happens, one sentence is shown and no traceback."""
     _be_lenient()
+    limits.no_core_dump()
     try:
         logs.configure("warning", None)  # before the settings are read, what fails would be logged with all its values
         app(prog_name="askrepo")

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bots import descriptors
+from bots import limits
 from bots.discord import service as discord
 from bots.discord.shards import Shards
 from bots.errors import CommandError
@@ -150,7 +150,7 @@ async def _opened(
 async def run(parts: Parts, wanted: Iterable[Role], *, host: str, shards: Shards | None = None) -> None:
     """Fill these roles until SIGTERM or SIGINT; then let running answers reach their end, or hand them over."""
     end = asyncio.Event()
-    descriptors.as_many_as_allowed()
+    limits.as_many_as_allowed()
     with handled({"SIGTERM": end.set, "SIGINT": end.set}):
         async with running(parts, wanted, host=host, shards=shards):
             freeze_heap()

@@ -1,4 +1,4 @@
-"""How many files and connections a process may have open."""
+"""What the system grants this process: as many files and connections as may be open, and no core dump."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def as_many_as_allowed() -> int | None:
     except (ValueError, OSError):  # macOS says that there is no limit, and takes no such one
         return now
     return most
+
+
+def no_core_dump() -> None:
+    """Have no memory written to a file where this process crashes: it holds keys and tokens in clear."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - not everywhere
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
