@@ -46,6 +46,8 @@ def checks(given: Settings) -> list[Check]:
     ]
     if given.repo is not None:
         found.append(Check("last resort", ("ASKREPO_REPO",), partial(_repository, given)))
+    if given.public_url is not None and given.token_page is None:
+        found.append(Check("token page", ("ASKREPO_PUBLIC_URL",), _in_clear))
     chat = _embedded if given.chat_url is None else partial(_chat, given, given.chat_url)
     return [*found, Check("/chat", ("ASKREPO_CHAT_",), chat)]
 
@@ -112,6 +114,13 @@ def _keys_fix(given: Settings) -> str:
 
 async def _repository(given: Settings) -> list[Finding]:
     return [ok("last resort", f"{code(str(configured.repository(given)))}, where nothing else names a repository")]
+
+
+async def _in_clear() -> list[Finding]:
+    words = (
+        "there is none: what is typed on a page by http travels in clear, so chats ask for tokens in their own forms"
+    )
+    return [warning("token page", words, "Let `ASKREPO_PUBLIC_URL` begin with https://, and lead to this bot by TLS.")]
 
 
 async def _embedded() -> list[Finding]:

@@ -116,7 +116,7 @@ async def running(
             await stack.enter_async_context(_kept(name, connection, alone=alone))
         url = None
         if Role.WEB in wanted:
-            pages = token_routes(parts.tickets, parts.tokens, parts.trials) if settings.public_url else []
+            pages = token_routes(parts.tickets, parts.tokens, parts.trials) if settings.token_page else []
             receives = slack.configured(settings) and settings.slack_app_token is None
             health = _health(parts, found.connections, receives=receives)
             web = Starlette(routes=[*found.routes, *pages, *health])

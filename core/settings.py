@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,12 @@ def _parts(url: str) -> SplitResult | None:
         (parts.hostname or "").encode("idna"), parts.port  # both are looked at only when they are read
         return parts
     return None
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _path(path: str) -> str:
@@ -130,6 +137,12 @@ class Settings(BaseSettings):
     def database_address(self) -> Secret:
         """DATABASE_URL, or the SQLite file in the user's data folder."""
         return self.database_url or Secret(f"sqlite:///{data_folder() / 'askrepo.db'}")
+
+    @property
+    def token_page(self) -> str | None:
+        """ASKREPO_PUBLIC_URL, where a token typed on a page below it does not travel in clear."""
+        parts = urlsplit(self.public_url or "")
+        return self.public_url if parts.scheme == "https" or _is_loopback(parts.hostname or "") else None
 
 
 def load(*, dotenv: bool = True) -> Settings:

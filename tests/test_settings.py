@@ -134,6 +134,29 @@ def test_what_a_client_can_use_is_one(url: str, monkeypatch: pytest.MonkeyPatch)
     assert settings.load().chat_url == url
 
 
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("", False),
+        ("https://askrepo.example.com", True),
+        ("HTTPS://askrepo.example.com/bot", True),
+        ("http://localhost:3000", True),
+        ("http://127.0.0.1:3000", True),
+        ("http://127.1.2.3", True),
+        ("http://[::1]:3000", True),
+        ("http://askrepo.example.com", False),
+        ("http://10.0.0.5:3000", False),
+        ("http://localhost.example.com", False),
+        ("http://127.0.0.1.example.com", False),
+    ],
+)
+def test_tokens_are_entered_on_no_page_that_is_reached_in_clear(
+    url: str, safe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASKREPO_PUBLIC_URL", url)
+    assert settings.load().token_page == (url if safe else None)
+
+
 def test_what_cannot_work_stands_at_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PORT", "many"), ("ASKREPO_CHAT_URL", "nowhere"), ("ASKREPO_CHAT_MODEL", "mine")):
         monkeypatch.setenv(name, value)

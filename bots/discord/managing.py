@@ -203,8 +203,8 @@ class Managing:
 
         `repository` is "" for the mapping that questions here are asked under.
         """
-        public_url = self._parts.settings.public_url
-        if public_url is None:
+        base = self._parts.settings.token_page
+        if base is None:
             await self.form(reply, sender, self._token_about(sender, repository, pasted=pasted))
             return
         await reply.think()
@@ -213,7 +213,7 @@ class Managing:
             await reply.say(about)
             return
         warning = f"{replies.token_pasted()}\n\n" if pasted else ""
-        url = await self._link(public_url, sender, about)
+        url = await self._link(base, sender, about)
         words = "Enter the token on this page. The link is for you alone, and good for ten minutes."
         await reply.say(warning + words, link("Enter the token", url))
 
@@ -249,11 +249,11 @@ class Managing:
         here, default = facts.thread_repository, facts.mappings[0].repository
         return next((each.repository for each in facts.mappings if here and same(each.repository, here)), default)
 
-    async def _link(self, public_url: str, sender: Sender, about: About) -> str:
+    async def _link(self, base: str, sender: Sender, about: About) -> str:
         place: ChannelRef | WorkspaceRef = sender.workspace if about.of_workspace else sender.channel
         return await token_link(
             self._parts.tickets,
-            public_url,
+            base,
             place,
             place_name="the whole server" if about.of_workspace else "your channel",
             repository=about.repository,

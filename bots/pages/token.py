@@ -49,7 +49,7 @@ class _For:
 
 async def token_link(
     tickets: Tickets,
-    public_url: str,
+    base: str,
     place: ChannelRef | WorkspaceRef,
     *,
     place_name: str,
@@ -57,7 +57,7 @@ async def token_link(
     actor: str,
     actor_name: str,
 ) -> str:
-    """A link to the page, good for ten minutes and one token; to be shown to `actor` alone.
+    """A link to the page below `base`, good for ten minutes and one token; to be shown to `actor` alone.
 
     A channel's token is for its mapping of `repository`; a workspace's is tried on `repository`. Names are what people
     read there. Raises DatabaseError.
@@ -65,7 +65,7 @@ async def token_link(
     channel_id = place.channel_id if isinstance(place, ChannelRef) else None
     about = _For(place.platform, place.workspace_id, channel_id, place_name, repository, actor, actor_name)
     ticket = await tickets.issue(_PURPOSE, json.dumps(asdict(about)), SECONDS)
-    return f"{public_url}/token/{ticket.reveal()}"
+    return f"{base}/token/{ticket.reveal()}"
 
 
 def token_routes(tickets: Tickets, tokens: Tokens, trials: Trials) -> list[Route]:

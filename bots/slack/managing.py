@@ -162,7 +162,7 @@ class Managing:
         `repository` is "" for the mapping that questions here are asked under.
         """
         warning = f"{replies.token_pasted()}\n\n" if pasted else ""
-        if self._parts.settings.public_url is not None:
+        if (base := self._parts.settings.token_page) is not None:
             try:
                 held, about = await self._token_about(somebody, reference, repository)
             except AskrepoError as error:
@@ -171,7 +171,7 @@ class Managing:
             if about is None:
                 await self.privately.say(somebody, warning + replies.denied(held.right))
                 return
-            link = await self._link(somebody, held, about)
+            link = await self._link(base, somebody, held, about)
             words = "Enter the token on this page. The link is for you alone, and good for ten minutes."
             await self.privately.say(somebody, warning + words, offers.open_page(link))
             return
@@ -219,13 +219,13 @@ class Managing:
             raise NotMapped
         return default.repository
 
-    async def _link(self, somebody: Somebody, held: Rights, about: About) -> str:
+    async def _link(self, base: str, somebody: Somebody, held: Rights, about: About) -> str:
         channel = somebody.channel
-        if channel is None or self._parts.settings.public_url is None:
+        if channel is None:
             raise NotMapped
         return await token_link(
             self._parts.tickets,
-            self._parts.settings.public_url,
+            base,
             channel.workspace if about.of_workspace else channel,
             place_name="the whole workspace" if about.of_workspace else await self._place_name(somebody, channel),
             repository=about.repository,

@@ -614,6 +614,16 @@ async def test_a_token_by_link(world: World, people: People, public: Start, chat
         assert (await app.mappings.list(world.place))[0].token_id is not None
 
 
+async def test_no_token_is_entered_on_a_page_that_is_reached_in_clear(
+    world: World, people: People, chat: FakeChat, tmp_path: Path
+) -> None:
+    more = {"ASKREPO_PUBLIC_URL": "http://bot.example.org"}
+    given = house.settings(world.discord, chat, f"sqlite:///{tmp_path}/clear.db", **more)
+    async with house.askrepo(world.discord, given) as app:
+        await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await people.opened(world.alice, "askrepo-token", {"action": "set"})
+
+
 async def test_the_link_is_for_those_who_may(world: World, people: People, public: Start) -> None:
     async with public() as app:
         await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)

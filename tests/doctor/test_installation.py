@@ -52,6 +52,13 @@ async def test_an_env_file_that_is_a_folder(tmp_path: Path) -> None:
     assert (said.level, said.words) == (WRONG, f"`{tmp_path}/.env` is no file")
 
 
+@pytest.mark.parametrize(("url", "warned"), [("http://bot.example.com", True), ("https://bot.example.com", False)])
+async def test_a_page_for_tokens_that_would_be_reached_in_clear(url: str, warned: bool) -> None:
+    said = (await findings({"ASKREPO_PUBLIC_URL": url})).get("token page")
+    assert (said is not None) == warned
+    assert said is None or (said.level, "https://" in said.fix) == (WARNING, True)
+
+
 async def _behind(url: str) -> None:
     """A database as the first revision left it."""
     database = Database(Secret(url))

@@ -513,6 +513,23 @@ async def test_mapping_without_a_token_offers_to_enter_one_by_link(
     assert mapping.token_id is not None
 
 
+async def test_no_token_is_entered_on_a_page_that_is_reached_in_clear(
+    world: World, people: People, chat: FakeChat, tmp_path: Path
+) -> None:
+    given = house.settings(
+        world.slack,
+        world.askrepo,
+        chat,
+        f"sqlite:///{tmp_path}/clear.db",
+        SLACK_SIGNING_SECRET=world.slack.app.signing_secret,
+        ASKREPO_PUBLIC_URL="http://askrepo.example.com",
+    )
+    async with house.askrepo(world.slack, given) as app:
+        await app.mappings.map(world.place, house.REPOSITORY, actor=world.alice.id)
+        await world.slack.command(world.alice, world.general, "token set")
+        await people.form(world.alice, "Enter a token")
+
+
 async def test_a_service_that_is_busy_when_it_is_tried_out_may_need_no_token(
     world: World, people: People, tokenless: tuple[App, FakeChat]
 ) -> None:
