@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -34,6 +35,7 @@ from core.relay.delivery import Delivery
 from core.relay.steering import Stop
 from core.relay.worker import Worker
 from core.settings import Settings
+from core.tickets import Tickets
 
 log = logs.get(__name__)
 
@@ -42,6 +44,7 @@ _NO_PLATFORM = (
     "`askrepo console` needs neither."
 )
 GRACE_SECONDS = 10.0  # for answers that run when the process is told to end; with all that ends beside them, under 25
+_TRIED_AGAIN_SECONDS = 1.0  # after the last time it was seen whether the database takes what is written
 _CANCELLED_AGAIN_SECONDS = 8.0  # longer than it takes a connection to close, and to do what was heard
 
 
@@ -200,16 +203,39 @@ async def _kept(
         await cancelled(task, cancelled_again)
 
 
+class _Writable:
+    """Whether the database takes what is written: from a full disk the queue could be read, and nothing be accepted.
+
+    Tried once a second at most, whoever asks how often.
+    """
+
+    def __init__(self, tickets: Tickets) -> None:
+        self._tickets = tickets
+        self._trying = asyncio.Lock()
+        self._again_at = 0.0
+        self._takes = False
+
+    async def __call__(self) -> bool:
+        async with self._trying:
+            if time.monotonic() >= self._again_at:
+                try:
+                    await self._tickets.issuable()
+                    self._takes = True
+                except DatabaseError:
+                    self._takes = False
+                self._again_at = time.monotonic() + _TRIED_AGAIN_SECONDS
+        return self._takes
+
+
 def _health(parts: Parts, connections: Mapping[str, Connection], *, receives: bool) -> list[BaseRoute]:
     """`receives`: Slack's questions come in here, so no other platform's outage may keep them out."""
+    writable = _Writable(parts.tickets)
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("alive\n")
 
     async def usable(request: Request) -> Response:
-        try:
-            await parts.tickets.issuable()  # from a disk that is full the queue could be read, and nothing be accepted
-        except DatabaseError:
+        if not await writable():
             return PlainTextResponse("the database takes nothing\n", 503)
         away = "".join(f"not connected to {name}\n" for name, each in connections.items() if not each.ready.is_set())
         if away and not receives:

@@ -54,7 +54,7 @@ class Tickets:
             await connection.execute(insert(TicketRow).values(row))
             await connection.execute(delete(TicketRow).where(TicketRow.ticket == ticket))
 
-        await self._database.write(unit, lasting=False)
+        await self._database.write(unit)
 
     async def peek(self, purpose: str, secret: Secret) -> str | None:
         """The payload of a ticket that could be redeemed now, without using it up."""

@@ -120,6 +120,17 @@ async def test_whose_disk_is_full_is_not_ready(both: dict[str, str]) -> None:
         await said(client, (200, "ready\n"))
 
 
+async def test_however_often_readiness_is_asked_for_little_is_written(both: dict[str, str], tmp_path: Path) -> None:
+    """Anybody may ask. What was written stayed in the log beside the database until a question was stored."""
+    log = tmp_path / "askrepo.db-wal"
+    async with serving(both, Role.WEB) as client:
+        await said(client, (200, "ready\n"))
+        before = log.stat().st_size
+        for _ in range(40):
+            await asyncio.gather(*(said(client, (200, "ready\n")) for _ in range(10)))
+        assert log.stat().st_size - before < 1_000_000
+
+
 async def answered(parts: App, discord: discord_house.World) -> None:
     """Discord is served."""
     await discord.discord.until(lambda: discord.discord.gateway.ready)
