@@ -24,7 +24,7 @@ from core.relay.limits import Allowances
 from core.relay.revisions import Revisions
 from core.relay.worker import Worker
 from core.settings import Settings
-from core.tickets import Tickets
+from core.tickets import Passes, Tickets
 
 
 class Parts(Protocol):
@@ -47,6 +47,7 @@ class Parts(Protocol):
     allowances: Allowances
     installations: Installations
     tickets: Tickets
+    passes: Passes
 
     def worker(self, deliveries: Mapping[str, Delivery], scope: Scope) -> Worker:
         """A worker that shows answers through these deliveries."""

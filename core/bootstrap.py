@@ -40,7 +40,7 @@ from core.relay.shares import Shares
 from core.relay.worker import Worker
 from core.secret import Secret
 from core.settings import Settings, cache_folder
-from core.tickets import Tickets
+from core.tickets import Passes, Tickets
 from core.workspaces import Workspaces
 
 
@@ -67,6 +67,7 @@ class App:
     allowances: Allowances
     installations: Installations
     tickets: Tickets
+    passes: Passes
     repositories: Repositories
     _client: ChatClient
     _workers: list[Worker] = field(default_factory=list)
@@ -154,6 +155,7 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
             allowances=Allowances(database, workspaces),
             installations=installations,
             tickets=Tickets(database, keyring),
+            passes=Passes(database, keyring),
             repositories=repositories,
             _client=client,
             _workers=workers,

@@ -325,7 +325,10 @@ class InstallationRow(Base):
 
 
 class TicketRow(Base):
-    """Something to be used once, by whoever holds its secret, until it expires: an OAuth state, a token page's link."""
+    """Something to be used once, by whoever holds its secret, until it expires: a form, a token page's link.
+
+    Of passes, such as an OAuth state, those that were used: nothing is sealed in them.
+    """
 
     __tablename__ = "tickets"
 

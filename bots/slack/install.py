@@ -32,7 +32,7 @@ from bots.slack.web_client import Credentials, Slack, body, refusal, slack_now
 from core import logs
 from core.errors import DeliveryFailed
 from core.secret import Secret
-from core.tickets import Tickets
+from core.tickets import Passes
 from core.wording import code
 
 _PURPOSE = "slack install"
@@ -88,13 +88,13 @@ def _text(value: object) -> str:
 
 
 def install_routes(
-    slack: Slack, installs: Installs, tickets: Tickets, credentials: Credentials, *, public_url: str, api_url: str
+    slack: Slack, installs: Installs, passes: Passes, credentials: Credentials, *, public_url: str, api_url: str
 ) -> list[BaseRoute]:
     """`/slack/install` and `/slack/oauth_redirect`, reached by people at `public_url`.
 
     Whoever serves them logs no query strings: the second one's holds a code.
     """
-    desk = _Desk(slack, installs, tickets, credentials, public_url=public_url, api_url=api_url)
+    desk = _Desk(slack, installs, passes, credentials, public_url=public_url, api_url=api_url)
     return [
         Route("/slack/install", shown(desk.offer), methods=["GET"]),
         Route("/slack/oauth_redirect", shown(desk.returned), methods=["GET"]),
@@ -108,7 +108,7 @@ class _Desk:
         self,
         slack: Slack,
         installs: Installs,
-        tickets: Tickets,
+        passes: Passes,
         credentials: Credentials,
         *,
         public_url: str,
@@ -116,7 +116,7 @@ class _Desk:
     ) -> None:
         self._slack = slack
         self._installs = installs
-        self._tickets = tickets
+        self._passes = passes
         self._credentials = credentials
         self._redirect_uri = f"{public_url}/slack/oauth_redirect"
         self._install_url = f"{public_url}/slack/install"
@@ -135,7 +135,7 @@ class _Desk:
         known = request.cookies.get(self._cookie, "")
         binding = known if _BINDING.fullmatch(known) else secrets.token_urlsafe(32)  # one for all tabs of a browser
         intent = json.dumps({"binding": _digest(binding), "team": team})
-        state = await self._tickets.issue(_PURPOSE, intent, _SECONDS)
+        state = self._passes.issue(_PURPOSE, intent, _SECONDS)
         query = {
             "client_id": self._credentials.client_id,
             "scope": ",".join(SCOPES),
@@ -170,7 +170,7 @@ class _Desk:
         if given.get("error") == "access_denied":
             raise _Stopped("Nothing was installed", text("You said no to Slack, or somebody has to approve it first."))
         state = Secret(given.get("state", "")[:_LONGEST])
-        intent = await self._tickets.peek(_PURPOSE, state)
+        intent = await self._passes.peek(_PURPOSE, state)
         if intent is None:
             raise _Stopped(_OVER, text("It has been used, or its ten minutes are over."))
         asked = json.loads(intent)
@@ -179,7 +179,7 @@ class _Desk:
                 "Please go on in the browser you began in",
                 text("This installation was begun in another browser, or its cookies are switched off."),
             )
-        if await self._tickets.redeem(_PURPOSE, state) is None:
+        if await self._passes.redeem(_PURPOSE, state) is None:
             raise _Stopped(_OVER, text("It has been used just now."))
         if given.get("error") or not 0 < len(given.get("code", "")) <= _LONGEST:
             raise _refused(f"Its reason: {code(given.get('error') or 'no code')}.")

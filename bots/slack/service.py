@@ -157,5 +157,5 @@ def _install_routes(slack: Slack, installs: Installs, parts: Parts, oauth: Crede
     if lent := last_resorts(given):
         log.warning("every workspace that installs the app is answered by these settings", lent=lent)
     return install_routes(
-        slack, installs, parts.tickets, oauth, public_url=given.public_url, api_url=given.slack_api_url
+        slack, installs, parts.passes, oauth, public_url=given.public_url, api_url=given.slack_api_url
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import update
 from starlette.applications import Starlette
 
 from bots.slack.install import install_routes
@@ -22,11 +22,11 @@ from bots.slack.web_client import Credentials, Slack
 from core import logs
 from core.cipher import Keyring
 from core.conversation.values import WorkspaceRef
-from core.database import Database, now_ms
+from core.database import Database
 from core.installations import Installations
 from core.secret import Secret
 from core.tables import InstallationRow, TicketRow
-from core.tickets import Tickets
+from core.tickets import Passes, Tickets
 from core.workspaces import Workspaces
 from tests.channels.places import rows
 from tests.fakes.slack import FakeSlack
@@ -45,7 +45,7 @@ class House:
     team: Team
     alice: User
     installs: Installs
-    tickets: Tickets
+    passes: Passes
     browser: Callable[[], Browser]
 
     async def goes_to_slack(self, browser: Browser, path: str = "/slack/install") -> str:
@@ -67,16 +67,16 @@ class House:
 async def process(slack: FakeSlack, database: Database, keyring: Keyring) -> AsyncIterator[House]:
     """One process of the app, installed nowhere yet."""
     api_url = slack.api_url.rstrip("/")
-    way, tickets = Slack(api_url), Tickets(database, keyring)
+    way, passes = Slack(api_url), Passes(database, keyring)
     credentials = Credentials(slack.app.client_id, Secret(slack.app.client_secret))
     installs = Installs(way, Installations(database, Workspaces(database, keyring)), credentials=credentials)
-    routes = install_routes(way, installs, tickets, credentials, public_url=PUBLIC, api_url=api_url)
+    routes = install_routes(way, installs, passes, credentials, public_url=PUBLIC, api_url=api_url)
     async with (
         served(Starlette(routes=routes)) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client,
     ):
         team = slack.teams[0]
-        yield House(slack, team, next(iter(slack.users.values())), installs, tickets, lambda: Browser(client, PUBLIC))
+        yield House(slack, team, next(iter(slack.users.values())), installs, passes, lambda: Browser(client, PUBLIC))
     await way.close()
 
 
@@ -124,6 +124,13 @@ async def test_nothing_of_an_installation_can_be_read_in_the_database(house: Hou
     await house.installs_it(house.browser())
     (row,) = await rows(database, InstallationRow)
     assert house.slack.installations[0].token not in repr(row)
+    assert [row.sealed for row in await rows(database, TicketRow)] == [b""]
+
+
+async def test_whoever_only_looks_at_the_page_takes_no_room(house: House, database: Database) -> None:
+    """Anybody can, and as often as they like."""
+    for _ in range(3):
+        await house.goes_to_slack(house.browser())
     assert await rows(database, TicketRow) == []
 
 
@@ -134,7 +141,7 @@ async def test_the_button_leads_to_slack_with_what_we_ask_for(house: House) -> N
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{house.slack.base}/oauth/v2/authorize"
     assert query["redirect_uri"] == [f"{PUBLIC}/slack/oauth_redirect"]
     assert query["client_id"] == [house.slack.app.client_id]
-    assert len(query["state"][0]) == 43
+    assert re.fullmatch(r"[\w-]{100,300}", query["state"][0])
 
 
 async def test_the_cookie_is_for_this_host_alone(house: House) -> None:
@@ -209,13 +216,15 @@ async def test_a_state_works_once(house: House) -> None:
     assert button(reply) == f"{PUBLIC}/slack/install"
 
 
-async def test_a_state_ends_with_its_time(house: House, database: Database) -> None:
+async def test_a_state_ends_with_its_time(house: House) -> None:
     browser = house.browser()
-    url = await house.goes_to_slack(browser)
-    over = update(TicketRow).values(expires_at=now_ms())
-    await database.write(lambda connection: connection.execute(over))
-    reply = await browser.opens(house.slack.install_url_answer(url, house.alice))
-    assert (reply.status_code, house.exchanges()) == (400, 0)
+    url = httpx.URL(await house.goes_to_slack(browser))
+    intent = await house.passes.peek("slack install", Secret(url.params["state"]))
+    assert intent is not None
+    for seconds, ends in ((0, (400, 0)), (60, (200, 1))):
+        state = house.passes.issue("slack install", intent, seconds).reveal()
+        back = house.slack.install_url_answer(str(url.copy_set_param("state", state)), house.alice)
+        assert ((await browser.opens(back)).status_code, house.exchanges()) == ends
 
 
 @pytest.mark.parametrize("query", ["", "?state=&code=x", "?code=x", "?state=%00%ff&code=x", "?state=x&code=x"])
@@ -226,12 +235,13 @@ async def test_a_made_up_callback_asks_nothing_of_slack(house: House, query: str
     assert (reply.status_code, house.exchanges()) == (400, 0)
 
 
-async def test_a_ticket_of_another_purpose_is_no_state(house: House) -> None:
+async def test_what_is_good_for_something_else_is_no_state(house: House, database: Database, keyring: Keyring) -> None:
     browser = house.browser()
     await house.goes_to_slack(browser)
-    ticket = await house.tickets.issue("token page", "{}", 600)
-    reply = await browser.opens(f"{PUBLIC}/slack/oauth_redirect?state={ticket.reveal()}&code=x")
-    assert (reply.status_code, house.exchanges()) == (400, 0)
+    ticket = await Tickets(database, keyring).issue("slack install", "{}", 600)
+    for other in (ticket, house.passes.issue("token page", "{}", 600)):
+        reply = await browser.opens(f"{PUBLIC}/slack/oauth_redirect?state={other.reveal()}&code=x")
+        assert (reply.status_code, house.exchanges()) == (400, 0)
 
 
 async def test_a_state_is_good_at_another_process(
@@ -251,7 +261,7 @@ async def test_looking_ahead_uses_nothing_up(house: House, database: Database) -
     back = house.slack.install_url_answer(await house.goes_to_slack(browser), house.alice)
     for url in (back, f"{PUBLIC}/slack/install"):
         assert (await browser.opens(url, "HEAD")).status_code == 405
-    assert (len(await rows(database, TicketRow)), house.exchanges()) == (1, 0)
+    assert (await rows(database, TicketRow), house.exchanges()) == ([], 0)
     assert (await browser.opens(back)).status_code == 200
 
 
