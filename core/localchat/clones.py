@@ -6,6 +6,7 @@ A folder appears by one rename when it is whole, is never changed afterwards, an
 lock, and a process killed in the middle leaves only a folder called `.incoming-…` or `.outgoing-…`, which nobody reads
 and a later clone sweeps away.
 A clone goes on when its asker has gone: one may take longer than anybody waits, and whoever asks next joins it.
+While it waits in line for its turn, or for a transfer that somebody left, what is there already answers.
 Clones are anonymous. A chat bot's askers must not read what only the operator's stored credentials may read: whoever
 wants a private repository answered registers a working copy of it.
 """
@@ -20,6 +21,7 @@ import shutil
 import tempfile
 import time
 import uuid
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,13 +39,16 @@ from core.localchat import git, transfer
 from core.localchat.git import Cause
 from core.localchat.shared import Shared
 from core.localchat.threads import Threads
+from core.localchat.turns import Turns
 
 REF = "refs/heads/pinned"
 
 _FRESH_SECONDS = 600.0  # how long a clone answers before its host is asked for a newer commit
 _KEPT_COMMITS = 2  # the older one may still be being read
 _KEPT_REPOSITORIES = 32
-_AT_ONCE = 8  # refreshed or cloned; further ones wait, whether anybody still waits for them or not
+_AT_ONCE = 16  # refreshed or cloned; further ones wait, whether anybody still waits for them or not
+_OF_ONE = 4  # of these, from the hosts of one owner: they may be slow on purpose
+_LINE_SECONDS = 1.0  # that somebody waits in line for a newer commit where there is a clone to answer from
 _STALE_SECONDS = 86_400.0  # older than any transfer can be
 _COMMIT_FOLDER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.git")
 
@@ -78,7 +83,8 @@ class Clones:
         self._transfer = transfer.Transfer(protocols, limits or transfer.Limits(), threads)
         self._fresh_seconds = fresh_seconds
         self._running = Shared[tuple[Path, str]]()
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._refreshing = Shared[Path]()
+        self._turns = Turns(_AT_ONCE, of_one=_OF_ONE)
         self._too_large_until: dict[str, float] = {}  # told to later askers: the first may not have waited for it
 
     async def current(self, name: str) -> tuple[Path, str]:
@@ -91,8 +97,9 @@ class Clones:
 
     async def close(self) -> None:
         """Ends every clone under way, and leaves nothing of it."""
-        self._running.cancel()
-        await self._running.ended()
+        for shared in (self._running, self._refreshing):
+            shared.cancel()
+            await shared.ended()
 
     async def _current(self, name: str) -> tuple[Path, str]:
         try:
@@ -107,8 +114,20 @@ class Clones:
             return have, have.stem
         if time.monotonic() < self._too_large_until.get(name, 0.0):
             raise RepositoryTooLarge(f"{name} is too large to be cloned")
+        its_turn = asyncio.get_running_loop().create_future()
+        refresh = self._refreshing.begun(name, lambda: self._in_turn(name, home, have, its_turn))
+        if have is not None:
+            done, _ = await asyncio.wait((refresh, its_turn), timeout=_LINE_SECONDS, return_when=FIRST_COMPLETED)
+            if not done:
+                return have, have.stem
+        found = await asyncio.shield(refresh)
+        return found, found.stem
+
+    async def _in_turn(self, name: str, home: Path, have: Path | None, its_turn: asyncio.Future[None]) -> Path:
+        """The newest clone, or the one there is where its host has trouble; `its_turn` is done when it is begun."""
         try:
-            async with self._turns:
+            async with self._turns.of(name.partition("/")[0]):
+                its_turn.set_result(None)
                 found = await self._refreshed(name, home, have)
         except (ServiceUnavailable, NoGit, OSError) as error:
             if have is None:
@@ -117,7 +136,7 @@ class Clones:
             found = have
         with contextlib.suppress(OSError):  # where nothing can be written, its host is asked again the next time
             os.utime(found)
-        return found, found.stem
+        return found
 
     async def _refreshed(self, name: str, home: Path, have: Path | None) -> Path:
         try:

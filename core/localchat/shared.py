@@ -18,12 +18,16 @@ class Shared(Generic[Result]):
 
     async def of(self, key: Hashable, work: Callable[[], Coroutine[None, None, Result]]) -> Result:
         """The result of the work under this key, begun now where there is none. Raises what the work raises."""
+        return await asyncio.shield(self.begun(key, work))
+
+    def begun(self, key: Hashable, work: Callable[[], Coroutine[None, None, Result]]) -> asyncio.Task[Result]:
+        """The work under this key, begun now where there is none, to be waited for and never cancelled."""
         task = self._running.get(key)
         if task is None:
             task = asyncio.create_task(work())
             self._running[key] = task
             task.add_done_callback(partial(self._done, key))
-        return await asyncio.shield(task)
+        return task
 
     def cancel(self) -> None:
         """Cancels all work; those who wait for it are cancelled with it."""

@@ -26,6 +26,12 @@ class GitHost:
     heads: list[str] = field(default_factory=list)
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def asked(self, what: str, times: int) -> None:
+        """Returns when requests with these words have come so often."""
+        async with self.came:
+            await self.came.wait_for(lambda: sum(what in request for request in self.requests) >= times)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection with one request."""
@@ -34,6 +40,8 @@ class GitHost:
             request = head.split("\r\n", 1)[0]
             self.requests.append(request)
             self.heads.append(head.lower())
+            async with self.came:
+                self.came.notify_all()
             length = next(
                 (int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
             )

@@ -34,6 +34,7 @@ from core.localchat.repos import Repositories
 from core.localchat.server import desk_open, serving
 from core.localchat.threads import Threads
 from core.localchat.transfer import Limits
+from core.localchat.turns import Turns
 from tests.localchat.asking import Asker, check
 from tests.localchat.githost import GitHost, hosting
 from tests.localchat.repository import commit, git, write
@@ -254,6 +255,37 @@ async def test_a_clone_goes_on_when_its_asker_has_gone(host: GitHost, tmp_path: 
     host.released.set()
     assert (await second)[0].is_dir()
     assert sum("info/refs" in request for request in host.requests) == 1, "joined, not begun again"
+
+
+async def test_slow_hosts_do_not_hold_up_what_is_cloned(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    repository = clones(host, tmp_path, fresh_seconds=0)
+    have = await repository.current(NAME)
+    write(shop, {"new.py": "new = 1\n"})
+    newer = commit(shop)
+    host.hang_after = 1_000
+    slow = [f"{number}.slow{number // 4}.org/o/n" for number in range(16)]
+    clogging = [asyncio.create_task(repository.current(name)) for name in slow]
+    fetched = sum(f"POST /{NAME}/" in request for request in host.requests)
+    async with asyncio.timeout(30):
+        await host.asked("POST", 16)
+        assert await repository.current(NAME) == have
+        host.hang_after = None
+        host.released.set()
+        await host.asked(f"POST /{NAME}/", fetched + 1)  # in its turn, whether anybody asks again or not
+        await asyncio.gather(*clogging)
+        assert (await repository.current(NAME))[1] == newer
+
+
+async def test_nobody_has_every_turn() -> None:
+    turns = Turns(4, of_one=1)
+    async with turns.of("a.slow.org"), asyncio.timeout(10):
+        async with turns.of("github.com"), turns.of("slow.com"):
+            pass
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), turns.of("b.slow.org"):
+                pass
+    async with asyncio.timeout(10), turns.of("b.slow.org"):
+        pass
 
 
 async def test_a_clone_that_takes_long_is_told_about_and_found_done_later(host: GitHost, tmp_path: Path) -> None:
