@@ -31,6 +31,7 @@ from core import bootstrap, logs, settings
 from core.bootstrap import App
 from core.cipher import new_key
 from core.errors import AskrepoError, RepositoryPathError, SettingsError
+from core.localchat.hosts import Hosts
 from core.localchat.repos import Repositories
 from core.relay.shares import UNHURRIED
 from core.settings import Settings, cache_folder, data_folder
@@ -266,7 +267,7 @@ def serve(
     """Serve the embedded /chat, until SIGTERM or Ctrl-C. ASKREPO_CHAT_TOKEN is the token it asks for."""
     loaded = settings.load()
     logs.configure(loaded.log_level, loaded.log_format)
-    repositories = Repositories(cache_folder() / "repositories")
+    repositories = Repositories(cache_folder() / "repositories", hosts=Hosts(loaded.clone_hosts))
     asyncio.run(operator.serve(repositories, repo or [], token=loaded.chat_token, host=host, port=port))
 
 

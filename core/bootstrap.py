@@ -23,6 +23,7 @@ from core.conversation.history import History
 from core.conversation.threads import Threads
 from core.database import Database
 from core.installations import Installations
+from core.localchat.hosts import Hosts
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.metrics import Metrics
@@ -114,7 +115,7 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
         stack.push_async_callback(database.close)
         await schema.upgrade(database)
         keyring = await keyfile.keyring(database, settings.secret_keys)
-        repositories = Repositories(cache_folder() / "repositories")
+        repositories = Repositories(cache_folder() / "repositories", hosts=Hosts(settings.clone_hosts))
         url, token = settings.chat_url, settings.chat_token
         if url is None:
             token = Secret(secrets.token_urlsafe(32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from core.errors import SecretError, SettingsError
 from core.secret import Secret, bearer
@@ -25,6 +26,8 @@ _SENT_TO = {  # address: tokens
     "ASKREPO_SLACK_API_URL": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_CLIENT_SECRET"),
     "ASKREPO_DISCORD_API_URL": ("DISCORD_TOKEN",),
 }
+
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*", re.ASCII)
 
 _PLAIN = {
     "int_parsing": "it is not a whole number",
@@ -61,6 +64,15 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
+def _hosts(given: str | frozenset[str]) -> frozenset[str]:
+    if isinstance(given, frozenset):
+        return given  # the default
+    hosts = frozenset(host.strip().lower() for host in given.split(","))
+    if not all(map(_HOST.fullmatch, hosts)):
+        raise ValueError("it is not a list of host names; write it like git.example.com,code.example.com")
+    return hosts
+
+
 def _path(path: str) -> str:
     if not path.startswith("/") or any(character in path for character in "?# \t\r\n"):
         raise ValueError("it is not a path; write it like /chat")
@@ -94,6 +106,9 @@ class Settings(BaseSettings):
     chat_silence_seconds: Seconds = Field(default=30, validation_alias="ASKREPO_CHAT_SILENCE_SECONDS")
     chat_total_seconds: Seconds = Field(default=300, validation_alias="ASKREPO_CHAT_TOTAL_SECONDS")
 
+    clone_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_hosts)] = Field(
+        default=frozenset(), validation_alias="ASKREPO_CLONE_HOSTS"
+    )
     repo: str | None = Field(default=None, validation_alias="ASKREPO_REPO")
 
     map_policy: Literal["admins", "members"] = Field(default="admins", validation_alias="ASKREPO_MAP_POLICY")

@@ -41,6 +41,14 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monk
     assert (loaded.chat_model, loaded.chat_path) == ("from-file", "/from/environment")
 
 
+def test_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASKREPO_CLONE_HOSTS", "git.example.com, Code.example.com")
+    assert settings.load().clone_hosts == {"git.example.com", "code.example.com"}
+    monkeypatch.setenv("ASKREPO_CLONE_HOSTS", "*")
+    loaded, (problem,) = settings.load_despite()
+    assert (loaded.clone_hosts, problem.name) == (frozenset(), "ASKREPO_CLONE_HOSTS")
+
+
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASKREPO_CHAT_TEMPERATURE", "")
     monkeypatch.setenv("ASKREPO_CHAT_TOKEN", "")
@@ -64,6 +72,8 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
             for name in TOKENS
             for token in ("two hunter2", "hunter2\nhunter2", "hunter2é", "hunter2" * 1_200)
         ),
+        ("ASKREPO_CLONE_HOSTS", "hunter2"),
+        ("ASKREPO_CLONE_HOSTS", "git.example.com, https://hunter2.example.com"),
         ("ASKREPO_CHAT_TEMPERATURE", "3"),
         ("ASKREPO_CHAT_STREAM", "hunter2"),
         ("ASKREPO_CHAT_TOTAL_SECONDS", "0"),

@@ -37,6 +37,7 @@ from core.errors import (
 )
 from core.localchat import git, transfer
 from core.localchat.git import Cause
+from core.localchat.hosts import Hosts
 from core.localchat.shared import Shared
 from core.localchat.threads import Threads
 from core.localchat.turns import Turns
@@ -74,13 +75,14 @@ class Clones:
         *,
         url: Callable[[str], str] = https,
         protocols: frozenset[str] = frozenset({"https"}),
+        hosts: Hosts | None = None,
         limits: transfer.Limits | None = None,
         fresh_seconds: float = _FRESH_SECONDS,
     ) -> None:
         self._folder = folder
         self._url = url
         self._threads = threads
-        self._transfer = transfer.Transfer(protocols, limits or transfer.Limits(), threads)
+        self._transfer = transfer.Transfer(protocols, limits or transfer.Limits(), hosts or Hosts(), threads)
         self._fresh_seconds = fresh_seconds
         self._running = Shared[tuple[Path, str]]()
         self._refreshing = Shared[Path]()

@@ -48,6 +48,7 @@ class Cause(StrEnum):
     NO_REPOSITORY = "it is not inside a git repository"
     EMPTY = "it has no commit yet"
     NOT_FOUND = "it was not found, or is not public"
+    MOVED = "its host sends whoever asks for it elsewhere"
     AWAY = "its host could not be reached"
     OTHER = "git could not read it"
 
@@ -81,6 +82,7 @@ _SIGNS = (
     (Cause.FOREIGN, r"dubious ownership|is owned by someone else"),
     (Cause.EMPTY, r"couldn't find remote ref HEAD|Needed a single revision|unknown revision"),
     (Cause.NOT_FOUND, _UNKNOWN),
+    (Cause.MOVED, r"requested URL returned error: 30\d"),
     (Cause.AWAY, _AWAY),
     (Cause.NO_REPOSITORY, r"not a git repository|must be run in a work tree|cannot change to"),
 )

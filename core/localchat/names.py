@@ -10,12 +10,12 @@ from core.errors import RepositoryNameError
 from core.repositories import parse
 
 EXAMPLE = "github.com/owner/name"
+HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"  # a name, never an address
 LOCAL = "local"  # the host of working copies without a recognisable origin; no real host lacks a dot
 
 _LONGEST = 300
-_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9._-]{0,99}"
-_NAME = re.compile(rf"(?:{_HOST}|{LOCAL})(?:/{_SEGMENT}){{2,8}}", re.ASCII)
+_NAME = re.compile(rf"(?:{HOST}|{LOCAL})(?:/{_SEGMENT}){{2,8}}", re.ASCII)
 _SCP = re.compile(r"(?:[A-Za-z0-9_.-]+@)?[A-Za-z0-9.-]+:(?!/)(?P<path>[^\s:]+)", re.ASCII)
 
 

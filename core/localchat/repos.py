@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from core.errors import NoGit, RepositoryPathError, UnknownRepository
 from core.localchat import clones, git, names, places
+from core.localchat.hosts import Hosts
 from core.localchat.places import Place
 from core.localchat.threads import Threads
 
@@ -25,7 +26,7 @@ class Checkout:
 
 
 class Repositories:
-    """Working copies registered here, and public repositories cloned into `cache` where `clone` allows it.
+    """Working copies registered here, and public repositories cloned into `cache` where `clone` and `hosts` allow it.
 
     `local` maps names to folders, which are looked at when first asked for; RepositoryNameError for a malformed name.
     `clone_url` and `protocols` exist for tests, which have no https server.
@@ -37,6 +38,7 @@ class Repositories:
         local: Mapping[str, Path] = _NONE,
         *,
         clone: bool = True,
+        hosts: Hosts | None = None,
         clone_url: Callable[[str], str] = clones.https,
         protocols: frozenset[str] = frozenset({"https"}),
     ) -> None:
@@ -44,7 +46,9 @@ class Repositories:
         self._own: set[Path] = set()  # the folders that were found to be a repository's own
         self._threads = Threads(_THREADS)
         self._clones = (
-            clones.Clones(cache / "clones", self._threads, url=clone_url, protocols=protocols) if clone else None
+            clones.Clones(cache / "clones", self._threads, url=clone_url, protocols=protocols, hosts=hosts)
+            if clone
+            else None
         )
 
     def add(self, path: Path) -> str:

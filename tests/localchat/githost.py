@@ -21,6 +21,7 @@ class GitHost:
     top: Path
     url: str = ""
     status: int = 200
+    moved: str = ""  # where all below /old/ is asked for instead
     hang_after: int | None = None  # octets of a pack; the rest comes when `released` is set
     requests: list[str] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
@@ -46,7 +47,10 @@ class GitHost:
                 (int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
             )
             body = await reader.readexactly(length)
-            if self.status != 200:
+            if "/old/" in request:
+                there = self.moved + request.split()[1].partition("/old")[2]
+                await self._send(writer, f"301 Moved\r\nLocation: {there}", b"", b"text/plain")
+            elif self.status != 200:
                 await self._send(writer, f"{self.status} No", b"no\n", b"text/plain")
             elif "info/refs" in request:
                 refs = git(self.top, "upload-pack", "--stateless-rpc", "--advertise-refs", str(self.top))

@@ -29,6 +29,7 @@ from core.errors import (
 from core.localchat.answering import Answering
 from core.localchat.app import Desk
 from core.localchat.clones import Clones, EmptyRepository
+from core.localchat.hosts import Hosts
 from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
 from core.localchat.server import desk_open, serving
@@ -41,6 +42,7 @@ from tests.localchat.repository import commit, git, write
 
 NAME = "example.org/o/n"
 HTTP = frozenset({"http"})
+HERE = Hosts({"127.0.0.1"})
 
 
 @pytest.fixture
@@ -50,7 +52,8 @@ async def host(shop: Path) -> AsyncIterator[GitHost]:
 
 
 def clones(host: GitHost, folder: Path, **options: object) -> Clones:
-    return Clones(folder, Threads(2), url=lambda name: f"{host.url}/{name}", protocols=HTTP, **options)  # type: ignore[arg-type]
+    url = f"{host.url}/{{}}".format
+    return Clones(folder, Threads(2), url=url, protocols=HTTP, hosts=HERE, **options)  # type: ignore[arg-type]
 
 
 def left_over(folder: Path) -> list[Path]:
@@ -59,7 +62,9 @@ def left_over(folder: Path) -> list[Path]:
 
 
 async def test_a_public_repository_is_cloned_once_and_answered(host: GitHost, shop: Path, tmp_path: Path) -> None:
-    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    repositories = Repositories(
+        tmp_path / "cache", hosts=HERE, clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP
+    )
     async with serving(repositories, token=None) as url, httpx.AsyncClient() as client:
         asker = Asker(client, url, NAME)
         answers = await asyncio.gather(*(asker.answer("How is the price with tax computed?") for _ in range(3)))
@@ -224,7 +229,7 @@ async def test_a_repository_found_too_large_is_not_cloned_at_each_question(host:
 async def test_a_protocol_that_is_not_allowed_is_not_spoken(host: GitHost, shop: Path, tmp_path: Path) -> None:
     for url in (f"{host.url}/o/n", f"file://{shop}", "ext::sh -c true", f"{shop}"):
         with pytest.raises(RepositoryUnreadable):
-            await Clones(tmp_path, Threads(2), url=lambda name, url=url: url).current(NAME)  # type: ignore[misc]
+            await Clones(tmp_path, Threads(2), url=lambda name, url=url: url, hosts=HERE).current(NAME)  # type: ignore[misc]
     assert host.requests == []
 
 
@@ -290,7 +295,9 @@ async def test_nobody_has_every_turn() -> None:
 
 async def test_a_clone_that_takes_long_is_told_about_and_found_done_later(host: GitHost, tmp_path: Path) -> None:
     host.hang_after = 1_000
-    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    repositories = Repositories(
+        tmp_path / "cache", hosts=HERE, clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP
+    )
     hasty, patient = Answering(repositories, Indexes(), patience=0.01), Answering(repositories, Indexes())
     desks = [Desk(one.answer, token=None) for one in (hasty, patient)]
     async with (
@@ -309,7 +316,9 @@ async def test_a_clone_that_takes_long_is_told_about_and_found_done_later(host: 
 
 
 async def test_the_threads_that_look_up_names_are_left_alone(host: GitHost, tmp_path: Path) -> None:
-    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    repositories = Repositories(
+        tmp_path / "cache", hosts=HERE, clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP
+    )
     answering, go = Answering(repositories, Indexes()), Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(1))
@@ -325,7 +334,9 @@ async def test_the_threads_that_look_up_names_are_left_alone(host: GitHost, tmp_
 
 async def test_a_clone_ends_with_the_server_and_leaves_nothing(host: GitHost, tmp_path: Path) -> None:
     host.hang_after = 1_000
-    repositories = Repositories(tmp_path / "cache", clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP)
+    repositories = Repositories(
+        tmp_path / "cache", hosts=HERE, clone_url=lambda name: f"{host.url}/{name}", protocols=HTTP
+    )
     async with asyncio.timeout(20):  # left alone, git would give up after 30 seconds
         async with serving(repositories, token=None) as url, httpx.AsyncClient() as client:
             asking = asyncio.create_task(Asker(client, url, NAME).post("where is the tax?"))
@@ -340,10 +351,12 @@ CLONE = """
 import asyncio, sys
 from pathlib import Path
 from core.localchat.clones import Clones
+from core.localchat.hosts import Hosts
 from core.localchat.threads import Threads
 
 cache, url = Path(sys.argv[1]), sys.argv[2]
-clones = Clones(cache, Threads(2), url=lambda name: url, protocols=frozenset({"http"}), fresh_seconds=0)
+hosts = Hosts({"127.0.0.1"})
+clones = Clones(cache, Threads(2), url=lambda name: url, protocols=frozenset({"http"}), hosts=hosts, fresh_seconds=0)
 asyncio.run(clones.current("example.org/o/n"))
 """
 
