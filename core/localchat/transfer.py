@@ -30,6 +30,8 @@ _OPTIONS = (
     "-c", "http.lowSpeedTime=30",
     "-c", "http.followRedirects=false",
     "-c", "submodule.recurse=false",
+    "-c", "core.bigFileThreshold=2m",  # no file above it is read into memory; we index none as large
+    "-c", "pack.threads=1",  # each would take as much memory
 )  # fmt: skip
 
 _MOST_MOVES = 3
@@ -45,10 +47,11 @@ _HEADERS_TOLD = {"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one clone may cost: seconds, and octets on disk."""
+    """What one clone may cost: seconds, octets on disk, and octets of memory for each thing that git has to hold."""
 
     seconds: float = 300.0
     octets: int = 1 << 30
+    memory: int = 128 << 20
 
 
 class Transfer:
@@ -111,6 +114,8 @@ class Transfer:
 
     async def _run(self, arguments: Sequence[str], *, folder: Path, route: Route = _NONE) -> bytes:
         status, printed, said = await self._ended(arguments, folder=folder, route=route)
+        if b"attempting to allocate" in said:
+            raise git.OverLimit("too large")
         if status != 0:
             raise git.GitFailed(git.explain(said.decode(errors="replace")))
         return printed
@@ -148,6 +153,7 @@ class Transfer:
         inherited = {name: value for name, value in git.environment().items() if name.lower() not in PROXIES}
         return inherited | {
             "ALL_PROXY": route.proxy,
+            "GIT_ALLOC_LIMIT": str(self._limits.memory),
             "GIT_ALLOW_PROTOCOL": ":".join(sorted(self._protocols)),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,

@@ -217,6 +217,18 @@ async def test_a_clone_has_limits(host: GitHost, shop: Path, tmp_path: Path) -> 
     assert left_over(tmp_path) == []
 
 
+async def test_a_small_pack_that_fills_the_memory_is_refused(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    limits = Limits(memory=4 << 20)
+    write(shop, {"zeros.bin": bytes(16 << 20)})  # a few kilobytes in the pack
+    commit(shop)
+    await clones(host, tmp_path / "file", limits=limits).current(NAME)
+    write(tmp_path, {"message": " x" * (8 << 20)})
+    git(shop, "commit", "--quiet", "--allow-empty", f"--file={tmp_path / 'message'}")
+    with pytest.raises(RepositoryTooLarge):
+        await clones(host, tmp_path / "message-of-a-commit", limits=limits).current(NAME)
+    assert left_over(tmp_path) == []
+
+
 async def test_a_repository_found_too_large_is_not_cloned_at_each_question(host: GitHost, tmp_path: Path) -> None:
     host.hang_after = 1_000
     repository = clones(host, tmp_path, limits=Limits(seconds=1))
