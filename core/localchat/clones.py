@@ -46,7 +46,8 @@ REF = "refs/heads/pinned"
 
 _FRESH_SECONDS = 600.0  # how long a clone answers before its host is asked for a newer commit
 _KEPT_COMMITS = 2  # the older one may still be being read
-_KEPT_REPOSITORIES = 32
+_KEPT_REPOSITORIES = 256
+_KEPT_OCTETS = 8 << 30  # of all of them, and half of what the disk has for them at most
 _AT_ONCE = 16  # refreshed or cloned; further ones wait, whether anybody still waits for them or not
 _OF_ONE = 4  # of these, from the hosts of one owner: they may be slow on purpose
 _LINE_SECONDS = 1.0  # that somebody waits in line for a newer commit where there is a clone to answer from
@@ -78,12 +79,14 @@ class Clones:
         hosts: Hosts | None = None,
         limits: transfer.Limits | None = None,
         fresh_seconds: float = _FRESH_SECONDS,
+        octets: int = _KEPT_OCTETS,
     ) -> None:
         self._folder = folder
         self._url = url
         self._threads = threads
         self._transfer = transfer.Transfer(protocols, limits or transfer.Limits(), hosts or Hosts(), threads)
         self._fresh_seconds = fresh_seconds
+        self._octets = octets
         self._running = Shared[tuple[Path, str]]()
         self._refreshing = Shared[Path]()
         self._turns = Turns(_AT_ONCE, of_one=_OF_ONE)
@@ -169,7 +172,7 @@ class Clones:
             await self._threads.run(_install, incoming, whole)
         finally:
             await self._threads.run(shutil.rmtree, incoming, ignore_errors=True)
-        await self._threads.run(_prune, self._folder, whole)
+        await self._threads.run(_prune, self._folder, whole, self._octets)
         log.info("repository cloned", repository=name, commit=commit)
         return whole
 
@@ -216,13 +219,18 @@ def _install(incoming: Path, whole: Path) -> None:
         incoming.rename(whole)
 
 
-def _prune(folder: Path, whole: Path) -> None:
+def _prune(folder: Path, whole: Path, octets: int) -> None:
     """Removes what was used longest ago, and never `whole`, whatever the clocks of its disk and of this machine say."""
     for path in [path for path in _commits(whole.parent) if path != whole][_KEPT_COMMITS - 1 :]:
         _remove(path, folder)
     homes = [path for path in folder.iterdir() if path != whole.parent and not path.name.startswith(".")]
-    for path in sorted(homes, key=_last_use, reverse=True)[_KEPT_REPOSITORIES - 1 :]:
-        _remove(path, folder)
+    homes = [whole.parent, *sorted(homes, key=_last_use, reverse=True)]
+    sizes = [transfer.size(home) for home in homes]
+    room = min(octets, (sum(sizes) + shutil.disk_usage(folder).free) // 2)
+    for number, home in enumerate(homes):
+        room -= sizes[number]
+        if number > 0 and (number >= _KEPT_REPOSITORIES or room < 0):
+            _remove(home, folder)
 
 
 def _remove(path: Path, folder: Path) -> None:

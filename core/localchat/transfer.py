@@ -6,10 +6,12 @@ Git follows no redirect: it would connect to wherever that leads. They are follo
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
+import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +49,15 @@ _HEADERS_TOLD = {"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one clone may cost: seconds, octets on disk, and octets of memory for each thing that git has to hold."""
+    """What one clone may cost: seconds, octets on disk, and octets of memory for each thing that git has to hold.
+
+    It ends where fewer octets than `free` would be left to everything else on its disk.
+    """
 
     seconds: float = 300.0
     octets: int = 1 << 30
     memory: int = 128 << 20
+    free: int = 512 << 20
 
 
 class Transfer:
@@ -75,14 +81,14 @@ class Transfer:
     async def fetch(self, url: str, ref: str, *, folder: Path) -> None:
         """Makes `folder` a bare repository holding the remote's HEAD commit, without history, as `ref`.
 
-        Raises GitMissing, GitFailed, OverLimit.
+        Raises GitMissing, GitFailed, OverLimit, OSError.
         """
         wanted = ["fetch", "--depth=1", "--no-tags", "--no-recurse-submodules", "--quiet", "--"]
+        await self._threads.run(_check, folder, self._limits)
         async with self._in_time():
             await self._run(["init", "--bare", "--quiet", "--template="], folder=folder)
-            await self._from(url, lambda url: [*wanted, url, f"+HEAD:{ref}"], folder=folder)
-        if await self._threads.run(_size, folder) > self._limits.octets:  # faster than the watch
-            raise git.OverLimit("too large")
+            await self._watched(self._from(url, lambda url: [*wanted, url, f"+HEAD:{ref}"], folder=folder), folder)
+        await self._threads.run(_check, folder, self._limits)  # it may have been faster than the watch
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -91,6 +97,24 @@ class Transfer:
                 yield
         except TimeoutError:
             raise git.OverLimit("too large, or too slow") from None
+
+    async def _watched(self, transfer: Coroutine[None, None, bytes], folder: Path) -> None:
+        """Ends the transfer when the folder has outgrown its limits."""
+        work = asyncio.create_task(transfer)
+        watch = asyncio.create_task(self._outgrown(folder))
+        try:
+            done, _ = await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await (work if work in done else watch)
+        finally:
+            work.cancel()
+            watch.cancel()
+            await asyncio.gather(work, watch, return_exceptions=True)
+
+    async def _outgrown(self, folder: Path) -> None:
+        """Raises what `_check` raises, as soon as it does."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)  # git tells nobody how far it is
+            await self._threads.run(_check, folder, self._limits)
 
     async def _from(self, url: str, arguments: Callable[[str], Sequence[str]], *, folder: Path) -> bytes:
         """What git prints with the arguments for this URL, or for where its host says that the repository is now."""
@@ -132,22 +156,13 @@ class Transfer:
             env={**self._environment(folder, route), **told},
             start_new_session=True,  # so that git's helpers can be ended with it
         )
-        watch = asyncio.create_task(self._outgrown(folder))
         talk = asyncio.create_task(_talk(process))
         try:
-            await asyncio.wait({watch, talk}, return_when=asyncio.FIRST_COMPLETED)
-            if not talk.done():
-                raise git.OverLimit("too large")
-            return process.returncode, *talk.result()
+            printed, said = await asyncio.shield(talk)
         finally:
             _end(process)
-            watch.cancel()
-            await asyncio.gather(watch, talk, return_exceptions=True)
-
-    async def _outgrown(self, folder: Path) -> None:
-        """Returns when the folder holds more than it may."""
-        while await self._threads.run(_size, folder) <= self._limits.octets:  # noqa: ASYNC110 - git tells nobody how far it is
-            await asyncio.sleep(_WATCH_SECONDS)
+            await asyncio.gather(talk, return_exceptions=True)
+        return process.returncode, printed, said
 
     def _environment(self, home: Path, route: Route) -> dict[str, str]:
         inherited = {name: value for name, value in git.environment().items() if name.lower() not in PROXIES}
@@ -193,7 +208,16 @@ async def _bounded(stream: asyncio.StreamReader) -> bytes:
     return kept
 
 
-def _size(folder: Path) -> int:
+def _check(folder: Path, limits: Limits) -> None:
+    """Raises OverLimit where the folder holds too much, and OSError where its disk is almost full. Blocking."""
+    if size(folder) > limits.octets:
+        raise git.OverLimit("too large")
+    if shutil.disk_usage(folder).free < limits.free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def size(folder: Path) -> int:
+    """The octets of all files in it. Blocking."""
     total = 0
     for parent, _, files in os.walk(folder):
         for file in files:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -34,7 +35,7 @@ from core.localchat.indexes import Indexes
 from core.localchat.repos import Repositories
 from core.localchat.server import desk_open, serving
 from core.localchat.threads import Threads
-from core.localchat.transfer import Limits
+from core.localchat.transfer import Limits, size
 from core.localchat.turns import Turns
 from tests.localchat.asking import Asker, check
 from tests.localchat.githost import GitHost, hosting
@@ -227,6 +228,49 @@ async def test_a_small_pack_that_fills_the_memory_is_refused(host: GitHost, shop
     with pytest.raises(RepositoryTooLarge):
         await clones(host, tmp_path / "message-of-a-commit", limits=limits).current(NAME)
     assert left_over(tmp_path) == []
+
+
+async def test_the_disk_is_never_filled(host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    have = await clones(host, tmp_path).current(NAME)
+    full = clones(host, tmp_path, fresh_seconds=0, limits=Limits(free=1 << 60))
+    asked = len(host.requests)
+    with pytest.raises(CacheUnusable):
+        await full.current("example.org/o/other")
+    assert len(host.requests) == asked
+    assert await full.current(NAME) == have
+
+    host.hang_after = 1_000
+    filling = asyncio.create_task(clones(host, tmp_path).current("example.org/o/other"))
+    await host.hanging.wait()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    with pytest.raises(CacheUnusable):
+        async with asyncio.timeout(20):
+            await filling
+    assert left_over(tmp_path) == []
+
+
+async def test_clones_share_a_limit(host: GitHost, shop: Path, tmp_path: Path) -> None:
+    write(shop, {"noise.bin": os.urandom(300_000)})
+    commit(shop)
+    cache = tmp_path / "cache"
+    repository = clones(host, cache, octets=1_000_000)
+    for number in range(4):
+        folder, _ = await repository.current(f"example.org/o/{number}")
+        os.utime(folder, (number + 1, number + 1))
+    assert {path.name for path in cache.iterdir()} == {f"example.org+o+{number}" for number in (1, 2, 3)}
+    folder, _ = await clones(host, cache, octets=1).current(NAME)
+    assert folder.is_dir(), "whatever its size"
+    assert [path.name for path in cache.iterdir()] == ["example.org+o+n"]
+
+
+async def test_clones_leave_half_of_a_small_disk(
+    host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = await clones(host, tmp_path / "cache").current("example.org/o/1")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=size(one)))
+    two, _ = await clones(host, tmp_path / "cache", limits=Limits(free=0)).current("example.org/o/2")
+    assert two.is_dir()
+    assert not one.exists()
 
 
 async def test_a_repository_found_too_large_is_not_cloned_at_each_question(host: GitHost, tmp_path: Path) -> None:
