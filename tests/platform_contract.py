@@ -266,7 +266,7 @@ class PlatformContract:
         assert found == sorted(found)
         assert [bool(post.footer) for post in posts] == [False] * (len(posts) - 1) + [True]
 
-    @behaviour("While an answer is being written, what is there of it can be read.")
+    @behaviour("An answer can be read while it is still being written.")
     async def test_grows(self, place: Place) -> None:
         go_on = asyncio.Event()
         place.chat.will(holding("The beginning.\n\n", "The end.", go_on))
@@ -547,7 +547,7 @@ class PlatformContract:
         assert REPOSITORY in post.text
         assert len(place.chat.requests) == 1
 
-    @behaviour("A service that is away for a moment costs patience, not the answer.")
+    @behaviour("A brief outage of the service delays the answer but does not lose it.")
     async def test_service_away_shortly(self, place: Place) -> None:
         place.chat.will(sends(b"", "reset"), says("Here it is."))
         (post,) = await answered(place, await place.ask("where?"))
@@ -562,7 +562,7 @@ class PlatformContract:
         assert "try again" in post.text
         assert NOT_ANSWERED.search(post.footer)
 
-    @behaviour("An answer that breaks off keeps what came of it, and says that it is cut off.")
+    @behaviour("An answer that breaks off keeps what had arrived, and says that it is cut off.")
     async def test_breaks_off(self, place: Place) -> None:
         pieces = head(200, "Transfer-Encoding: chunked") + chunked(event(piece("Half of it.\n\n")))
         place.chat.will(sends(pieces, "reset"))
