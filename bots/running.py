@@ -106,8 +106,8 @@ async def running(
             log.info("metrics", port=stack.enter_context(measured))
         workers: list[Worker] = []
 
-        async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
-            return await (workers[0] if workers else parts.leases).stop(thread, turn_id)
+        async def stop(thread: ThreadRef, turn_id: str | None = None, *, before: int | None = None) -> bool:
+            return await (workers[0] if workers else parts.leases).stop(thread, turn_id, before=before)
 
         found = await _opened(stack, parts, wanted, stop, shards)
         if Role.WORKER in wanted:

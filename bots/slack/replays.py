@@ -7,8 +7,8 @@ A signature need not be remembered longer than the time in it passes.
 
 Each process remembers for itself, since a row for each request would cost more than what is left: of several `web`
 processes each may take a copy once. A question in it meets its natural key, a form its ticket, which the database
-redeems once; `mute`, `unmute` and `new` change nothing twice; `retry` is refused while an answer runs; `stop` may end
-the next answer of that thread, where everybody sees it and can ask again.
+redeems once; `new` changes nothing twice; `stop` ends no answer to what was asked after it; `retry` is refused while an
+answer runs; `mute` and `unmute` hold as if they were said again, where everybody sees it.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, inspect, select
+from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, case, false, func, inspect, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
@@ -77,7 +77,7 @@ def within_budget(stretches: Sequence[Exchange], budget: int = BUDGET) -> list[E
 
 
 class History:
-    """The stored threads."""
+    """The stored turns, and what of them goes to /chat."""
 
     def __init__(self, database: Database, workspaces: Workspaces) -> None:
         self._database = database
@@ -137,15 +137,27 @@ class History:
         async def unit(connection: AsyncConnection) -> None:
             if provided is not None:
                 await provided(connection)
-            await self._upsert(connection, thread, repository=repository)
+            about = {"repository": repository}
+            await self._upsert(connection, thread, about, about)
 
         await self._database.write(unit, lasting=False)
 
     async def start_anew(self, thread: ThreadRef, position: int) -> None:
-        """Forget the conversation for what is asked from `position` on; the repository stays."""
-        await self._database.write(lambda connection: self._upsert(connection, thread, history_from=position))
+        """Forget the conversation, and who talked in it, for what is asked from `position` on; the repository stays.
 
-    async def _upsert(self, connection: AsyncConnection, thread: ThreadRef, **values: object) -> None:
+        It changes nothing where a fresh start was made there, or behind that: a platform may deliver it again.
+        """
+        newer = ThreadRow.history_from < position
+        values = {
+            "history_from": case((newer, literal(position, BigInteger())), else_=ThreadRow.history_from),
+            "crowded": case((newer, false()), else_=ThreadRow.crowded),
+        }
+        first = {"history_from": position}
+        await self._database.write(lambda connection: self._upsert(connection, thread, first, values))
+
+    async def _upsert(
+        self, connection: AsyncConnection, thread: ThreadRef, first: Mapping[str, object], values: Mapping[str, object]
+    ) -> None:
         channel = thread.channel
         await connection.execute(
             self._database.insert(ThreadRow)
@@ -155,7 +167,7 @@ class History:
                 channel_id=channel.channel_id,
                 thread_id=thread.thread_id,
                 created_at=datetime.now(UTC),
-                **{"history_from": 0, "repository": None, **values},
+                **{"history_from": 0, "repository": None, **first},
             )
             .on_conflict_do_update(index_elements=inspect(ThreadRow).primary_key, set_=values)
         )

@@ -188,10 +188,6 @@ class Threads:
         """Others talk here to each other: from now on a mention is needed."""
         await self._set(thread, crowded=True)
 
-    async def uncrowd(self, thread: ThreadRef) -> None:
-        """Somebody turned to us for a fresh start: nobody else has spoken since. A muted thread stays muted."""
-        await self._set(thread, crowded=False)
-
     async def _set(self, thread: ThreadRef, **values: object) -> None:
         async def unit(connection: AsyncConnection) -> None:
             await connection.execute(

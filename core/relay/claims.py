@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Update, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, and_, case, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRef
+from core.conversation.values import UNSAID, ChannelRef, Outcome, ThreadRef, WorkspaceRef
 from core.database import Unit, now_ms
 from core.errors import Declined, GaveUp, LeaseLost, Level, NoRoom, TooLate, TooManyAsked
 from core.scope import given, in_thread, of_turn
@@ -52,6 +52,10 @@ class Open:
     def workspace(self) -> WorkspaceRef:
         """The workspace the turn belongs to."""
         return self.thread.channel.workspace
+
+    def asked_before(self, order: int | None) -> bool:
+        """As the condition below has it."""
+        return order is None or self.order < order or self.message_id.startswith(UNSAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,14 @@ def leased(claim: Claim) -> ColumnElement[bool]:
     return and_(
         of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.status == "running", TurnRow.attempt == claim.attempt
     )
+
+
+def asked_before(order: int | None) -> ColumnElement[bool]:
+    """The condition that a question came before what has this order; None: any.
+
+    One without a post of its own may have its order by another clock, and counts as asked before.
+    """
+    return true() if order is None else or_(TurnRow.position < order, TurnRow.message_id.startswith(UNSAID))
 
 
 def due_soon() -> ColumnElement[int]:

@@ -29,6 +29,7 @@ from core.relay.claims import (
     Ending,
     Open,
     Scope,
+    asked_before,
     claim_of,
     claim_statement,
     cut_statement,
@@ -236,16 +237,17 @@ class Leases:
         if not await self._database.write(unit):
             raise LeaseLost("the question was edited while its notice went out")
 
-    async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> bool:
+    async def stop(self, thread: ThreadRef, turn_id: str | None = None, *, before: int | None = None) -> bool:
         """Ask the thread's answer to stop: the running one, else the next. False where nothing is open.
 
-        With `turn_id`, that turn alone: not the next question, where it has ended meanwhile.
+        With `turn_id`, that turn alone: not the next question, where it has ended meanwhile. With `before`, none that
+        was asked after the word of that order: it may be delivered again.
         A turn that is not running is claimed as ever, to show that it stopped. What waits behind it is answered: its
         askers stopped nothing, and every question ends where people can see it.
         """
         head = (
             select(TurnRow.turn_id)
-            .where(in_thread(TurnRow, thread), TurnRow.status.in_(OPEN))
+            .where(in_thread(TurnRow, thread), TurnRow.status.in_(OPEN), asked_before(before))
             .order_by(case((TurnRow.status == "running", 0), (TurnRow.attempt > 0, 1), else_=2))
             .order_by(TurnRow.position, TurnRow.message_id)
             .limit(1)

@@ -24,9 +24,12 @@ _MOST_OPEN = 1_000
 
 
 class Stop(Protocol):
-    """Stops what is answered in a thread, or this turn alone. Whether anything was there to stop."""
+    """Stops what is answered in a thread, or this turn alone. Whether anything was there to stop.
 
-    async def __call__(self, thread: ThreadRef, turn_id: str | None = None, /) -> bool:
+    Only what was asked `before` the word of that order: the word may be delivered again, behind later questions.
+    """
+
+    async def __call__(self, thread: ThreadRef, turn_id: str | None = None, /, *, before: int | None = None) -> bool:
         """Raises DatabaseError."""
         ...
 
@@ -47,12 +50,11 @@ class Steering:
         """Do it; what is to be said about it, "" for nothing. `order` is that of the message that said the word."""
         match word:
             case ThreadWord.STOP:
-                return "" if await self._stop(thread) else NOTHING_RUNS
+                return "" if await self._stop(thread, before=order) else NOTHING_RUNS
             case ThreadWord.RETRY:
                 return await self._retried(thread)
             case ThreadWord.NEW:
                 await self._history.start_anew(thread, order)
-                await self._threads.uncrowd(thread)
                 return "Starting afresh: what was said here before no longer counts."
             case ThreadWord.MUTE:
                 await self._threads.mute(thread)

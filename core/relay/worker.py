@@ -84,13 +84,16 @@ class Worker:
         finally:
             self._awaited.pop(turn_id, None)
 
-    async def stop(self, thread: ThreadRef, turn_id: str | None = None) -> bool:
-        """Stop the thread's answer, the running one or else the next, or this turn alone. False where there is none."""
+    async def stop(self, thread: ThreadRef, turn_id: str | None = None, *, before: int | None = None) -> bool:
+        """Stop the thread's answer, the running one or else the next, or this turn alone. False where there is none.
+
+        As `Leases.stop` has it, `before` included.
+        """
         # those known before: what is claimed meanwhile is another answer, or learns of it with its claim
         here = [hold for hold, _ in self._running.values() if hold.claim.thread == thread]
-        stopped = await self._leases.stop(thread, turn_id)
+        stopped = await self._leases.stop(thread, turn_id, before=before)
         for hold in here if stopped else []:
-            if turn_id in {None, hold.claim.turn_id}:
+            if turn_id in {None, hold.claim.turn_id} and hold.claim.asked_before(before):
                 hold.stop.set()
         self.wake()
         return stopped

@@ -58,12 +58,26 @@ async def test_muting_and_crowding(threads: Threads, questions: Questions) -> No
     assert await threads.standing(THREAD, "U1") == replace(FRESH, muted=True)
     await threads.crowd(THREAD)
     assert await threads.standing(THREAD, "U1") == replace(FRESH, muted=True, crowded=True)
-    await threads.uncrowd(THREAD)
-    assert await threads.standing(THREAD, "U1") == replace(FRESH, muted=True)
-    await threads.crowd(THREAD)
     await threads.unmute(THREAD)
     assert await threads.standing(THREAD, "U1") == FRESH
     assert await threads.standing(ThreadRef(CHANNEL, "another"), "U1") is None
+
+
+async def test_a_fresh_start_that_comes_again_changes_nothing(
+    threads: Threads, questions: Questions, database: Database, workspaces: Workspaces
+) -> None:
+    history, earlier, later = History(database, workspaces), 1_700_000_000_000_001, 1_700_000_000_000_002
+    await questions.ask()
+    await threads.mute(THREAD)
+    for position in (earlier, later):
+        await threads.crowd(THREAD)
+        await history.start_anew(THREAD, position)
+        assert await threads.standing(THREAD, "U1") == replace(FRESH, muted=True)
+    await threads.crowd(THREAD)
+    for position in (earlier, later):
+        await history.start_anew(THREAD, position)
+    assert await threads.standing(THREAD, "U1") == replace(FRESH, muted=True, crowded=True)
+    assert [row.history_from for row in await rows(database, ThreadRow)] == [later]
 
 
 async def test_it_concerns_one_thread_alone(threads: Threads, questions: Questions) -> None:
@@ -82,7 +96,7 @@ async def test_what_the_thread_is_about_and_its_fresh_start_stay(
     await questions.ask()
     await history.stay(THREAD, "github.com/acme/web")
     await history.start_anew(THREAD, 7)
-    for change in (threads.mute, threads.crowd, threads.uncrowd, threads.unmute):
+    for change in (threads.mute, threads.crowd, threads.unmute):
         await change(THREAD)
         (row,) = await rows(database, ThreadRow)
         assert (row.repository, row.history_from) == ("github.com/acme/web", 7)

@@ -77,9 +77,9 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
     )
     bot = Bot(discord.bot.id, discord.application_id)
 
-    async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
+    async def stop(thread: ThreadRef, turn_id: str | None = None, *, before: int | None = None) -> bool:
         stopped.append(thread)
-        return await app.leases.stop(thread, turn_id)
+        return await app.leases.stop(thread, turn_id, before=before)
 
     async def tell(question: Question, turn_id: str, notice: Notice) -> None:
         told.append(notice.text)

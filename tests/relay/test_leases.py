@@ -13,7 +13,7 @@ from core.channels.grammar import ThreadWord
 from core.channels.mappings import Mappings
 from core.conversation.history import History
 from core.conversation.threads import Threads
-from core.conversation.values import Outcome, ThreadRef
+from core.conversation.values import UNSAID, Outcome, ThreadRef
 from core.database import Database, now_ms
 from core.errors import GaveUp, LeaseLost, NoRoom
 from core.relay.claims import LEASE_SECONDS, Claim, Covered, Ending, Scope, still_held
@@ -289,9 +289,9 @@ async def test_a_button_stops_its_own_turn_alone(
     await ask(intake, thread(), each=2)
     (claim,) = await leases.claim("a", ALL, 10)
 
-    async def stop(place: ThreadRef, *turn: str | None) -> bool:
+    async def stop(place: ThreadRef, *turn: str | None, before: int | None = None) -> bool:
         await leases.finish(claim, Ending(Outcome.ANSWERED))
-        return await leases.stop(place, *turn)
+        return await leases.stop(place, *turn, before=before)
 
     history, revisions = History(database, workspaces), Revisions(database, workspaces)
     steering = Steering(
@@ -417,6 +417,25 @@ async def test_stop_reaches_the_next_where_none_runs(intake: Intake, leases: Lea
     (claim,) = await leases.claim("a", ALL, 10)
     await leases.finish(claim, Ending(Outcome.STOPPED))
     assert not await leases.stop(thread())  # nothing is open any more
+
+
+async def test_a_word_that_comes_again_stops_nothing_that_was_asked_since(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """But what came without a post has its order by another clock than the word may have."""
+    steering = steering_of(database, workspaces, leases.stop)
+    await intake.accept(question(at=1, within=thread()))
+    assert await steering.steered(thread(), ThreadWord.STOP, 2) == ""
+    (claim,) = await leases.claim("a", ALL, 10)
+    await leases.finish(claim, Ending(Outcome.STOPPED))
+    await intake.accept(question(at=3, within=thread()))
+    assert await steering.steered(thread(), ThreadWord.STOP, 2) == NOTHING_RUNS
+    (later,) = await leases.claim("a", ALL, 10)
+    assert await steering.steered(thread(), ThreadWord.STOP, 2) == NOTHING_RUNS
+    assert not (await leases.renew("a", [later]))[later.turn_id].stop_requested
+    await leases.finish(later, ANSWERED)
+    await intake.accept(question(at=4, within=thread(), message_id=f"{UNSAID}1"))
+    assert await steering.steered(thread(), ThreadWord.STOP, 2) == ""
 
 
 async def test_stop_reaches_the_one_that_has_begun_before_an_earlier_one(

@@ -358,6 +358,21 @@ async def test_what_is_asked_behind_a_fresh_start_is_not_answered_with_what_was_
     assert asked == [["1?", "2?"], ["4?"], ["4?", "New.", "5?"]]
 
 
+async def test_a_word_stops_what_waits_before_it_and_not_what_runs_and_was_asked_after_it(
+    process: Process, chat: FakeChat
+) -> None:
+    go_on = asyncio.Event()
+    chat.will(holding("Later ", "answer.", go_on))
+    later = asyncio.create_task(process.ask(question(at=3, within=HERE)))
+    await chat.arrival()
+    earlier = await process.intake.accept(question(at=1, within=HERE))
+    assert earlier.turn_id is not None
+    ended = asyncio.create_task(process.worker.outcome(earlier.turn_id))
+    assert await process.worker.stop(HERE, before=2)
+    go_on.set()
+    assert (await later, await ended) == ("answered", "stopped")
+
+
 async def test_what_is_stopped_before_it_is_asked_is_shown_and_takes_nobody_along(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:

@@ -101,7 +101,7 @@ async def rim(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rim
     async with bootstrap.opened(given) as app:
         slack, tasks, stopped = Slack(given.slack_api_url), Tasks(), list[ThreadRef]()
 
-        async def stop(thread: ThreadRef, turn_id: str | None = None) -> bool:
+        async def stop(thread: ThreadRef, turn_id: str | None = None, *, before: int | None = None) -> bool:
             stopped.append(thread)
             return True
 
