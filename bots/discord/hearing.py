@@ -18,6 +18,8 @@ from bots.discord.posts import Post, Spot
 from bots.discord.unheard import unheard
 from core import logs
 
+_GONE = 10_000  # messages
+
 log = logs.get(__name__)
 
 Reading = Callable[[Post, str], Incoming]
@@ -44,6 +46,7 @@ class Hearing:
         self._asking = asking
         self._changes = changes
         self._interacting = interacting
+        self._gone: dict[str, None] = {}  # messages deleted lately, the newest last: they may have been read before
 
     def message(self, post: Post) -> None:
         """Somebody posted."""
@@ -56,14 +59,20 @@ class Hearing:
     async def missed(self, posts: Sequence[Post], heard: int | None) -> None:
         """Posts of one place from before we listened, and `heard`: as `unheard` has them. Waits while there is no room.
 
-        Only questions are carried out, and nothing is said about what is none: it may have been said already.
+        Only questions are carried out, but for those that were deleted since they were read, and nothing is said about
+        what is none: it may have been said already.
         """
         for post in unheard(posts, self._bot_id, heard):
             await self._inbox.vacant()
+            if post.message_id in self._gone:
+                continue
             self._inbox.put(post.spot.channel_id, partial(self._carried_out, post, of_post, late=True))
 
     def deleted(self, spot: Spot, message_ids: Sequence[str]) -> None:
         """Posts are gone."""
+        self._gone.update(dict.fromkeys(message_ids))
+        while len(self._gone) > _GONE:
+            del self._gone[next(iter(self._gone))]
         self._inbox.put(spot.channel_id, partial(self._deleted, spot, message_ids), Kind.DELETION)
 
     def happened(self, happened: Happened) -> None:

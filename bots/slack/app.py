@@ -16,6 +16,7 @@ from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 
+from bots.slack import deletions
 from bots.slack.asking import Asking
 from bots.slack.changes import Changes
 from bots.slack.commands import Commanding
@@ -93,7 +94,7 @@ class Handling:
             case Edited() as edited:
                 await self._asking.edited(edited, last=last)
             case Deleted() as deleted:
-                await self._asking.deleted(deleted)
+                await self._asking.deleted(deleted, deletions.asked(body))
             case SessionStopped() as stopped:
                 await self._asking.stopped(stopped)
             case HomeOpened() as opened:

@@ -29,7 +29,8 @@ from core.relay.revisions import ANSWERED_BEFORE, Revised
 from core.relay.steering import Steering
 from core.wording import sentence
 
-_LATE = timedelta(hours=1)  # what was no question for so long, or is forgotten since, is not asked by an edit
+# what was no question for so long, or is forgotten since, is not asked by an edit; nor is a post delivered so late
+_LATE = timedelta(hours=1)
 _WORD_SECONDS = 1.0  # Slack waits for three to be acknowledged
 
 log = logs.get(__name__)
@@ -140,9 +141,22 @@ class Asking:
             if edited.was_mentioned is False or now - question.asked_at < _LATE:
                 await self._parts.intake.accept(replace(question, asked_at=now), last=last)
 
-    async def deleted(self, deleted: Deleted) -> None:
-        """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten."""
+    async def deleted(self, deleted: Deleted, asked: Asked | None) -> None:
+        """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten.
+
+        `asked`: what the post had asked, which may be delivered yet.
+        """
+        if asked is not None and await self._may_come(asked):
+            await self._parts.revisions.forestall(asked.question)
         await self._parts.revisions.erase(deleted.channel, deleted.message_id, deleted.within)
+
+    async def _may_come(self, asked: Asked) -> bool:
+        """Whether the question would be accepted, should Slack deliver it now."""
+        question = asked.question
+        if self._replying.now() - question.asked_at > _LATE:
+            return False
+        ours = asked.mentioned or asked.direct
+        return ours or await self._parts.threads.standing(question.thread, question.asker.user_id) is not None
 
     async def stopped(self, stopped: SessionStopped) -> None:
         """Somebody pressed Slack's own stop button: what was written there stops, not what is written there by now."""

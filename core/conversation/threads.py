@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import CTE, Select, and_, exists, func, inspect, literal, literal_column, select
+from sqlalchemy import CTE, Select, and_, exists, func, inspect, literal, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import followup
@@ -18,6 +18,8 @@ from core.tables import ChannelRow, PostRow, ThreadRow, TurnRow, WorkspaceRow
 
 _ENDED = tuple(outcome.value for outcome in Outcome)
 _LOOKED_AT = 50  # of somebody's newest questions, when their threads are looked for
+# unlike a question that was deleted before anything came of it
+_SEEN = or_(TurnRow.erased_at.is_(None), TurnRow.attempt > 0, TurnRow.answered_with.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def _unfinished(channel: ChannelRef, most: int) -> Select[str]:
 
 
 def _standing(thread: ThreadRef, user_id: str) -> Select[datetime | None, bool, str | None, bool, bool]:
-    turns = exists().where(in_thread(TurnRow, thread))
+    turns = exists().where(in_thread(TurnRow, thread), _SEEN)
     place = select(literal(1).label("here")).subquery()  # a row even where the thread and the channel have none
     return (
         select(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from secrets import token_hex
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -79,6 +81,31 @@ class Revisions:
             return (Revised.REPLACED if row.status in OPEN else Revised.ANSWERED), row.turn_id
 
         return await self._database.write(unit)
+
+    async def forestall(self, question: Question) -> None:
+        """Let a question that is deleted already be a duplicate, should it come yet; of one that came nothing changes.
+
+        What stands for it is as `erase` leaves a question that no worker had: its key, and no text.
+        """
+        channel, turn_id = question.thread.channel, token_hex(16)
+        key = await self._workspaces.data_key(channel.workspace)
+        erased = self._database.insert(TurnRow).values(
+            **asdict(channel),
+            thread_id=question.thread.thread_id,
+            message_id=question.message_id,
+            turn_id=turn_id,
+            position=question.order,
+            asker_id=question.asker.user_id,
+            question=key.seal_text("", text_cell(channel.workspace, turn_id, "question")),
+            erased_at=datetime.now(UTC),
+            asked_at=question.asked_at,
+            status=Outcome.STOPPED.value,
+            attempt=0,
+            failures=0,
+            due_at=now_ms(),
+            stop_requested=False,
+        )
+        await self._database.write(lambda connection: connection.execute(erased.on_conflict_do_nothing()))
 
     async def erase(self, channel: ChannelRef, message_id: str, within: str | None = None) -> ThreadRef | None:
         """Forget all text of a question, and stop it where it is still open; the thread it was asked in, if any.

@@ -478,6 +478,24 @@ async def test_a_busy_channel_is_read_page_by_page(world: World, given: Settings
     assert len(discord.called(*READ)) == 3
 
 
+async def test_a_question_that_is_deleted_once_it_was_read_is_not_asked(world: World, given: Settings) -> None:
+    discord, bot = world.discord, world.discord.bot
+    gone = await discord.says(world.alice, world.general, f"{bot} my secret?")
+    for number in range(100):
+        await discord.says(world.bob, world.general, f"talk {number}")
+    missed = await discord.says(world.alice, world.general, f"{bot} and this?")
+    more = discord.fail(*READ, after=1, hold=(go_on := asyncio.Event()), at=world.general.id)
+    async with ear(discord, given) as made:
+        await mapped(world, made)
+        async with listening(made):
+            await made.until(lambda: more.struck)
+            await discord.deletes(gone)
+            heard = await discord.says(world.alice, world.general, f"{bot} now?")
+            assert await made.heard() == [heard.id]  # and of the deletion, before it
+            go_on.set()
+            assert await made.heard(2) == [missed.id, heard.id]
+
+
 async def test_a_channel_that_cannot_be_read_is_declared(world: World, given: Settings, log: Log) -> None:
     discord = world.discord
     secret = discord.channel(world.guild, "secret")

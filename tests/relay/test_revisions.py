@@ -17,6 +17,7 @@ from core.database import Database
 from core.errors import AskrepoError, DeliveryUncertain, GaveUp, NotMapped, NotYet, PlaceGone, PostGone
 from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Surroundings
+from core.relay.intake import Accepted
 from core.relay.revisions import Revised
 from core.relay.steering import Steering
 from core.tables import TurnRow
@@ -274,6 +275,34 @@ async def test_nothing_is_kept_of_a_question_that_is_deleted_before_any_worker_h
     await process.intake.accept(asked)
     assert await process.revisions.erase(HERE.channel, asked.message_id) == HERE
     assert await process.records() == {asked.message_id: "stopped"}
+    assert await texts_kept(database) == [False]
+
+
+async def test_a_question_that_was_deleted_before_it_came_is_there_already_and_counts_nowhere(
+    process: Process, database: Database, chat: FakeChat
+) -> None:
+    threads, workspace = Threads(database), HERE.channel.workspace
+    gone = replace(question("My secret?", at=5, within=HERE), reference="where it was asked")
+    await process.revisions.forestall(gone)
+    assert await process.intake.accept(gone) == Accepted(None)
+    assert await process.records() == {gone.message_id: "stopped"}
+    assert await texts_kept(database) == [False]
+    assert await threads.standing(HERE, "U1") is None
+    assert await threads.recent(workspace, "U1") == []
+    assert await process.revisions.newest_ended(HERE) is None
+    await process.ask(question("First?", at=6, within=HERE, by="U2"))
+    assert chat.requests[-1].json["messages"] == [{"role": "user", "content": "First?"}]
+    standing = await threads.standing(HERE, "U1")
+    assert standing is not None
+    assert not standing.asked_before
+
+
+async def test_a_question_that_came_before_its_deletion_is_erased_as_ever(process: Process, database: Database) -> None:
+    asked = question("My secret?", within=HERE)
+    await process.ask(asked)
+    await process.revisions.forestall(asked)
+    assert await process.records() == {asked.message_id: "answered"}
+    assert await process.revisions.erase(HERE.channel, asked.message_id) == HERE
     assert await texts_kept(database) == [False]
 
 

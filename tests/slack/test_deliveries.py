@@ -206,6 +206,29 @@ async def test_a_word_that_a_database_that_is_away_keeps_from_its_effect_is_sent
     assert "I answer only when I am mentioned here." in slack.ephemerals(world.general, world.alice)[-1].body
 
 
+async def test_a_question_that_was_deleted_before_it_arrived_is_not_answered(
+    world: World, app: App, chat: FakeChat
+) -> None:
+    """Slack could not deliver it, and tells of the deletion before it tries again."""
+    slack, bot = world.slack, world.askrepo.bot
+    begun = await slack.says(world.alice, world.general, f"{bot} one?")
+    await answered(world, begun)
+    talk = await slack.says(world.bob, world.general, "nothing to us")
+    late: list[Delivery] = []
+    for words, thread in ((f"{bot} my secret?", None), ("and my secret?", begun), (f"{bot} in this?", talk)):
+        post = await unheard(world, words, thread=thread)
+        late += [Delivery("events_api", told(world, post, "message"))]
+        late += [Delivery("events_api", told(world, post, "app_mention"))] if str(bot) in words else []
+        await slack.deletes(post)
+    for each in late:
+        assert (await slack.pushing.push(each)).acknowledged
+    await slack.says(world.alice, world.general, "to Bob alone", thread=talk)
+    await slack.says(world.alice, world.general, "and two?", thread=begun)
+    await answered(world, begun, 2)
+    await quiet(world, app, chat)
+    assert [request.question for request in chat.requests] == ["one?", "and two?", "is all done?"]
+
+
 @contextlib.contextmanager
 def away(app: App) -> Iterator[None]:
     """Every statement that writes fails while the block runs, as with a disk that is full."""
