@@ -108,7 +108,11 @@ class Asking:
     async def deleted(self, channel: ChannelRef, message_ids: Sequence[str], within: str | None = None) -> None:
         """Posts were deleted, in the thread `within` or else in the channel itself.
 
-        Questions among them, and those that a post of ours had shown, are not answered any more, and forgotten.
+        Questions among them, and those that a post of ours had shown, are not answered any more, and forgotten. So is
+        what was read of the posts for later questions.
         """
-        for message_id in await self._parts.revisions.known(channel, message_ids, within):
-            await self._parts.revisions.erase(channel, message_id, within)
+        revisions = self._parts.revisions
+        for message_id in await revisions.known(channel, message_ids, within):
+            await revisions.erase(channel, message_id, within)
+        threads = {*message_ids, within or ""}  # a thread has the id of the post it was opened from
+        await revisions.forget_around(channel, threads, min(map(int, message_ids)))

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from bots.heard import Heard
 from bots.parts import Parts
+from bots.slack.fields import order
 from bots.slack.incoming import Asked, Bare, Deleted, Edited, Worded
 from bots.slack.installed import Installed
 from bots.slack.interactions import Commanded
@@ -79,8 +80,8 @@ class Asking:
     async def unsaid(self, thread: ThreadRef, message_id: str, asker: Asker, text: str, reference: str) -> None:
         """Accept a question that has no post of its own."""
         now = self._replying.now()
-        order = int(now.timestamp() * 1_000_000)
-        question = Question(thread, message_id, order, asker, text, now, reference)
+        at = int(now.timestamp() * 1_000_000)
+        question = Question(thread, message_id, at, asker, text, now, reference)
         await self._parts.intake.accept(question, last=True)  # a command is sent once
 
     async def bare(self, bare: Bare) -> None:
@@ -144,11 +145,13 @@ class Asking:
     async def deleted(self, deleted: Deleted, asked: Asked | None) -> None:
         """A question was deleted, or what shows it: it is not answered any more, and its text is forgotten.
 
-        `asked`: what the post had asked, which may be delivered yet.
+        So is what was read of the post for later questions. `asked`: what it had asked, which may be delivered yet.
         """
+        channel, message_id, revisions = deleted.channel, deleted.message_id, self._parts.revisions
         if asked is not None and await self._may_come(asked):
-            await self._parts.revisions.forestall(asked.question)
-        await self._parts.revisions.erase(deleted.channel, deleted.message_id, deleted.within)
+            await revisions.forestall(asked.question)
+        await revisions.erase(channel, message_id, deleted.within)
+        await revisions.forget_around(channel, {deleted.within or message_id}, order(message_id))
 
     async def _may_come(self, asked: Asked) -> bool:
         """Whether the question would be accepted, should Slack deliver it now."""

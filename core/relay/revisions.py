@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_hex
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, union, update
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -141,6 +141,20 @@ class Revisions:
             return ThreadRef(channel, row.thread_id)
 
         return await self._database.write(unit)
+
+    async def forget_around(self, channel: ChannelRef, thread_ids: Collection[str], order: int) -> None:
+        """Forget what stood around the questions of these threads: of that, a post of this order is deleted.
+
+        A question that was asked before it was never sent with it. What is being answered goes on.
+        """
+        here = and_(in_channel(TurnRow, channel), TurnRow.thread_id.in_(thread_ids))
+        around = and_(here, TurnRow.position > order, TurnRow.context.is_not(None))
+        async with self._database.reading() as connection:
+            if not (await connection.execute(select(exists().where(around)))).scalar_one():
+                return
+        await self._database.write(
+            lambda connection: connection.execute(update(TurnRow).where(around).values(context=None))
+        )
 
     async def known(
         self, channel: ChannelRef, message_ids: Sequence[str], within: str | None = None

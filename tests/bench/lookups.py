@@ -105,6 +105,7 @@ class Looking:
             "ask again": lambda: app.revisions.again(workspace, self._ended.pop()[0]),
             "deletion of no question": lambda: app.revisions.erase(CHANNEL, "no question", MINE.thread_id),
             "deletions of no questions": lambda: app.revisions.known(CHANNEL, ["no", "question"], MINE.thread_id),
+            "deletion of no question: what was read": lambda: app.revisions.forget_around(CHANNEL, {"no", "other"}, 0),
             "button": lambda: app.threads.of_turn(workspace, self._ended[0][0]),
             "somebody's newest": lambda: app.threads.recent(workspace, "U1"),
             "whole channels": lambda: app.threads.whole_channels(workspace, after=0, most=50),

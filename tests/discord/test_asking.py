@@ -228,6 +228,23 @@ async def test_a_deleted_question_is_forgotten(world: World, heard: Ear) -> None
     assert erased == {one.id: True, two.id: True, last.id: False}
 
 
+async def test_what_was_read_of_a_post_that_is_deleted_is_forgotten(world: World, heard: Ear) -> None:
+    discord, bot = world.discord, world.discord.bot
+    root = await discord.says(world.bob, world.general, "Login fails.")
+    thread = await discord.opens_thread(world.bob, root)
+    reply = await discord.says(world.bob, thread, "Since noon.")
+    asked = []
+    for gone in ((root,), (reply, await discord.says(world.bob, thread, "Or one."))):
+        asked.append(await discord.says(world.alice, thread, f"{bot} why?"))
+        await heard.heard(len(asked))
+        read = update(TurnRow).values(context=b"what was read")
+        await heard.parts.database.write(lambda connection: connection.execute(read))  # noqa: B023 - at once
+        await discord.deletes(*gone)
+        asked.append(await discord.says(world.alice, thread, f"{bot} and now?"))
+        await heard.heard(len(asked))
+        assert [turn.context for turn in await heard.turns()] == [None] * len(asked)
+
+
 async def test_in_a_direct_message_an_edit_asks_what_was_no_question(world: World, heard: Ear) -> None:
     discord = world.discord
     await heard.parts.mappings.set_default(world.place.workspace, house.REPOSITORY, actor=world.alice.id)

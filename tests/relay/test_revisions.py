@@ -306,6 +306,30 @@ async def test_a_question_that_came_before_its_deletion_is_erased_as_ever(proces
     assert await texts_kept(database) == [False]
 
 
+async def test_what_was_read_of_a_post_that_is_deleted_goes_with_no_later_question(
+    process: Process, platform: FakePlatform, chat: FakeChat, database: Database
+) -> None:
+    """What is asked with it just now is answered."""
+    around, channel, go_on = platform.surroundings, HERE.channel, asyncio.Event()
+    platform.surroundings = replace(around, context="Earlier: a secret.")
+    chat.will(holding("One.\n", "And that.", go_on), says("Two."))
+    asking = asyncio.create_task(process.ask(question("First?", at=2, within=HERE)))
+    await chat.arrival()
+    await process.revisions.forget_around(replace(channel, workspace_id="W2"), {HERE.thread_id}, 1)
+    await process.revisions.forget_around(channel, {"another"}, 1)
+    await process.revisions.forget_around(channel, {HERE.thread_id}, 3)  # posted after it was asked
+    assert await texts_kept(database) == [True]
+    await process.revisions.forget_around(channel, {"another", HERE.thread_id}, 1)
+    go_on.set()
+    assert await asking == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["One.\nAnd that."]
+    platform.surroundings = around
+    await process.ask(question("Second?", at=4, within=HERE))
+    first, second = [[each["content"] for each in request.json["messages"]] for request in chat.requests]
+    assert first == ["First?\n\nEarlier: a secret."]
+    assert second == ["First?", "One.\nAnd that.", "Second?"]
+
+
 async def test_of_many_messages_only_questions_are_known(process: Process) -> None:
     asked = question("Old?", within=HERE)
     await process.intake.accept(asked)

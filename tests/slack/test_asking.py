@@ -295,6 +295,27 @@ async def test_a_deleted_question_stops_and_is_forgotten(world: World, app: App,
     await slack.until(lambda: any("Stopped" in post.body for post in slack.thread(general, root.ts)))
 
 
+@pytest.mark.parametrize("which", ["the first", "a reply"])
+async def test_what_was_read_of_a_post_that_is_deleted_goes_with_no_later_question(
+    world: World, app: App, chat: FakeChat, which: str
+) -> None:
+    slack, general, bot = world.slack, world.general, world.askrepo.bot
+    chat.will(says("One."), says("Two."))
+    root = await slack.says(world.bob, general, "Login fails.")
+    reply = await slack.says(world.bob, general, "Since noon.", thread=root)
+    await slack.says(world.alice, general, f"{bot} why?", thread=root)
+    await answered(world, root)
+    gone, left = (root, "Since noon.") if which == "the first" else (reply, "Login fails.")
+    words = gone.text
+    await slack.deletes(gone)
+    await slack.says(world.alice, general, f"{bot} and how?", thread=root)
+    await answered(world, root, 2)
+    first, second = ["\n".join(each["content"] for each in request.json["messages"]) for request in chat.requests]
+    assert words in first
+    assert left in first
+    assert words not in second
+
+
 async def test_a_command_is_forgotten_with_the_post_that_shows_its_question(
     world: World, app: App, chat: FakeChat
 ) -> None:
