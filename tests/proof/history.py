@@ -111,6 +111,13 @@ class Erased(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Overtaken(Event):
+    """A question's author deleted it, and that was heard of before the question itself."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked(Event):
     """Somebody wants a turn to end without an answer."""
 

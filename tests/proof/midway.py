@@ -20,6 +20,7 @@ from tests.proof.history import (
     History,
     Key,
     Leased,
+    Overtaken,
     Posted,
     Reopened,
     Reworded,
@@ -210,6 +211,24 @@ def _forgotten(history: History) -> Iterator[str]:
             yield f"P12: of {turn.turn_id}, which was deleted, {turn.texts} texts are kept"
 
 
+def _overtaken(history: History) -> Iterator[str]:
+    """A question that was deleted before it came is kept as such, and nobody answers it."""
+    turns = {turn.key: turn for turn in history.stored}
+    for event in history.of(Overtaken):
+        turn = turns.get(event.key)
+        if turn is None or turn.begun or not turn.erased:
+            yield f"P12: {event.key} was deleted before it came, and taken for a question"
+
+
+def _begun_once(history: History) -> Iterator[str]:
+    """A fresh start that is delivered again does not undo a later one."""
+    newest: dict[ThreadRef, int] = {}
+    for event in history.of(Begun):
+        if event.order <= newest.get(event.thread, 0):
+            yield f"P12: in {event.thread} what was forgotten up to {newest[event.thread]} counts from {event.order}"
+        newest[event.thread] = event.order
+
+
 RULES: tuple[Callable[[History], Iterator[str]], ...] = (
     _sent_with_what_is_bound,
     _thread_stays,
@@ -218,4 +237,6 @@ RULES: tuple[Callable[[History], Iterator[str]], ...] = (
     _as_it_is_worded,
     _stopped_if_asked,
     _forgotten,
+    _overtaken,
+    _begun_once,
 )

@@ -18,7 +18,7 @@ from core.relay.steering import Steering
 from core.secret import Secret
 from tests.channels.places import confirmed
 from tests.proof.faults import Killed
-from tests.proof.history import Acked, Asked, Key
+from tests.proof.history import Acked, Asked, Key, Overtaken
 from tests.proof.rims import World
 from tests.relay.house import Process
 
@@ -31,6 +31,7 @@ _LATELY = 150  # threads
 _DELIVERIES = 12  # after which a platform gives up on an event that nobody acknowledges
 _PEOPLE = 5  # of a workspace
 _EDITED, _DELETED, _STOPPED, _AGAIN, _RETRIED, _ANEW, _MANAGED = 0.10, 0.03, 0.04, 0.05, 0.03, 0.02, 0.08
+_OVERTAKEN = 0.02  # of the questions are deleted, and that is delivered before they are
 _LATER_WORDS = 10_000_000  # the words of edits begin here
 
 
@@ -104,6 +105,8 @@ class People:
         self._world.words.setdefault(key, []).append(word)
 
     async def _happens(self, question: Question) -> None:
+        if self._changing and self._dice.random() < _OVERTAKEN:
+            await self._is_overtaken(question)
         if not await self._asked(question) or not self._changing:
             return
         dice = self._dice
@@ -114,13 +117,22 @@ class People:
             await self._surely(lambda each: each.revisions.erase(question.thread.channel, question.message_id))
         if dice.random() < _STOPPED:
             await self._pause(15)
-            await self._once(lambda each: each.worker.stop(question.thread))
+            if dice.random() < 0.5:
+                await self._once(lambda each: each.worker.stop(question.thread))
+            else:
+                await self._says(question.thread, ThreadWord.STOP, 0)
         if dice.random() < _RETRIED:
             await self._says(question.thread, ThreadWord.RETRY, 60)
         if dice.random() < _ANEW:
             await self._says(question.thread, ThreadWord.NEW, 60)
         if dice.random() < _AGAIN:
             await self._presses(question.thread)
+
+    async def _is_overtaken(self, question: Question) -> None:
+        """Its author deletes it, and the platform could not deliver it before."""
+        if await self._surely(lambda each: gone(each, question)):
+            key = Key(question.thread, question.message_id)
+            self._world.history.events.append(Overtaken(self._world.loop.time(), key))
 
     async def _asked(self, question: Question) -> bool:
         """The platform delivers an event to some process until one acknowledges it, and sometimes once more."""
@@ -154,9 +166,13 @@ class People:
             await self._surely(lambda each: each.revisions.revise(edits[0]))
 
     async def _says(self, thread: ThreadRef, word: ThreadWord, within: float) -> None:
+        """It may be delivered again, behind what comes after it."""
         await self._pause(within)
         order = self._order(thread)
         await self._once(lambda each: steering(each).steered(thread, word, order))
+        if self._dice.random() < 0.3:
+            await self._pause(60)
+            await self._once(lambda each: steering(each).steered(thread, word, order))
 
     async def _presses(self, thread: ThreadRef) -> None:
         """Somebody wants an answer that they can see once more."""
@@ -231,6 +247,12 @@ class People:
 
     async def _pause(self, most: float) -> None:
         await asyncio.sleep(self._world.faults.seconds(0, most))
+
+
+async def gone(process: Process, question: Question) -> bool:
+    """A platform tells of a deletion."""
+    await process.revisions.forestall(question)
+    return await process.revisions.erase(question.thread.channel, question.message_id) is not None
 
 
 def steering(process: Process) -> Steering:
