@@ -8,7 +8,7 @@ from bots.console.parts import Parts
 from bots.errors import CommandError
 from core import wording
 from core.channels import replies
-from core.channels.grammar import Command, Help, Map, Mistake
+from core.channels.grammar import Command, Help, Map, Mistake, Token, TokenAction
 from core.conversation.values import ThreadRef
 from core.errors import RepositoryNameError
 from core.repositories import same
@@ -31,6 +31,8 @@ NO_REPOSITORY_TO_ASK = (
 NOT_RUNNING = "Nothing is being answered. While something is, Ctrl-C stops it."
 NOTHING_ASKED = "There is no question to ask again yet."
 NOTHING_CUT_OFF = "Nothing was cut off here."
+IN_A_SHELL = "`askrepo token set` in a shell takes a token, without showing it."
+WITH_TOKEN = f"There is a token in that line, so I neither stored it nor sent it on. Ask again without it. {IN_A_SHELL}"
 NEW = "A new conversation begins here."
 HOW_TO_LEAVE = "Ctrl-D or `/quit` leaves; so does Ctrl-C once more."
 
@@ -45,6 +47,8 @@ async def reply(parts: Parts, command: Command, thread: ThreadRef, user: str) ->
     check_no_folder(command, "leave and run")
     if isinstance(command, Help):
         return f"{replies.HELP}\n\n{_HELP}"
+    if isinstance(command, Token) and command.action is TokenAction.SET:
+        raise CommandError(WITH_TOKEN if command.pasted else IN_A_SHELL)
     said = await parts.commands.carry_out(command, thread, user)
     if isinstance(command, Map):
         facts = await parts.mappings.facts(thread)

@@ -15,11 +15,12 @@ from prompt_toolkit.output import create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from bots.console.incoming import read
+from bots.console.incoming import COMMANDS, read
 from bots.console.outgoing import harmless
 from core.channels.grammar import Token
+from core.channels.pasted import holds_token
 
-_COMMANDS = [f"/{word}" for word in ("help", "list", "map", "new", "quit", "retry", "status", "token", "unmap", "why")]
+_COMMANDS = [f"/{word}" for word in COMMANDS]
 
 
 class LineInterruptError(Exception):
@@ -55,11 +56,11 @@ class Typed:
 
 
 class _History(FileHistory):
-    """The questions of earlier sessions. What was typed by mistake after `token` is not kept."""
+    """What was typed in earlier sessions. A line with a token in it is not kept."""
 
     def store_string(self, string: str) -> None:
         """Called for each accepted line."""
-        if not isinstance(read(string), Token):
+        if not (isinstance(read(string), Token) or holds_token(string)):
             super().store_string(harmless(string))  # octets that are no text could not be written
 
 

@@ -11,6 +11,7 @@ from core.channels.grammar import Ask, Help, List, Map, Mistake, ThreadWord, Tok
 from core.errors import RepositoryNameError
 
 WIDGETS = "github.com/acme/widgets"
+TOKEN = Token(TokenAction.SET, pasted=True)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,19 @@ WIDGETS = "github.com/acme/widgets"
         ("what does \x1b[31mthis\x1b[0m do", Ask("what does this do")),
         ("/usr/bin/env is used where?", Ask("/usr/bin/env is used where?")),
         ("/ what is this", Ask("/ what is this")),
-        ("stop", Ask("stop")),
+        ("my key xoxb-1234567890-AbCdEf987654 is bad", TOKEN),
+        ("token set abcdef123456", TOKEN),
+        ("/lits xoxb-1234567890-AbCdEf987654", TOKEN),
+        ("stop", ThreadWord.STOP),
+        ("New.", ThreadWord.NEW),
+        ("retry", ThreadWord.RETRY),
+        ("mute", Ask("mute")),
+        ("Help", Help()),
+        ("help me", Ask("help me")),
+        ("quit", Leave()),
+        ("exit", Leave()),
+        ("/askrepo quit", Leave()),
+        ("exit codes are set where?", Ask("exit codes are set where?")),
         ("", Nothing()),
         (" \t ", Nothing()),
         ("/quit", Leave()),
@@ -39,7 +52,10 @@ WIDGETS = "github.com/acme/widgets"
         ("/unmap", Unmap()),
         ("/list", List()),
         ("/why in:web", Why("in:web")),
-        ("/token set abcdef123456", Token(TokenAction.SET, pasted=True)),
+        ("/token set abcdef123456", TOKEN),
+        ("/askrepo mapp foo/bar", Unknown("/askrepo mapp")),
+        ("/askrepo lits", Unknown("/askrepo lits")),
+        ("/askrepo lists all of them?", Ask("lists all of them?")),
         ("/lits", Unknown("/lits")),
         ("/list all of them", Unknown("/list")),
         ("/mute", Unknown("/mute")),

@@ -88,6 +88,12 @@ async def test_one_question_from_a_script(away: Home, chat: FakeChat) -> None:
     assert (done.code, done.out, done.err) == (0, "You asked about github.com/acme/gadgets: what is it?\n", "")
 
 
+async def test_a_question_with_a_token_in_it_is_not_asked(away: Home, chat: FakeChat) -> None:
+    sentence = (await away.run("console", "--ask", "my key xoxb-1234567890-AbCdEf987654 is bad")).sentence
+    assert sentence.startswith("There is a token in that line, so I neither stored it nor sent it on.")
+    assert (chat.requests, turns(away)) == ([], [])
+
+
 async def test_what_is_no_command_fails_a_script(home: Home) -> None:
     for words, given in ((("--ask", "/nosuch"), ""), ((), "/nosuch\n")):
         assert "`/nosuch` is no command" in (await home.run("console", *words, given=given)).sentence
