@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bots.findings import Check, Finding, ok, warning, wrong
 from core import checkup, configured, errors
-from core.errors import ChatError, DatabaseError, SettingsError
+from core.errors import ChatError, DatabaseError, SettingsError, SettingsFileError
 from core.localchat.git import GitFailed, GitMissing
 from core.schema import State
 from core.settings import Settings, cache_folder, names, strangers
@@ -24,12 +24,18 @@ _DATABASE = ("DATABASE_URL",)
 def settings(problems: Sequence[SettingsError]) -> list[Finding]:
     """What is to be said of the settings by themselves."""
     subject, file = "settings", Path.cwd() / ".env"
-    bad = [wrong(subject, f"{code(each.name)}: {each.problem}", f"Correct {code(each.name)}.") for each in problems]
+    bad = [_problem(subject, each) for each in problems]
     if file.is_dir():  # it is passed over in silence: a container has made it, where a file to mount was missing
         bad.append(wrong(subject, f"{code(str(file))} is no file", "Remove the folder, and put a file in its place."))
     odd = [found for name in strangers() if (found := _stranger(subject, name)) is not None]
     read = f"from the environment and {file}" if file.exists() else f"from the environment; there is no {file}"
     return [*bad, *odd] or [ok(subject, read)]
+
+
+def _problem(subject: str, problem: SettingsError) -> Finding:
+    if isinstance(problem, SettingsFileError):
+        return wrong(subject, problem.problem, f"{problem.fix[0].upper()}{problem.fix[1:]}.")
+    return wrong(subject, f"{code(problem.name)}: {problem.problem}", f"Correct {code(problem.name)}.")
 
 
 def last_resorts(given: Settings) -> str:

@@ -2,7 +2,8 @@
 
     AskrepoError
     ├── SettingsError               a setting that cannot work
-    │   └── SettingMissing          one that is needed and not set
+    │   ├── SettingMissing          one that is needed and not set
+    │   └── SettingsFileError       the file `.env` itself
     ├── SecretError                 a secret that cannot be used as one
     ├── CipherError
     │   ├── KeyringError            the key ring itself is unusable
@@ -80,6 +81,14 @@ class SettingsError(AskrepoError):
 
 class SettingMissing(SettingsError):
     """A setting that is needed and not set; `problem` says what for."""
+
+
+class SettingsFileError(SettingsError):
+    """The file `.env` cannot be read as settings. `problem` names what is wrong in it, `fix` what to do."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(".env", problem)
+        self.fix = fix
 
 
 class SecretError(AskrepoError):

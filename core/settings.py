@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,13 +13,17 @@ from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, NoDecode, SettingsConfigDict
 
-from core.errors import SecretError, SettingsError
+from core.errors import SecretError, SettingsError, SettingsFileError
 from core.secret import Secret, bearer
 
+logging.getLogger("dotenv").setLevel(logging.ERROR)  # of lines that it cannot read we tell ourselves, and once
+
+_ENCODING = "utf-8-sig"  # as the editors of Windows write it, too
 _BEGINNINGS = ("ASKREPO_", "DISCORD_", "SLACK_")
 
 _SENT_TO = {  # address: tokens
@@ -84,7 +89,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
-        env_file_encoding="utf-8",
+        env_file_encoding=_ENCODING,
         env_ignore_empty=True,
         extra="ignore",
         hide_input_in_errors=True,
@@ -178,12 +183,25 @@ def load_despite(*, dotenv: bool = True) -> tuple[Settings, tuple[SettingsError,
     """
     file = ".env" if dotenv else None
     try:
-        problems = (*_led_astray(file), *_invalid(file))
+        problems = (*_broken(file), *_led_astray(file), *_invalid(file))
     except UnicodeDecodeError:
-        raise SettingsError(".env", "it is not text in UTF-8") from None
+        raise SettingsFileError("the file .env is not UTF-8 text", "save it as UTF-8") from None
     wrong = {problem.name for problem in problems}
     fields = [field for field in Settings.model_fields.values() if field.validation_alias in wrong]
     return Settings(_env_file=file, **{str(field.validation_alias): field.default for field in fields}), problems
+
+
+def _broken(file: str | None) -> Iterator[SettingsError]:
+    """The first line of `.env` that says nothing: those after it may be broken by that one alone."""
+    if file is None or not Path(file).is_file():
+        return
+    with Path(file).open(encoding=_ENCODING) as stream:
+        for binding in parse_stream(stream):
+            if binding.error:
+                text, line = binding.original
+                line += text[: len(text) - len(text.lstrip())].count("\n")  # it takes blank ones before along
+                yield SettingsFileError(f"line {line} of .env is not NAME=value", "correct it, or begin it with #")
+                return
 
 
 def _led_astray(file: str | None) -> Iterator[SettingsError]:
@@ -202,7 +220,9 @@ def _led_astray(file: str | None) -> Iterator[SettingsError]:
         if address in heeded and lent:
             there = f"the environment sets `{lent[0]}`, which would be sent there"
             yield SettingsError(address, f"`.env` sets it, but {there}; set both in the same place")
-    literal = {name.lower(): value for name, value in dotenv_values(file, interpolate=False).items()}
+    literal = {
+        name.lower(): value for name, value in dotenv_values(file, interpolate=False, encoding=_ENCODING).items()
+    }
     for name in sorted(heeded):
         if literal[name.lower()] != written[name.lower()]:
             yield SettingsError(name, "`${…}` in `.env` is not replaced; write there what it stands for")

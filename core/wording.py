@@ -223,6 +223,7 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     AskrepoError: f"Something went wrong on my side. {_AGAIN} {_STAYS}",
     errors.SettingsError: lambda e, _: f"The setting {code(e.name)} cannot work: {e.problem}.",
     errors.SettingMissing: lambda e, _: f"The setting {code(e.name)} is missing: {e.problem}.",
+    errors.SettingsFileError: lambda e, _: f"{e.problem[0].upper()}{e.problem[1:]}: {e.fix}.",
     errors.SecretError: lambda e, _: f"That cannot be a token: {e.problem}. Copy it again, whole and alone.",
     errors.CipherError: f"Something stored for this place could not be decrypted, so I did not use it. {_OPERATOR}",
     errors.KeyringError: lambda e, _: f"The keys of this installation cannot be used: {e.problem}.",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.errors import SettingsError
+from core.errors import SettingsError, SettingsFileError
+from core.wording import sentence
 
 TOKENS = (
     "ASKREPO_CHAT_TOKEN",
@@ -175,10 +176,36 @@ def test_what_cannot_work_stands_at_its_default(monkeypatch: pytest.MonkeyPatch)
     assert (loaded.port, loaded.chat_url, loaded.chat_model) == (3000, None, "mine")
 
 
-def test_a_dotenv_file_that_is_no_text_is_told(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes(b"ASKREPO_REPO=\xff\xfe\n")
-    with pytest.raises(SettingsError, match="UTF-8"):
+@pytest.mark.parametrize("octets", [b"ASKREPO_REPO=\xff\xfe\n", "ASKREPO_REPO=a/b\n".encode("utf-16")])
+def test_a_dotenv_file_that_is_no_text_is_told(octets: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(octets)
+    with pytest.raises(SettingsFileError) as caught:
         settings.load()
+    assert sentence(caught.value) == "The file .env is not UTF-8 text: save it as UTF-8."
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("hunter2 is my token\n", 1),
+        ("# ours\r\n\r\nASKREPO_REPO=a/b\r\n\r\n  hunter2 and more\r\nhunter2 once more\r\n", 5),
+        ('ASKREPO_CHAT_MODEL="two\nlines"\nASKREPO_REPO="hunter2\n', 3),
+        ("ASKREPO_REPO=a/b\n\n\n=hunter2", 4),
+    ],
+)
+def test_a_broken_line_is_named_and_not_repeated(
+    text: str, line: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_bytes(text.encode())
+    _, (problem,) = settings.load_despite()
+    assert sentence(problem) == f"Line {line} of .env is not NAME=value: correct it, or begin it with #."
+    assert not caplog.records
+    assert not settings.load_despite(dotenv=False)[1]
+
+
+def test_a_dotenv_file_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ASKREPO_REPO=a/b\n", encoding="utf-8-sig")
+    assert settings.load().repo == "a/b"
 
 
 @pytest.mark.parametrize(

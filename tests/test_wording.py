@@ -19,6 +19,7 @@ SAMPLES: list[AskrepoError] = [
     AskrepoError(DETAIL),
     errors.SettingsError("ASKREPO_CHAT_URL", "it is not a web address"),
     errors.SettingMissing("DISCORD_TOKEN", "it is needed for Discord"),
+    errors.SettingsFileError("line 2 of .env is not NAME=value", "correct it, or begin it with #"),
     errors.SecretError("it is empty"),
     errors.CipherError(DETAIL),
     errors.KeyringError("it holds no key"),
@@ -147,7 +148,7 @@ def test_a_next_step_is_named() -> None:
     step = re.compile(
         r"[Tt]ry again|/askrepo|[Aa]sk |tell whoever|[Ww]rite it|[Uu]se up|Choose|Whoever|Invite|Copy it|can write|"
         r"update|wait|cannot work|is missing|cannot be used|no mappings to choose|no git repository|Write your|"
-        r"open a new one"
+        r"open a new one|correct it"
     )
     assert [said for said in map(sentence, SAMPLES) if not step.search(said)] == []
 

@@ -87,7 +87,18 @@ async def test_wrong_usage(home: Home) -> None:
 
 async def test_a_dotenv_file_that_is_no_text(home: Home) -> None:
     (home.repository / ".env").write_bytes(b"ASKREPO_REPO=\xff\xfe\n")
-    assert "`.env` cannot work: it is not text in UTF-8" in (await home.run("doctor")).sentence
+    assert (await home.run("doctor")).sentence == "The file .env is not UTF-8 text: save it as UTF-8."
+
+
+async def test_a_line_of_a_dotenv_file_that_says_nothing(home: Home, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"ASKREPO_LOG_LEVEL=info\n{CANARY} is the token\n")
+    done = await home.run("doctor", folder=tmp_path)
+    assert done.sentence.startswith("1 thing is wrong:")
+    assert done.out.startswith("wrong    settings          line 2 of .env is not NAME=value\n")
+    assert CANARY not in done.out
+    assert (await home.run("run", folder=tmp_path)).sentence == (
+        "Line 2 of .env is not NAME=value: correct it, or begin it with #."
+    )
 
 
 async def test_no_token_goes_where_a_file_in_the_folder_says(
