@@ -21,15 +21,16 @@ _ALIKE = 0.85  # from here on a name is taken for a misspelt one
 _DATABASE = ("DATABASE_URL",)
 
 
-def settings(problems: Sequence[SettingsError]) -> list[Finding]:
-    """What is to be said of the settings by themselves."""
+def settings(problems: Sequence[SettingsError], *, believed: bool) -> list[Finding]:
+    """What is to be said of the settings by themselves. `believed`: whether a console here takes them from `.env`."""
     subject, file = "settings", Path.cwd() / ".env"
     bad = [_problem(subject, each) for each in problems]
     if file.is_dir():  # it is passed over in silence: a container has made it, where a file to mount was missing
         bad.append(wrong(subject, f"{code(str(file))} is no file", "Remove the folder, and put a file in its place."))
     odd = [found for name in strangers() if (found := _stranger(subject, name)) is not None]
-    read = f"from the environment and {file}" if file.exists() else f"from the environment; there is no {file}"
-    return [*bad, *odd] or [ok(subject, read)]
+    ignored = "" if believed else ", which `askrepo console` ignores inside a git repository"
+    read = f" and {file}{ignored}" if file.exists() else f"; there is no {file}"
+    return [*bad, *odd] or [ok(subject, f"from the environment{read}")]
 
 
 def _problem(subject: str, problem: SettingsError) -> Finding:

@@ -10,6 +10,7 @@ import asyncio
 import textwrap
 from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -19,6 +20,7 @@ from bots.console.outgoing import one_line
 from bots.discord import checkup as discord
 from bots.errors import CommandError
 from bots.findings import Check, Finding, Level, warning, wrong
+from bots.operator import Where, believes
 from bots.slack import checkup as slack
 from core import logs
 from core.errors import AskrepoError, SettingsError
@@ -57,7 +59,7 @@ async def found(
     settings: Settings, problems: Sequence[SettingsError], *, seconds: float = SECONDS
 ) -> AsyncIterator[Finding]:
     """What each check finds within so many seconds, in their order."""
-    for finding in checkup.settings(problems):
+    for finding in checkup.settings(problems, believed=believes(Where(), Path.cwd())):
         yield finding
     broken = {problem.name for problem in problems}
     platforms = [*slack.checks(settings), *discord.checks(settings)]

@@ -51,3 +51,13 @@ async def test_commands_about_other_platforms_read_it_everywhere(home: Home) -> 
     (home.repository / ".env").write_text("DATABASE_URL=mysql://host/shop\n")
     done = await home.run("list", "--platform", "slack", "--workspace", "T1", "--channel", "C1")
     assert "DATABASE_URL" in done.sentence
+
+
+async def test_the_doctor_says_that_a_console_ignores_it(home: Home, tmp_path: Path) -> None:
+    for folder, told in (
+        (home.repository, ", which `askrepo console` ignores inside a git repository"),
+        (tmp_path, ""),
+    ):
+        (folder / ".env").write_text("ASKREPO_LOG_LEVEL=info\n")
+        first = (await home.run("doctor", folder=folder)).out.splitlines()[0]
+        assert first == f"ok       settings          from the environment and {folder}/.env{told}"
