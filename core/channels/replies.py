@@ -134,7 +134,7 @@ def suspended(mappings: Sequence[Mapping]) -> dict[str, str]:
 
 def status(repository: str, applying: Applying) -> str:
     """What a question here would be about, and the state of the token it would be sent with."""
-    return f"Repository: {code(repository)}\nToken: {_token(applying)}"
+    return f"- Repository: {code(repository)}\n- Token: {_token(applying)}"
 
 
 def token(applying: Applying) -> str:

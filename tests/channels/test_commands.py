@@ -129,14 +129,14 @@ async def test_why_shows_each_rule(chat: Chat) -> None:
 async def test_status_shows_repository_and_token(chat: Chat) -> None:
     assert "No repository is mapped here yet" in await chat.types("status")
     await chat.types("map acme/web")
-    assert await chat.types("status") == "Repository: `github.com/acme/web`\nToken: none"
+    assert await chat.types("status") == "- Repository: `github.com/acme/web`\n- Token: none"
     stored = await chat.tokens.save_for_mapping(
         CHANNEL, "acme/web", Secret("cAnArY-0123456789"), label="web", actor="U1"
     )
     said = await chat.types("status")
     assert said.startswith(
-        "Repository: `github.com/acme/web`\n"
-        f"Token: the mapping's, `web` (ending in `6789`, fingerprint `{stored.fingerprint}`, set by `U1` on 20"
+        "- Repository: `github.com/acme/web`\n"
+        f"- Token: the mapping's, `web` (ending in `6789`, fingerprint `{stored.fingerprint}`, set by `U1` on 20"
     )
     assert said.endswith("): in use")
     assert "cAnArY" not in said
@@ -254,7 +254,7 @@ async def test_the_workspaces_default(chat: Chat) -> None:
     assert await chat.types("default acme/docs") == (
         "Questions in channels without a mapping, and in direct messages, are about `github.com/acme/docs` now."
     )
-    assert (await chat.types("status")).startswith("Repository: `github.com/acme/docs`")
+    assert (await chat.types("status")).startswith("- Repository: `github.com/acme/docs`")
     assert await chat.types("default none") == (
         "This workspace has no default repository any more; channels with a mapping stay with theirs."
     )
