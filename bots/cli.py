@@ -211,7 +211,7 @@ def console(
 async def _console(loaded: Settings, options: Options) -> int:
     with ThreadLocks(data_folder()) as locks:
         async with bootstrap.opened(loaded, UNHURRIED) as parts:
-            return await Session(parts, options, desk(data_folder()), locks).run()
+            return await Session(parts, options, desk(data_folder(), one=options.ask is not None), locks).run()
 
 
 @app.command()

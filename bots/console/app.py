@@ -103,7 +103,7 @@ class Session:
         if None in self._outcomes:  # told to end before it was answered
             with contextlib.suppress(DeliveryError, TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                    await self._desk.say(f"The question is kept; `{recap.RESUME}` goes on with it.")
+                    await self._desk.remark(f"The question is kept; `{recap.RESUME}` goes on with it.")
         if self._desk.interactive:
             return 1 if None in self._outcomes else 0
         if not self._heard and not self._ended.is_set():
@@ -112,7 +112,7 @@ class Session:
                     "There was nothing to ask: the input is no terminal and held no question. Try `--ask`."
                 )
             if resumed and not self._outcomes:
-                await self._desk.say(commands.NOTHING_CUT_OFF)
+                await self._desk.remark(commands.NOTHING_CUT_OFF)
         return 1 if self._interrupted or self._failed or set(self._outcomes) - {Outcome.ANSWERED} else 0
 
     async def _thread(self, channel: ChannelRef) -> ThreadRef:
@@ -125,7 +125,7 @@ class Session:
             if self._locks.take(thread):
                 return thread
         if newest is None:
-            await self._desk.say("There is no earlier conversation here; a new one begins.")
+            await self._desk.remark("There is no earlier conversation here; a new one begins.")
             return self._fresh(channel)
         if not self._locks.take(newest):
             raise CommandError("This conversation is open in another terminal. Go on there, or leave it first.")
@@ -147,11 +147,11 @@ class Session:
         if name is None and asked is not None and not self._desk.interactive and isinstance(read(asked), Ask):
             raise CommandError(commands.NO_REPOSITORY_TO_ASK)  # nothing else is typed here that could map one
         if name is None:
-            await self._desk.say(commands.NO_REPOSITORY)
+            await self._desk.remark(commands.NO_REPOSITORY)
         if not self._options.resume:
             left = [each for each in await self._parts.threads.unfinished(thread.channel) if self._locks.free(each)]
             if left:
-                await self._desk.say(recap.unfinished(len(left)))
+                await self._desk.remark(recap.unfinished(len(left)))
             return []
         await self._parts.leases.free_thread(thread)  # we hold its lock, so whoever answered it is dead
         turns = await self._parts.history.turns(thread)
@@ -184,7 +184,7 @@ class Session:
                 return None
             if what is ThreadWord.NEW:
                 self._heard = True
-                await self._desk.say(commands.NEW)
+                await self._desk.reply(commands.NEW)
                 return self._fresh(conversation.thread.channel)
             await self._heed(conversation, what)
         return None
@@ -202,7 +202,7 @@ class Session:
                 return line.result() if line.done() else None
             except LineInterruptError:
                 if not warned:
-                    await self._desk.say(commands.HOW_TO_LEAVE)
+                    await self._desk.remark(commands.HOW_TO_LEAVE)
             finally:
                 line.cancel()
                 ended.cancel()
@@ -222,7 +222,7 @@ class Session:
             elif isinstance(what, Unknown):
                 raise CommandError(commands.unknown(what.word))
             else:
-                await self._desk.say(await self._reply(conversation, what))
+                await self._desk.reply(await self._reply(conversation, what))
         except DeliveryError:
             raise
         except (AskrepoError, CommandError) as error:
@@ -233,7 +233,7 @@ class Session:
     async def _retry(self, conversation: Conversation) -> None:
         turns = await conversation.turns()
         if not turns:
-            await self._desk.say(commands.NOTHING_ASKED)
+            await self._desk.reply(commands.NOTHING_ASKED)
             return
         await self._echo(turns[-1].question.text)
         self._outcomes.append(await conversation.ask(turns[-1].question.text))

@@ -95,6 +95,8 @@ class TerminalDelivery:
         """Show a notice. Raises DeliveryFailed."""
         await self.print(self._as_rows(notice))
 
+    reply = remark = say  # one place for all of it
+
     async def print(self, rows: Sequence[Row]) -> None:
         """Print rows for good. Raises DeliveryFailed."""
         try:
@@ -113,13 +115,17 @@ class TerminalDelivery:
 
 
 class PlainDelivery:
-    """Writes each answer once, whole, as the Markdown it is; what is no answer goes to the other stream."""
+    """Writes each answer once, whole, as the Markdown it is; what answers nothing goes to `remarks`.
+
+    Why there is no answer goes to `failures`, which may be either of the two.
+    """
 
     limits = Limits(characters=_ENDLESS, seconds_between=3_600.0, native=to_operator)
 
-    def __init__(self, answers: Outlet, notices: Outlet) -> None:
+    def __init__(self, answers: Outlet, remarks: Outlet, failures: Outlet) -> None:
         self._answers = answers
-        self._notices = notices
+        self._remarks = remarks
+        self._failures = failures
         self._first = True
         self.ended: set[str] = set()  # the turns whose end has been written
         self.gone = False  # nothing can be written any more
@@ -138,13 +144,8 @@ class PlainDelivery:
 
     async def show(self, post: Post, text: str, footer: Footer | None) -> str:
         """As the port has it, but nothing before the end."""
-        if footer is not None and footer.outcome is Outcome.ANSWERED:
-            gap = "" if self._first else "\n"
-            self._first = False
-            await self._write(self._answers, f"{gap}{harmless(text).strip()}\n")
-        elif footer is not None:
-            await self._write(self._notices, f"{harmless(text).strip()}\n")
         if footer is not None:
+            await self._write(self._answers if footer.outcome is Outcome.ANSWERED else self._failures, text)
             self.ended.add(post.turn_id)
         return post.turn_id
 
@@ -159,16 +160,26 @@ class PlainDelivery:
         self.ended.add(turn_id)
 
     async def say(self, notice: Notice) -> None:
-        """Write a notice. Raises PlaceGone."""
-        await self._write(self._notices, f"{harmless(to_operator(notice.text)).strip()}\n")
+        """Write why there is no answer. Raises PlaceGone."""
+        await self._write(self._failures, to_operator(notice.text))
+
+    async def reply(self, notice: Notice) -> None:
+        """Write what came of a command. Raises PlaceGone."""
+        await self._write(self._answers, to_operator(notice.text))
+
+    async def remark(self, notice: Notice) -> None:
+        """Write what answers nothing. Raises PlaceGone."""
+        await self._write(self._remarks, to_operator(notice.text))
 
     async def find(self, question: Question, turn_id: str) -> Mapping[int, str]:
         """Nothing written can be edited."""
         return {}
 
     async def _write(self, outlet: Outlet, text: str) -> None:
+        gap = "\n" if outlet is self._answers and not self._first else ""
+        self._first = self._first and outlet is not self._answers
         try:
-            await outlet.write(text)
+            await outlet.write(f"{gap}{harmless(text).strip()}\n")
         except OSError as error:  # a closed pipe stays closed
             self.gone = True
             raise PlaceGone(error.strerror or "the output is closed") from None

@@ -41,8 +41,16 @@ class Desk:
         return silent() if isinstance(self.source, Typed) else nullcontext()
 
     async def say(self, markdown: str) -> None:
-        """A notice. Raises DeliveryError."""
+        """Why something was not done. Raises DeliveryError."""
         await self.delivery.say(Notice(markdown))
+
+    async def reply(self, markdown: str) -> None:
+        """What came of a command. Raises DeliveryError."""
+        await self.delivery.reply(Notice(markdown))
+
+    async def remark(self, markdown: str) -> None:
+        """What nobody asked for. Raises DeliveryError."""
+        await self.delivery.remark(Notice(markdown))
 
     async def print(self, lines: Sequence[Text]) -> None:
         """What only somebody who reads along needs. Raises DeliveryError."""
@@ -56,11 +64,16 @@ class Desk:
             self.delivery.screen.forget()
 
 
-def desk(folder: Path) -> Desk:
-    """The desk of this process; `folder` keeps the terminal's history. Raises CommandError where there is no output."""
-    answers, notices = _open(sys.stdout), _open(sys.stderr)
+def desk(folder: Path, *, one: bool = False) -> Desk:
+    """The desk of this process; `folder` keeps the terminal's history. Raises CommandError where there is no output.
+
+    In a pipe each line is answered on standard output, if only by why there is no answer. Where there is `one`
+    question alone, the command has failed with it, and says so on standard error.
+    """
+    answers, errors = _open(sys.stdout), _open(sys.stderr)
     if not (_is_terminal(sys.stdin) and answers.isatty()):
-        return Desk(Piped(_descriptor()), PlainDelivery(Outlet(answers), Outlet(notices)), ">")
+        out, aside = Outlet(answers), Outlet(errors)
+        return Desk(Piped(_descriptor()), PlainDelivery(out, aside, aside if one else out), ">")
     console = Console(file=answers, theme=THEME, highlight=False)
     screen = Screen(console, Behind(answers).write, moves=not (console.is_dumb_terminal or console.legacy_windows))
     mark = "›" if console.encoding.lower().startswith("utf") else ">"

@@ -64,13 +64,16 @@ async def test_each_line_is_asked_in_context_and_answered_apart(away: Home, chat
     assert {request.repository for request in chat.requests} == {"github.com/acme/widgets"}
 
 
-async def test_a_failure_goes_to_the_other_stream_and_the_exit_code(away: Home, chat: FakeChat) -> None:
+async def test_each_line_is_answered_if_only_by_why_it_cannot_be(away: Home, chat: FakeChat) -> None:
     chat.will(says("Fine."), refuses(401, code="invalid_api_key"))
-    done = await away.run("console", given="one\n/foo\ntwo\n")
-    assert done.code == 1
-    assert done.out == "Fine.\n"
-    assert "/foo` is no command" in done.err
-    assert "refused the token" in done.err
+    done = await away.run("console", given="one\n/foo\ntwo\n/list\nnew\n")
+    assert (done.code, done.err) == (1, "")
+    fine, foo, two, listed, new = done.out.split("\n\n")
+    assert fine == "Fine."
+    assert foo.startswith("`/foo` is no command")
+    assert two.startswith("The service refused the token")
+    assert listed.startswith("Mapped here:\n- `github.com/acme/widgets` (default), set by ")
+    assert new == "A new conversation begins here.\n"
     assert "tok-canary-1" not in done.err + done.out + (away.data / "console.log").read_text()
     assert (away.data / "console.log").stat().st_mode & 0o777 == 0o600
 
@@ -95,12 +98,14 @@ async def test_a_question_with_a_token_in_it_is_not_asked(away: Home, chat: Fake
 
 
 async def test_what_is_no_command_fails_a_script(home: Home) -> None:
-    for words, given in ((("--ask", "/nosuch"), ""), ((), "/nosuch\n")):
-        assert "`/nosuch` is no command" in (await home.run("console", *words, given=given)).sentence
+    assert "`/nosuch` is no command" in (await home.run("console", "--ask", "/nosuch")).sentence
+    done = await home.run("console", given="/nosuch\n")
+    assert (done.code, done.err) == (1, "")
+    assert "`/nosuch` is no command" in done.out
 
 
 async def test_the_help_of_a_terminal_asks_for_no_mention(home: Home) -> None:
-    said = (await home.run("console", given="/help\n")).err
+    said = (await home.run("console", given="/help\n")).out
     assert "in:owner/name" in said
     assert "Ctrl-D or `/quit` leaves" in said
     assert "mention" not in said
@@ -191,8 +196,8 @@ async def test_ctrl_c_in_a_script_ends_it(away: Home, chat: FakeChat) -> None:
     await chat.arrival()
     asking.process.send(signal.SIGINT)
     done = await asking.done()
-    assert (done.code, done.out) == (1, "")
-    assert "Stopped" in done.err
+    assert (done.code, done.err) == (1, "")
+    assert "Stopped" in done.out
     assert turns(away) == [("stopped", 1)]
 
 
