@@ -243,8 +243,9 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     ),
     errors.BackupError: lambda e, _: f"Nothing was backed up: {e.problem}.",
     errors.RepositoryNameError: lambda e, _: (
-        f"{code(e.given) if e.given.strip() else 'That'} names no repository: {e.problem}. "
-        f"Write it like {code(e.example)}."
+        f"{code(e.given)} names no repository: {e.problem}. Write it like {code(e.example)}."
+        if e.given.strip()
+        else f"Say which repository you mean, such as {code(e.example)}."
     ),
     errors.RepositoryPathError: lambda e, _: f"{code(e.path)} {e.problem}.",
     errors.MappingError: "No repository could be chosen here. `/askrepo why` shows how I choose.",

@@ -12,7 +12,7 @@ from core.conversation.followup import FollowUps
 from core.errors import NotMapped
 from core.wording import code, sentence
 
-HELP = """\
+HELP_IN_CHATS = """\
 Ask about this channel's code: `/askrepo how does login work?`
 
 - `/askrepo map owner/name` maps this channel to a repository; `… as web` adds an alias, and mapping it again makes it \
@@ -26,8 +26,8 @@ the whole workspace
 - `/askrepo settings` shows who may ask here, and which replies in a thread are answered
 - `/askrepo default owner/name` sets the repository of channels without a mapping; `default none` removes it
 
-Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here."""
-HELP_IN_CHATS = f"{HELP} In a thread, mention me with `stop`, `retry`, `new`, `mute` or `unmute` and nothing else."
+Begin a question with `in:web` or `in:owner/name` to ask about another repository that is mapped here. \
+In a thread, mention me with `stop`, `retry`, `new`, `mute` or `unmute` and nothing else."""
 
 NO_TEXT = "I can read no text in that message. Please ask in its thread, and say there what it shows."
 

@@ -265,7 +265,7 @@ async def test_mistakes_and_help_are_told(chat: Chat) -> None:
     assert await chat.types("map cal.com") == (
         "`cal.com` names no repository: it is one word; the owner is missing. Write it like `owner/cal.com`."
     )
-    assert await chat.types("map") == "That names no repository: it is empty. Write it like `owner/name`."
+    assert await chat.types("map") == "Say which repository you mean, such as `owner/name`."
     assert "cannot be an alias" in await chat.types("map acme/web as Web")
     said = await chat.types("")
     assert said == await chat.types("help")

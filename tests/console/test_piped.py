@@ -109,6 +109,12 @@ async def test_the_help_of_a_terminal_asks_for_no_mention(home: Home) -> None:
     assert "in:owner/name" in said
     assert "Ctrl-D or `/quit` leaves" in said
     assert "mention" not in said
+    assert "channel" not in said
+    assert "settings" not in said
+
+
+async def test_a_terminal_has_no_settings(home: Home) -> None:
+    assert "has no settings" in (await home.run("console", "--ask", "/settings")).sentence
 
 
 async def test_where_nothing_was_cut_off_resume_says_so(away: Home) -> None:
