@@ -177,8 +177,9 @@ def _options(
     """Ask questions about your code where your team already talks."""
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True})
 def console(
+    context: typer.Context,
     repo: Annotated[str | None, typer.Option(help="A folder, or a repository's name.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last conversation here.")] = False,
     ask: Annotated[str | None, typer.Option(help="A question to begin with; without a terminal, the only one.")] = None,
@@ -188,6 +189,8 @@ def console(
     The log goes to console.log in the data folder, or to standard error if ASKREPO_LOG_LEVEL or ASKREPO_LOG_FORMAT is
     set.
     """
+    if context.args:
+        raise typer.BadParameter("A question is given with --ask, in quotation marks, or typed in the console.")
     for name, value in (("--repo", repo), ("--ask", ask)):
         if value is not None and not value.strip():
             raise typer.BadParameter(f"{name} is empty.")

@@ -228,8 +228,10 @@ async def serve(
     ended = asyncio.Event()
     with handled({"SIGINT": ended.set, "SIGTERM": ended.set}):
         async with serving(repositories, token=token, host=host, port=port) as url:
-            for name in names:
+            for name in dict.fromkeys(names):
                 print(f"{name} is {repositories.folder(name)}")
+            if not names:
+                print("Answers are about public repositories, cloned when they are asked about; --repo adds a folder.")
             if token is None:
                 print("No ASKREPO_CHAT_TOKEN is set: whoever reaches this address may ask.", file=sys.stderr)
             print(f"Listening on {url}", flush=True)

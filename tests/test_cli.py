@@ -243,8 +243,10 @@ async def test_a_database_that_cannot_be_used_is_for_the_operator_to_mend(home: 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_chat_is_served_until_it_is_told_to_end(home: Home, number: signal.Signals) -> None:
     (home.repository / "notes").mkdir()
-    serving = await home.start("chat", "serve", "--repo", "notes", "--port", "0", ASKREPO_CHAT_TOKEN=TOKEN)
+    folders = ("--repo", "notes", "--repo", ".")  # of one repository
+    serving = await home.start("chat", "serve", *folders, "--port", "0", ASKREPO_CHAT_TOKEN=TOKEN)
     lines = await asyncio.to_thread(_lines_until, serving.out, "Listening on ")
+    assert len(lines) == 2
     name, url = lines[0].split(" ")[0], lines[-1].removeprefix("Listening on ").strip()
     assert lines[0].strip() == f"{name} is {home.repository.resolve()}", "all of it is served, not the folder alone"
     question = {"model": "any", "stream": False, "messages": [{"role": "user", "content": "where is sell?"}]}
@@ -256,6 +258,20 @@ async def test_chat_is_served_until_it_is_told_to_end(home: Home, number: signal
     serving.process.send(number)
     done = await serving.done()
     assert (done.code, TOKEN in done.out + done.err) == (0, False)
+
+
+async def test_what_is_served_without_a_folder(home: Home) -> None:
+    serving = await home.start("chat", "serve", "--port", "0")
+    first, _ = await asyncio.to_thread(_lines_until, serving.out, "Listening on ")
+    assert first.startswith("Answers are about public repositories")
+    serving.process.send(signal.SIGTERM)
+    assert (await serving.done()).code == 0
+
+
+async def test_a_question_behind_the_command_is_told_how_it_is_asked(home: Home) -> None:
+    done = await home.run("console", "where", "is", "it?")
+    assert done.code == 2
+    assert "with --ask, in quotation marks" in done.err
 
 
 def _lines_until(descriptor: int, last: str) -> list[str]:

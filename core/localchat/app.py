@@ -195,6 +195,8 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     status = HTTPStatus(error.status_code)
-    message = f"{request.method} {request.url.path} is not part of /chat: {status.phrase}."
+    allowed = (error.headers or {}).get("Allow")
+    what = f"{request.method} {request.url.path}"
+    message = f"{what} is not served here." if allowed is None else f"{what} is not served here; {allowed} is."
     body = Refusal(status, message, status.name.lower()).body()
     return JSONResponse(body, status, dict(error.headers or {}))

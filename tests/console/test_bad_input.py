@@ -172,6 +172,7 @@ async def test_a_port_in_use(home: Home) -> None:
         ("console", "--ask", " "),
         ("console", "--repo", ""),
         ("console", "--nonsense"),
+        ("console", "where", "is", "vat"),
         ("map",),
         ("nonsense",),
         ("token", "set", "tok-on-the-command-line"),

@@ -161,7 +161,9 @@ async def test_other_routes_are_refused_in_the_same_form(shop: Path, opened: Ope
             response = await asker.client.request(method, f"{asker.url}{path}")
             assert response.status_code == status
             error_of(response)
-        assert (await asker.client.get(f"{asker.url}/chat")).headers["allow"] == "POST"
+        got = await asker.client.get(f"{asker.url}/chat")
+        assert got.headers["allow"] == "POST"
+        assert got.json()["error"]["message"] == "GET /chat is not served here; POST is."
 
 
 async def test_a_token_is_asked_for(shop: Path, tmp_path: Path) -> None:
