@@ -31,7 +31,7 @@ from core.channels.suspensions import suspension_of
 from core.conversation.threads import Place
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, FormGone, NotMapped, NoTokenNeeded, TokenWanted
-from core.relay.delivery import audience_now
+from core.relay.patience import audience_now
 from core.relay.steering import NOT_HERE, Steering
 from core.repositories import same
 from core.wording import code, sentence

@@ -15,7 +15,7 @@ from bots.discord.rest import Rest
 from bots.fields import items, mapping
 from core import logs
 from core.errors import DeliveryFailed, DeliveryUncertain, PostGone
-from core.relay.delivery import patiently
+from core.relay.patience import patiently
 
 log = logs.get(__name__)
 

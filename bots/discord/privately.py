@@ -26,7 +26,7 @@ from bots.fields import mapping
 from core import logs
 from core.conversation.values import Question
 from core.errors import DeliveryUncertain, PlaceGone
-from core.relay.delivery import patiently
+from core.relay.patience import patiently
 
 log = logs.get(__name__)
 

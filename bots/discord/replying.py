@@ -21,8 +21,8 @@ from bots.discord.rest import Rest
 from bots.fields import mapping
 from core import logs
 from core.errors import DeliveryError, DeliveryFailed, DeliveryUncertain, NotYet, PlaceGone, PlatformAway
-from core.relay.delivery import patiently
 from core.relay.pages import pages
+from core.relay.patience import patiently
 
 _MESSAGE, _THINKING, _UPDATING, _CHOICES, _FORM = 4, 5, 6, 8, 9  # types of first answers
 _AT_ONCE_SECONDS = 2.5  # of Discord's three

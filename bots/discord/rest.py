@@ -25,9 +25,9 @@ from bots.discord.refusals import Circuits, Refusals, is_invalid
 from core import logs
 from core.conversation.values import WorkspaceRef
 from core.errors import DeliveryFailed, DeliveryUncertain, PlatformAway, SettingsError
-from core.relay.delivery import patiently
 from core.relay.limits import Allowances
 from core.relay.line import Lines, Pace
+from core.relay.patience import patiently
 from core.secret import Secret
 
 log = logs.get(__name__)

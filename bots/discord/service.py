@@ -33,7 +33,7 @@ from bots.tasks import Tasks
 from core import logs
 from core.conversation.values import Notice, Question
 from core.errors import DatabaseUnavailable, DeliveryError, DeliveryUncertain, PlatformAway, SettingMissing
-from core.relay.delivery import persistently
+from core.relay.patience import persistently
 from core.relay.steering import Steering, Stop
 from core.secret import Secret
 from core.settings import Settings

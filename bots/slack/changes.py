@@ -33,7 +33,7 @@ from core import logs
 from core.channels import replies
 from core.channels.choosing import Mapping as Mapped
 from core.conversation.values import ChannelRef, WorkspaceRef
-from core.relay.delivery import patiently
+from core.relay.patience import patiently
 
 _ACTOR = "slack"  # as the audit table has it
 _PERSON = re.compile(r"[UW][A-Z0-9]+")  # others who map are at a shell

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from bots.slack.blocks import Block
 from bots.slack.calls import Answer, SlackRefused
 from core import logs
-from core.relay.delivery import patiently
+from core.relay.patience import patiently
 
 log = logs.get(__name__)
 

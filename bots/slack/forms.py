@@ -17,7 +17,7 @@ from bots.slack.privately import Somebody
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Unit
-from core.relay.delivery import persistently
+from core.relay.patience import persistently
 from core.tickets import Tickets
 
 log = logs.get(__name__)

@@ -29,7 +29,7 @@ from core.channels.choosing import choose
 from core.channels.grammar import Map
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import AskrepoError, DeliveryError, NotMapped, NoTokenNeeded, TokenWanted
-from core.relay.delivery import audience_now
+from core.relay.patience import audience_now
 from core.relay.steering import Steering
 from core.wording import code, sentence
 

@@ -18,7 +18,7 @@ from bots.slack.web_client import NOT_TAKEN
 from core import logs
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.errors import DeliveryUncertain, PlaceGone
-from core.relay.delivery import persistently
+from core.relay.patience import persistently
 
 log = logs.get(__name__)
 

@@ -16,7 +16,7 @@ from core.channels.commands import Actor
 from core.channels.preferences import Preferences
 from core.conversation.values import ChannelRef
 from core.errors import AccessError, AccessUnknown, DeliveryError
-from core.relay.delivery import patiently
+from core.relay.patience import patiently
 
 Policy = Literal["admins", "members"]
 

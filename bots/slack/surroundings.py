@@ -30,7 +30,7 @@ from core.conversation.around import (
 )
 from core.conversation.values import Question
 from core.errors import DeliveryFailed, NotYet, PlaceGone
-from core.relay.delivery import patiently
+from core.relay.patience import patiently
 
 log = logs.get(__name__)
 

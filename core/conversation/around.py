@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from core.wording import code
 
 THREAD_CHARACTERS = 12_000  # of earlier posts
@@ -32,14 +34,6 @@ def as_text(octets: bytes) -> str | None:
 
 def attached_text(name: str, content: str) -> str:
     """The text of an attached file, fenced so that nothing in it ends the fence."""
-    fence = "`" * max(3, _longest_run(content) + 1)
+    longest = max(map(len, re.findall("`+", content)), default=0)
+    fence = "`" * max(3, longest + 1)
     return f"Attached file {code(name)}:\n\n{fence}\n{content}\n{fence}"
-
-
-def _longest_run(content: str) -> int:
-    """The longest run of backticks."""
-    longest = run = 0
-    for character in content:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest

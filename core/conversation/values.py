@@ -76,6 +76,10 @@ class Question:
         """
         return self.message_id.startswith(UNSAID)
 
+    def age(self, now: datetime) -> float:
+        """Seconds since it was asked; never negative, whatever the clocks say."""
+        return max(0.0, (now - self.asked_at).total_seconds())
+
 
 class Outcome(StrEnum):
     """The four ways a turn ends. A turn has exactly one."""

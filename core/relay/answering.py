@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from core import logs, wording
 from core.channels.tokens import Tokens
@@ -41,7 +42,7 @@ from core.relay.delivery import Delivery, Footer
 from core.relay.hold import Hold
 from core.relay.leases import MOST_FAILURES, Leases
 from core.relay.limits import Allowances
-from core.relay.patience import age, in_vain, word_expected
+from core.relay.patience import in_vain, word_expected
 from core.relay.planning import Plan, Planning, bare_question
 from core.relay.posts import Posts
 from core.relay.recording import recorded
@@ -178,7 +179,9 @@ class Answering:
         writer = self._writer(hold, question)
         try:
             await writer.begin()
-            await writer.finish(wording.sentence(GaveUp()), Footer(Outcome.FAILED, None, None, age(question)))
+            await writer.finish(
+                wording.sentence(GaveUp()), Footer(Outcome.FAILED, None, None, question.age(datetime.now(UTC)))
+            )
         finally:
             await writer.abandon()
         return Ending(Outcome.FAILED)
@@ -194,7 +197,9 @@ class Answering:
         try:
             await writer.begin()
             said = await self._ask(hold, plan, writer)
-            footer = Footer(said.outcome, plan.choice.repository, said.model, age(question), plan.alias)
+            footer = Footer(
+                said.outcome, plan.choice.repository, said.model, question.age(datetime.now(UTC)), plan.alias
+            )
             await writer.finish(said.shown(), footer)
         finally:
             await writer.abandon()

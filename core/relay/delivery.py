@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from core import logs
 from core.channels.access import Audience, Standing
 from core.conversation.values import Notice, Outcome, Question
-from core.errors import DatabaseUnavailable, DeliveryError, DeliveryUncertain, NotYet, PlatformAway
 from core.wording import duration
-
-log = logs.get(__name__)
-
-Done = TypeVar("Done")
 
 _OUTCOMES = {Outcome.STOPPED: "stopped", Outcome.FAILED: "not answered", Outcome.REFUSED: "refused"}
 
@@ -138,39 +131,3 @@ class Delivery(Protocol):
         Raises PostUnknown where nobody can know: then nothing is posted twice.
         """
         ...
-
-
-_ASKED_AGAIN_SECONDS = 30.0
-_TRIES_SECONDS = (0.5, 2.0, 5.0, 20.0)
-
-
-async def persistently(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Like `patiently`, and try again for about half a minute where what hinders it may pass.
-
-    For messages of which nothing is stored: after a lost reply one may be sent twice rather than never.
-    """
-    for seconds in _TRIES_SECONDS:
-        try:
-            return await patiently(act)
-        except (PlatformAway, DeliveryUncertain, DatabaseUnavailable):
-            await asyncio.sleep(seconds)
-    return await patiently(act)
-
-
-async def patiently(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Do it as soon as the platform's pace allows; during a long pause, try every 30 s whether it still holds."""
-    while True:
-        try:
-            return await act()
-        except NotYet as error:
-            await asyncio.sleep(min(_ASKED_AGAIN_SECONDS, error.seconds))
-
-
-async def audience_now(ask: Callable[[], Awaitable[Audience]], seconds: float) -> Audience:
-    """Who can read along, for somebody who is waiting: unknown where the platform does not say so in time."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await patiently(ask)
-    except (TimeoutError, DeliveryError) as error:
-        log.info("who reads along is not known", reason=str(error) or type(error).__name__)
-        return Audience.UNKNOWN

@@ -22,9 +22,10 @@ from core.errors import (
     StoppedThere,
 )
 from core.metrics import Metrics
-from core.relay.delivery import ECHO, Delivery, Footer, Post, patiently
+from core.relay.delivery import ECHO, Delivery, Footer, Post
 from core.relay.hold import Hold
 from core.relay.pages import Page, pages
+from core.relay.patience import patiently
 from core.relay.posts import Posts
 from core.relay.recording import recorded
 

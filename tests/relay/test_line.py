@@ -13,9 +13,9 @@ import pytest
 from core.cipher import Keyring
 from core.database import Database
 from core.errors import NotYet
-from core.relay.delivery import patiently
 from core.relay.limits import Allowances
 from core.relay.line import Lines, Pace
+from core.relay.patience import patiently
 from core.workspaces import Workspaces
 from tests.channels.places import WORKSPACE
 from tests.proof.virtual import VirtualLoop
