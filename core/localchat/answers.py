@@ -11,7 +11,7 @@ from core.chat.contract import Message, answered
 from core.localchat import excerpts, extractive, questions, rank, subjects, terms, usages
 from core.localchat.citations import Citation
 from core.localchat.excerpts import Excerpt
-from core.localchat.extractive import Findings, Source
+from core.localchat.extractive import Findings, Source, Uses
 from core.localchat.index import Defined, Index
 from core.localchat.listing import BY_LIMIT, Skip
 from core.localchat.questions import Query
@@ -43,15 +43,20 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     if not index.size.files:
         return extractive.unreadable(source, _remarks([extractive.skipped(Counter(why for _, why in skips))]))
     query = questions.read(messages)
-    if query.overview or not (query.weights or query.identifiers or query.callers):
+    named = subjects.named(query, index)
+    if query.overview or not (named or query.weights or query.identifiers or query.callers):
         return _overview(source, index)
     values, ranking = _ranked(query, index)
     groups = subjects.choose(query, index, ranking) if query.callers else []
     if groups:
         used = ((group, found) for group in groups if (found := usages.find(index, group)))
         group, found = next(used, (groups[-1], []))
-        return _caller_answer(source, index, group, found)
-    findings = _findings(query, index, ranking, values, limited=any(why in BY_LIMIT for _, why in skips))
+        return _caller_answer(query, source, index, group, found)
+    limited = any(why in BY_LIMIT for _, why in skips)
+    if named:
+        findings = _definitions(query, index, named, ranking, values)
+    else:
+        findings = _findings(query, index, ranking, values, limited=limited)
     return extractive.passages(source, findings, _skip_remarks(query, skips, findings.confidence))
 
 
@@ -84,15 +89,42 @@ def _findings(query: Query, index: Index, ranking: Ranking, values: dict[str, fl
     )
 
 
+def _definitions(
+    query: Query, index: Index, named: Sequence[Sequence[Defined]], ranking: Ranking, values: dict[str, float]
+) -> Findings:
+    """The definitions of what is named, then what else was found: in full, unless nothing but these was asked for."""
+    firsts = [group[0] for group in named]
+    told = {term for place in firsts for term in terms.of_text(f"{place.path} {place.definition.title}")}
+    alone = set(query.own) <= told | questions.DEFINING_WORDS
+    others = [place for group in named for place in group[1:]] if alone else []
+    shown = [_definition(place, index) for place in (*firsts, *others)]
+    for scored in ranking.passages:
+        excerpt = _excerpt(scored, index, query, values)
+        if not any(_overlap(excerpt.citation, one.citation) for one in shown):
+            shown.append(excerpt)
+    most = len(firsts) + 1 if alone else rank.MOST_PASSAGES
+    paths = {excerpt.citation.path for excerpt in shown}
+    related = tuple(path for path in ranking.files if path not in paths)[:_RELATED]
+    more = tuple(excerpt.citation for excerpt in shown[most:]) if alone else ()
+    return Findings(tuple(shown[:most]), Confidence.STRONG, related, more=more)
+
+
+def _definition(place: Defined, index: Index) -> Excerpt:
+    lines, defined = index.lines(place.path), index.defined_in(place.path)
+    return excerpts.take(place.path, lines, excerpts.whole(place.path, lines, place.definition, defined), defined)
+
+
 def _excerpt(scored: Scored, index: Index, query: Query, values: dict[str, float]) -> Excerpt:
     path, chunk = scored.candidate.path, scored.candidate.chunk
     lines, defined = index.lines(path), index.defined_in(path)
-    span = excerpts.window(path, lines, (chunk.first, chunk.last), values, defined, query.qualified)
+    span = excerpts.window(path, lines, (chunk.first, chunk.last), values, defined)
     return excerpts.take(path, lines, span, defined, values)
 
 
-def _caller_answer(source: Source, index: Index, group: Sequence[Defined], found: Sequence[Usage]) -> str:
+def _caller_answer(query: Query, source: Source, index: Index, group: Sequence[Defined], found: Sequence[Usage]) -> str:
     """One excerpt for each function that uses the name; its further uses are part of it or left out."""
+    if not found and not group[0].path:
+        return extractive.unknown(source, query.names, _hints(query, index))
     shown: list[Excerpt] = []
     seen: set[tuple[str, str]] = set()
     more: list[Citation] = []
@@ -107,14 +139,29 @@ def _caller_answer(source: Source, index: Index, group: Sequence[Defined], found
             more.append(Citation(usage.path, usage.line, usage.line))
     used = {usage.name for usage in found} or {place.definition.name for place in group}
     names = list(dict.fromkeys(place.definition.name for place in group if place.definition.name in used))
-    defined = index.defined_as(names[0]) if len(names) == 1 else []
-    places = [Citation(place.path, place.definition.line, place.definition.line) for place in defined]
-    return extractive.usages(source, names, shown, list(dict.fromkeys(more)), places)
+    whole = next((name for name in query.names if name.rpartition(".")[2] == names[0]), names[0])
+    defined = subjects.places(whole, index) if len(names) == 1 else []
+    meant = [place for place in group if place.definition.name in used and place.path] if query.meaning else []
+    return extractive.usages(
+        source,
+        Uses(
+            tuple(names),
+            tuple(shown),
+            tuple(dict.fromkeys(more)),
+            tuple(Citation(place.path, place.definition.line, place.definition.line) for place in defined),
+            tuple(_definition(place, index) for place in meant[:1]),
+            tuple(name for name in query.subjects if name not in names and not query.names),
+        ),
+    )
 
 
 def _covered(usage: Usage, shown: Sequence[Excerpt]) -> bool:
     spans = (excerpt.citation for excerpt in shown)
     return any(span.path == usage.path and span.first <= usage.line <= span.last for span in spans)
+
+
+def _overlap(one: Citation, other: Citation) -> bool:
+    return one.path == other.path and one.first <= other.last and other.first <= one.last
 
 
 def _around(usage: Usage, index: Index) -> Excerpt:
@@ -124,7 +171,7 @@ def _around(usage: Usage, index: Index) -> Excerpt:
         first, last = max(1, usage.line - _BEFORE), min(len(lines), usage.line + _AFTER)
         first = min(usage.line, max(first, usage.within.line))  # a decorator stands above what it is within
         last = max(usage.line, min(last, excerpts.end(lines, usage.within)))
-    excerpt = excerpts.take(usage.path, lines, (first, last), index.defined_in(usage.path))
+    excerpt = excerpts.take(usage.path, lines, (first, last), index.defined_in(usage.path), keep=usage.line)
     return replace(excerpt, within=usage.within.title if usage.within else "")
 
 
@@ -140,10 +187,13 @@ def _overview(source: Source, index: Index) -> str:
 
 
 def _occurring(query: Query, index: Index) -> tuple[str, ...]:
-    """The words of the question, as written, that stand somewhere."""
+    """The words of the question, as written, that stand somewhere; of what stands nowhere as a whole, its parts."""
     found = index.frequencies(query.own)
-    words = (word for word in terms.identifiers(query.text) if set(terms.of_identifier(word)) & set(query.own))
-    return tuple(dict.fromkeys(word for word in words if set(terms.of_identifier(word)) & set(found)))
+    standing: list[str] = []
+    for word in terms.identifiers(query.text):
+        pieces = [word] if found.keys() & terms.of_identifier(word)[-1:] else terms.parts(word)
+        standing += [piece for piece in pieces if found.keys() & terms.of_identifier(piece)]
+    return tuple(dict.fromkeys(standing))
 
 
 def _hints(query: Query, index: Index) -> tuple[str, ...]:

@@ -111,6 +111,7 @@ _PATTERNS = {
     )
     for language in languages.split()
 }
+FLAT = frozenset({"markdown", "rst", "makefile", "toml", "ini"})  # what is defined goes on to the next of its kind
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+])\1{2,}\s*$")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 _LONGEST_LINE = 400  # characters; a regular expression need not see more of one
@@ -132,7 +133,7 @@ def find(lines: list[str], language: str) -> list[Definition]:
         name = next((text for text in match.groupdict().values() if text), None) if match else None
         if name is not None:
             found.append(Definition(name, number, indent(line)))
-    return found if language in {"markdown", "makefile", "toml", "ini"} else _scoped(found)
+    return found if language in FLAT else _scoped(found)
 
 
 def indent(line: str) -> int:

@@ -35,7 +35,7 @@ class Source:
 class Findings:
     """What was found for a question. `occurring` are those of its words that stand anywhere, `hints` similar names.
 
-    `limited`: a limit kept some files from being read.
+    `limited`: a limit kept some files from being read. `more` is named without its lines.
     """
 
     excerpts: tuple[Excerpt, ...]
@@ -44,6 +44,23 @@ class Findings:
     occurring: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     limited: bool = False
+    more: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Where `names` are used, the most telling first, `more` by line only.
+
+    They are `defined` there, which is shown where that is asked too. `absent` are the names that were asked about,
+    where `names` are but what was likeliest meant.
+    """
+
+    names: tuple[str, ...]
+    excerpts: tuple[Excerpt, ...]
+    more: tuple[Citation, ...]
+    defined: tuple[Citation, ...]
+    definitions: tuple[Excerpt, ...]
+    absent: tuple[str, ...]
 
 
 def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
@@ -54,27 +71,27 @@ def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
         opening = f"No model is configured; these are the closest passages in {source}."
     else:
         opening = f"No model is configured, and nothing in {source} matches this question well. The nearest passages:"
-    return _joined(opening, *map(_passage, findings.excerpts), _related(findings.related), *remarks)
+    shown = map(_passage, findings.excerpts)
+    return _joined(opening, *shown, _more(findings.more), _related(findings.related), *remarks)
 
 
-def usages(
-    source: Source,
-    names: Sequence[str],
-    excerpts: Sequence[Excerpt],
-    more: Sequence[Citation],
-    defined: Sequence[Citation],
-) -> str:
-    """The answer to "who calls it?": the uses of `names`, the most telling first, `more` by line only."""
-    listed = _coded(names)
-    definition = f"Defined at {_listed([str(place) for place in defined])}." if defined else ""
-    if not excerpts:
-        opening = (
-            f"No model is configured; by name alone, nothing in {source} uses {listed} outside its own definition."
-        )
-        return _joined(opening, definition)
-    opening = f"No model is configured; these places in {source} use {listed}, found by name alone."
-    others = f"More: {_listed([str(place) for place in more], _MOST_PLACES)}." if more else ""
-    return _joined(opening, *map(_use, excerpts), others, definition)
+def usages(source: Source, uses: Uses) -> str:
+    """The answer to "who calls it?"."""
+    listed = _coded(uses.names)
+    absent = f"nothing in {source} is called {_coded(uses.absent)}; " if uses.absent else ""
+    where = "there" if absent else f"in {source}"
+    places = f"Defined at {_listed([str(place) for place in uses.defined])}." if uses.defined else ""
+    definitions = map(_passage, uses.definitions)
+    if not uses.excerpts:
+        use = f"by name alone, nothing {where} uses {listed} outside its own definition."
+        return _joined(f"No model is configured; {absent}{use}", *definitions, places)
+    opening = f"No model is configured; {absent}these places {where} use {listed}, found by name alone."
+    return _joined(opening, *definitions, *map(_use, uses.excerpts), _more(uses.more), places)
+
+
+def unknown(source: Source, names: Sequence[str], hints: Sequence[str]) -> str:
+    """The answer to a question about names that stand nowhere."""
+    return _joined(f"No model is configured, and nothing in {source} is called {_coded(names)}.", _similar(hints))
 
 
 def overview(source: Source, excerpts: Sequence[Excerpt], folders: Sequence[str]) -> str:
@@ -116,16 +133,14 @@ def fenced(lines: Sequence[str], language: str) -> str:
 def _nothing(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
     opening = f"No model is configured, and nothing in {source} matches this question."
     where = "in what was read" if findings.limited else "there"
-    words = (
-        f"Of its words only {_coded(findings.occurring)} occur {where}."
-        if findings.occurring
-        else f"None of its words occurs {where}."
-    )
+    words = f"None of its words occurs {where}."
+    if findings.occurring:
+        occur = "occurs" if len(findings.occurring) == 1 else "occur"
+        words = f"Of its words only {_coded(findings.occurring)} {occur} {where}."
     near = [f"- {excerpt.citation}{_about(excerpt)}" for excerpt in findings.excerpts[:3]]
     misses = "\n".join(("The nearest places, for what they are worth:", *near)) if near else ""
-    hints = f"Names that look similar: {_coded(findings.hints)}." if findings.hints else ""
     advice = "Naming a function, a file, a setting or an error message helps."
-    return _joined(f"{opening} {words}", misses, hints, advice, *remarks)
+    return _joined(f"{opening} {words}", misses, _similar(findings.hints), advice, *remarks)
 
 
 def _passage(excerpt: Excerpt) -> str:
@@ -140,13 +155,22 @@ def _use(excerpt: Excerpt) -> str:
 def _block(heading: str, excerpt: Excerpt) -> str:
     if not excerpt.lines:
         return f"{heading} (its lines are too long to be shown)"
-    return f"{heading}\n\n{fenced(excerpt.lines, languages.language(excerpt.citation.path))}"
+    rest = f"\n… to line {excerpt.goes_on_to}" if excerpt.goes_on_to else ""
+    return f"{heading}\n\n{fenced(excerpt.lines, languages.language(excerpt.citation.path))}{rest}"
 
 
 def _about(excerpt: Excerpt) -> str:
     if excerpt.defines:
         return f" defines {_coded(excerpt.defines)}"
     return f" in {code(excerpt.within)}" if excerpt.within else ""
+
+
+def _more(places: Sequence[Citation]) -> str:
+    return f"More: {_listed([str(place) for place in places], _MOST_PLACES)}." if places else ""
+
+
+def _similar(names: Sequence[str]) -> str:
+    return f"Names that look similar: {_coded(names)}." if names else ""
 
 
 def _related(paths: Sequence[str]) -> str:

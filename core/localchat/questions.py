@@ -23,11 +23,11 @@ _COMPOUND = 0.6  # `rate limit` also looks for `rate_limit`
 _SELF_CONTAINED = 3  # own terms; with fewer a question leans on what came before
 
 _BACKTICKED = re.compile(r"(?<!`)`+([^`\n]{1,200})`+")
+_DOTTED = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#)[^\W\d]\w*)*")
+_JOINT = re.compile(r"\.|::|->|#")
 _CODE_LIKE = re.compile(
     r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+|\b[A-Za-z_]\w*(?=\()|\b\w*_\w+\b|\b\w*[a-z][A-Z]\w*\b"
 )
-_QUALIFIED = re.compile(r"\b[A-Za-z_]\w*(?:(?:\.|::|->|#)[A-Za-z_]\w*)+")
-_NAME = re.compile(r"[^\W\d]\w*")
 _CAPITAL = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z]\w+")
 
 _USE = r"(?:call|use|invoke|import|reference|instantiate|construct|consume|trigger|raise|throw|subclass|inherit|catch)"
@@ -43,6 +43,9 @@ _CALLERS = re.compile(
     r"|^\W*(?:and\s+)?(?:the\s+)?(?:callers?|usages?|call[- ]?sites?)\W*$",
     re.IGNORECASE,
 )
+_MEANING = re.compile(
+    r"\b(?:what|how)\s+do(?:es)?\b.*\b(?:do|mean|work)\b|\b(?:define[sd]?|definition|describe|explain)\b", re.IGNORECASE
+)
 _WHERE = tuple(
     (re.compile(first, re.IGNORECASE), re.compile(rf"\b{then}\b", re.IGNORECASE))
     for first, then in ((r"\bwhere\b", _USED), (r"\bwhere\s+(?:do|does|did|are|is)\b", _USE))
@@ -52,6 +55,18 @@ _WHOLE = re.compile(r"\b(?:project|repo|repository|codebase|code ?base|library|a
 _PROSE = re.compile(r"\b(?:docs?|documentation|documented|readme|changelog|manual|guide|tutorial)\b", re.IGNORECASE)
 _ASKING = "call caller use usage invoke import reference instantiate site function method class module"
 _ASKING_WORDS = frozenset(stem(word) for word in _ASKING.split())
+DEFINING_WORDS = _ASKING_WORDS | {stem(word) for word in ("constant", "declare", "define", "definition", "type")}
+_OF = r"(?:(?:function|class|method|constant|type|module)\s+)?"
+_ABOUT = re.compile(
+    r"\b(?:where\s+(?:is|are)|(?:what|how)\s+(?:is|are|does|do)|explain|describe|show\s+me)\s+(?:the\s+)?"
+    rf"{_OF}`*({_DOTTED.pattern})",
+    re.IGNORECASE,
+)
+_DEFINED = re.compile(
+    rf"\b(?:where\s+is|(?:what|how)\s+does)\s+(?:the\s+)?{_OF}(\w+)"
+    r"(?:\s+(?:defined|declared|implemented|do|work)\b|\W*$)",
+    re.IGNORECASE,
+)
 _POINTING = re.compile(
     r"\b(?:it|its|itself|these|those|them|they|their)\b|\bthis\b(?!\s+(?:repo|repository|project|code|codebase)\b)"
     r"|\b(?:calls?|uses?|invokes?|imports?|references?|of|to|for|is|about|with|from|does|do|did|are|was|on)\s+that\b"
@@ -65,10 +80,12 @@ class Query:
     """The last question, and what of the conversation helps to rank for it.
 
     `own` are the question's terms, in order; `weights` adds those of earlier turns below 1. `compounds` are guesses:
-    neighbouring words as one name. `identifiers` are the names written as code, `qualified` those with what they belong
-    to, as definitions are titled. `pointing`: it cannot be understood without what came before. `overview`: it asks
-    about the repository as such. `previous` are the citations of the answer before, in order, and `mentioned` the names
-    it writes as code.
+    neighbouring words as one name. `names` are written as code, with what they belong to; `subjects` are the
+    words it asks what or where they are. `identifiers` are all that may be names, `qualified` those with
+    what they belong to, as definitions are titled. `pointing`: it cannot be understood without what came before.
+    `overview`: it asks about the repository as such; `callers`: who uses something; `meaning`: also what that does.
+    `previous` are the citations of the answer before, in order, and
+    `mentioned` the names it writes as code.
     """
 
     text: str
@@ -76,10 +93,13 @@ class Query:
     weights: dict[str, float]
     compounds: frozenset[str]
     identifiers: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     qualified: tuple[str, ...] = ()
     pointing: bool = False
     overview: bool = False
     callers: bool = False
+    meaning: bool = False
     tests: bool = False
     prose: bool = False
     previous: tuple[Citation, ...] = ()
@@ -95,7 +115,7 @@ def read(messages: Sequence[Message]) -> Query:
     answer = next(
         (message.content[:_LONGEST_ANSWER] for message in reversed(messages[:-1]) if message.role == "assistant"), ""
     )
-    compounds = _compounds(text)
+    compounds, names = _compounds(text), _names(text)
     pointing = bool(_POINTING.search(text))
     return Query(
         text=text,
@@ -103,10 +123,13 @@ def read(messages: Sequence[Message]) -> Query:
         weights=_weights(own, compounds, earlier, pointing=pointing),
         compounds=compounds,
         identifiers=identifiers(text),
-        qualified=_qualified(text),
+        names=names,
+        subjects=_subjects(text, names, pointing=pointing),
+        qualified=tuple(dict.fromkeys(".".join(name.split(".")[-2:]) for name in names if "." in name)),
         pointing=pointing or not own,
         overview=not own and not pointing and not callers and bool(_WHOLE.search(text)),
         callers=callers,
+        meaning=bool(_MEANING.search(text)),
         tests=bool(_TESTS.search(text)),
         prose=bool(_PROSE.search(text)),
         previous=tuple(citations.found(answer)),
@@ -125,25 +148,46 @@ def _for_callers(text: str) -> bool:
 def identifiers(text: str) -> tuple[str, ...]:
     """The names a person wrote as code: in back-ticks, with an underscore, a dot, a call or an inner capital.
 
-    Of `module.Class` each name counts, the last one first.
+    So are words that begin with a capital. Of `module.Class` each name counts, the last one first.
     """
-    spans = [match[1] for match in _BACKTICKED.finditer(text)]
-    spans += [match[0] for match in _CODE_LIKE.finditer(text)]
-    spans += [match[0] for match in _CAPITAL.finditer(text)]
-    found = [name for span in spans for name in reversed(_NAME.findall(span)) if name.lower() not in STOPWORDS]
+    found = [part for name in _names(text) for part in reversed(name.split("."))]
+    found += [match[0] for match in _CAPITAL.finditer(text) if match[0].lower() not in STOPWORDS]
     return tuple(dict.fromkeys(found))[:_MOST_TERMS]
 
 
-def _qualified(text: str) -> tuple[str, ...]:
-    names = (_NAME.findall(match[0]) for match in _QUALIFIED.finditer(text))
-    return tuple(dict.fromkeys(".".join(each[-2:]) for each in names))[:_MOST_TERMS]
+def _names(text: str) -> tuple[str, ...]:
+    """What is surely meant as a name, whatever belongs to what joined by dots. In back-ticks, any word is one."""
+    quoted = [_DOTTED.findall(match[1]) for match in _BACKTICKED.finditer(text)]
+    found = [name for names in quoted for name in names if len(names) == 1 or name.lower() not in STOPWORDS]
+    found += [match[0] for match in _CODE_LIKE.finditer(text)]
+    return tuple(dict.fromkeys(_JOINT.sub(".", name) for name in found))[:_MOST_TERMS]
+
+
+def _subjects(text: str, names: Sequence[str], *, pointing: bool) -> tuple[str, ...]:
+    """What it is asked of what or where it is: names, or the only word that says anything.
+
+    A word that says nothing elsewhere counts where it is asked what that very word does.
+    """
+    asked = (_JOINT.sub(".", match[1]) for match in _ABOUT.finditer(text))
+    found = tuple(name for name in asked if name in names)
+    words = {word for word in terms.identifiers(text) if word.lower() not in STOPWORDS}
+    words = {word for word in words if stem(word.lower()) not in DEFINING_WORDS} or words
+    if names:
+        return found or (tuple(names) if words <= {part for name in names for part in name.split(".")} else ())
+    odd = None if words or pointing else _DEFINED.search(text)
+    return (odd[1],) if odd else tuple(words) if len(words) == 1 else ()
 
 
 def _own_terms(text: str, *, callers: bool) -> tuple[str, ...]:
-    words = [word for word in terms.identifiers(text) if word.lower() not in STOPWORDS]
-    found = dict.fromkeys(term for word in words for term in terms.of_identifier(word))
-    kept = [term for term in found if not (callers and term in _ASKING_WORDS)]
-    return tuple(kept[:_MOST_TERMS])
+    named = {part for name in _names(text) for part in name.split(".")}
+    found = dict.fromkeys(
+        term
+        for word in terms.identifiers(text)
+        if word in named or word.lower() not in STOPWORDS
+        for term in terms.of_identifier(word)
+        if word in named or not (callers and term in _ASKING_WORDS)
+    )
+    return tuple(found)[:_MOST_TERMS]
 
 
 def _compounds(text: str) -> frozenset[str]:

@@ -22,7 +22,8 @@ _CITED = 1.15  # a file the answer before has shown, where the question stands a
 _POINTED = 1.3  # and where it points there
 _PRIOR_CHUNKS, _PRIOR_COUNT = 200, 2  # how rare a word is cannot be told from a handful of chunks
 _FEW = 5  # a name defined more often distinguishes nothing
-_MOST_PASSAGES, _LEAST_PASSAGES = 5, 3
+MOST_PASSAGES = 5
+_LEAST_PASSAGES = 3
 _WORTH, _FILLING = 0.35, 0.15  # of the best file's score; what reaches only the second is shown to fill up
 _STRONG, _WEAK = 0.55, 0.33  # share of the question's weight that the best passage covers
 
@@ -173,7 +174,7 @@ def _passages(by_file: Mapping[str, Sequence[Scored]]) -> list[Scored]:
         for number, chunks in enumerate(files[1:], 1)
         if _file_score(chunks) >= best * (_FILLING if number < _LEAST_PASSAGES else _WORTH)
     ]
-    return (first + rest)[:_MOST_PASSAGES]
+    return (first + rest)[:MOST_PASSAGES]
 
 
 def _without_copies(files: Iterable[Sequence[Scored]]) -> list[Sequence[Scored]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from core.localchat import terms
 from core.localchat.citations import Citation
@@ -13,37 +14,55 @@ from core.localchat.questions import Query
 from core.localchat.rank import Ranking
 
 _MOST = 4
+_FEW = 5  # a name defined more often distinguishes nothing
 _CITATIONS = 3  # of the answer before; further ones were found by chance
+
+
+def named(query: Query, index: Index) -> list[list[Defined]]:
+    """Of each name that is asked about, its definitions, likeliest first; names with too many are left out."""
+    groups = (places(name, index) for name in query.subjects)
+    asked = set(query.own)
+    return [
+        sorted(group, key=lambda place: -len(asked & set(terms.of_text(f"{place.path} {place.definition.title}"))))
+        for group in groups
+        if 0 < len(group) <= _FEW
+    ][:_MOST]
 
 
 def choose(query: Query, index: Index, ranking: Ranking) -> list[list[Defined]]:
     """The definitions asked about, in groups: the first group with any use is the one that was meant.
 
-    A name in the question wins; then what the answer before has shown, if the question points there; then what the
-    question itself finds.
+    A name in the question wins, even one that is defined elsewhere; then what the answer before has shown, if the
+    question points there; then what the question itself finds.
     """
-    named = _named(query, index)
-    if named:
-        return [named]
+    for names in (query.names, query.subjects, query.identifiers):
+        found = [place for name in names for place in _defined(name, query, index)]
+        if found:
+            return [found[:_MOST]]
+    if query.names:
+        return [[_elsewhere(name) for name in query.names[:_MOST]]]
     groups = _shown_before(query, index) if query.pointing else []
     return groups or _found_now(query, index, ranking)
 
 
-def _named(query: Query, index: Index) -> list[Defined]:
-    """Names written as code, or a single plain word that is a defined name: "who calls connect"."""
-    words = [word for word in terms.identifiers(query.text) if set(terms.of_identifier(word)) & set(query.own)]
-    for names in (query.identifiers, words if len(words) == 1 else []):
-        found = [place for name in names for place in _defined(name, query, index)]
-        if found:
-            return found[:_MOST]
-    return []
+def places(name: str, index: Index) -> list[Defined]:
+    """The definitions of a name; of `Owner.name` those in that class or module, if there are any."""
+    *owners, last = name.split(".")
+    found = index.defined_as(last)
+    owned = [place for place in found if owners[-1:] in ([place.definition.scope], [PurePosixPath(place.path).stem])]
+    return owned or found
+
+
+def _elsewhere(name: str) -> Defined:
+    owner, _, last = name.rpartition(".")
+    return Defined("", Definition(last, 0, 0, owner.rpartition(".")[2]))
 
 
 def _defined(name: str, query: Query, index: Index) -> list[Defined]:
     """The definition of a name, at most one: uses are found by name, so that others would only repeat them."""
     shown = {citation.path for citation in query.previous}
-    places = index.defined_as(name)
-    return [place for place in places if place.path in shown][:1] or places[:1]
+    found = places(name, index)
+    return [place for place in found if place.path in shown][:1] or found[:1]
 
 
 def _shown_before(query: Query, index: Index) -> list[list[Defined]]:

@@ -25,13 +25,15 @@ def of_identifier(identifier: str) -> tuple[str, ...]:
     """The stems of its parts and, where there are several, the whole: `getUserName` → get, user, name, getusername."""
     if len(identifier) > _LONGEST or (identifier.isdigit() and len(identifier) > _LONGEST_NUMBER):
         return ()
-    if identifier.isascii():
-        parts = [part.lower() for part in _PART.findall(identifier)]
-    else:
-        parts = [part.casefold() for part in identifier.split("_") if part]
-    if len(parts) < 2:
-        return tuple(stem(part) for part in parts)
-    return (*(stem(part) for part in parts if len(part) > 1), joined(parts))
+    found = [part.casefold() for part in parts(identifier)]
+    if len(found) < 2:
+        return tuple(stem(part) for part in found)
+    return (*(stem(part) for part in found if len(part) > 1), joined(found))
+
+
+def parts(identifier: str) -> list[str]:
+    """What an identifier is put together from, as written: `getUserName` → get, User, Name."""
+    return _PART.findall(identifier) if identifier.isascii() else [part for part in identifier.split("_") if part]
 
 
 def joined(parts: list[str]) -> str:

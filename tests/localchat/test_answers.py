@@ -128,6 +128,63 @@ async def test_a_name_written_as_code_leads_to_its_definition(tmp_path: Path, op
         assert check(await asker.answer("what does TokenBucket do?"), top)[0].path == "limits.py"
 
 
+NAMES = ("take", "place", "checkout", "Ending", "here", "_sent")
+NAMING = ("Where is `{}` defined?", "where is {} defined", "What does {} do?", "show me the class `{}`")
+
+
+async def test_the_definition_asked_for_stands_first_and_little_is_quoted_beside_it(
+    tmp_path: Path, opened: Opened
+) -> None:
+    """Even where its name is a word that says nothing, in a repository that has that word everywhere."""
+    talk = "def {0}_{0}():\n    # {0}: where {0} is defined, what {0} does\n    return {0}\n\n\n"
+    files = {f"talk_{number}.py": talk.format(name) * 4 for number, name in enumerate(NAMES)}
+    files["core.py"] = "".join(f"@wrapped\nclass {name}:\n" + "    more = 1\n" * 30 + "\n\n" for name in NAMES)
+    files["tests/test_core.py"] = "def take():\n    return 1\n"
+    top = make(tmp_path / "named", files)
+    async with opened(top) as asker:
+        for name in NAMES:
+            for form in NAMING:
+                answer = await asker.answer(form.format(name))
+                first, *others = check(answer, top)
+                assert first.path == "core.py", (name, form)
+                assert (first.quoted or [])[:2] == ["@wrapped", f"class {name}:"]
+                assert f"… to line {first.first + 31}" in answer
+                assert sum(one.quoted is not None for one in others) <= 1
+        assert [one.path for one in check(await asker.answer("where is take?"), top)][:2] == [
+            "core.py",
+            "tests/test_core.py",
+        ]
+
+
+async def test_no_passage_ends_in_a_bare_head(tmp_path: Path, opened: Opened) -> None:
+    body = "".join(f"        turn_{number} = 1\n" for number in range(20))
+    files = {
+        f"wheel_{name}.py": f"class Wheel{name}:\n"
+        + f"    wheel = {name}\n" * size
+        + f"\n    @spun\n    def spin(\n        self,\n    ):\n{body}"
+        for size, name in enumerate("ABCDEFGHIJKLMNOP", 1)
+    }
+    files["wheels.md"] = "".join(f"# Part {number}\n\n" + "The wheel turns.\n" * 6 + "\n" for number in range(9))
+    top = make(tmp_path / "wheels", files)
+    async with opened(top) as asker:
+        answers = [await asker.answer(f"where is Wheel{name} defined?") for name in "ABCDEFGHIJKLMNOP"]
+        answers.append(await asker.answer("the docs on how the wheel turns"))
+    found = [one.quoted for answer in answers for one in check(answer, top) if one.quoted]
+    for quoted in found:
+        head = max(number for number, line in enumerate(quoted) if line.startswith(("    @spun", "class", "#")))
+        assert head == 0 or len(quoted) - head >= (7 if quoted[head].startswith("    @spun") else 4), quoted
+    assert len(found) > len(answers)
+
+
+async def test_words_that_stand_in_part_are_named_by_that_part(tmp_path: Path, opened: Opened) -> None:
+    top = make(tmp_path / "parts", {"a.py": "fn = 1\n", "b.py": "whole_name = 2\n"})
+    async with opened(top) as asker:
+        partly = await asker.answer("minified_fn zebras quantum marmalade fusion")
+        both = await asker.answer("minified_fn whole_name zebras quantum marmalade fusion kubernetes ingress")
+    assert "Of its words only `fn` occurs there." in partly
+    assert "Of its words only `fn`, `whole_name` occur there." in both
+
+
 async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opened: Opened) -> None:
     head = git(shop, "rev-parse", "HEAD").decode()[:7]
     async with opened(shop) as asker:

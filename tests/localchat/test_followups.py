@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.localchat.asking import check
 from tests.localchat.conftest import Opened
-from tests.localchat.repository import make
+from tests.localchat.repository import commit, make, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one server for all
 
@@ -40,6 +41,44 @@ async def test_a_named_symbol_needs_no_context(shop: Path, opened: Opened) -> No
         for question in ("who calls retry_call?", "Where is `retry_call` used?", "callers of retry_call"):
             found = check(await asker.answer("what is the tax?", "19 %", question), shop)
             assert {one.path for one in found if one.quoted} == RETRY_USES | {"shop/retry.py"}
+
+
+async def test_a_name_that_stands_nowhere_is_taken_for_no_other(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        for question in ("Who calls `retry_cal`?", "where is shop.retry_cal used?"):
+            answer = await asker.answer(question)
+            assert re.match(r"No model is configured, and nothing in \S+ at \S+ is called `\S*retry_cal`\.\n", answer)
+            assert "Names that look similar: `retry_call`." in answer
+            assert not check(answer, shop)
+        plain = await asker.answer("who calls retries?")
+    assert " is called `retries`; these places there use `retry" in plain
+
+
+async def test_a_name_of_elsewhere_is_found_by_its_uses(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        found = check(await asker.answer("who uses `time.sleep`?"), shop)
+    assert {one.path for one in found} == {"shop/retry.py"}
+    assert any("time.sleep(" in line for line in found[0].quoted or [])
+
+
+async def test_what_it_does_is_shown_beside_who_calls_it_where_both_are_asked(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        both = check(await asker.answer("what does retry_call do and what calls it?"), shop)
+        alone = check(await asker.answer("where is retry_call used?"), shop)
+    assert (both[0].quoted or [""])[0].startswith("def retry_call(")
+    assert {one.path for one in both} == RETRY_USES | {"shop/retry.py"}
+    assert not any(line.startswith("def retry_call(") for one in alone for line in one.quoted or [])
+
+
+async def test_of_a_qualified_name_only_the_last_part_is_looked_for(shop: Path, opened: Opened) -> None:
+    write(shop, {"shop/desk.py": "from shop.client import Client\n\n\ndef lay_aside():\n    Client(1).reserve(2, 3)\n"})
+    commit(shop)
+    async with opened(shop) as asker:
+        answer = await asker.answer("Who calls Client.reserve?")
+        found = check(answer, shop)
+    assert " use `reserve`, found by name alone." in answer
+    assert [one.path for one in found if one.quoted] == ["shop/desk.py"]
+    assert "Defined at `shop/client.py:17`." in answer
 
 
 async def test_a_described_symbol_is_found_first(shop: Path, opened: Opened) -> None:
