@@ -13,6 +13,7 @@ from core.localchat.citations import Citation
 from core.localchat.excerpts import Excerpt
 from core.localchat.extractive import Findings, Source, Uses
 from core.localchat.index import Defined, Index
+from core.localchat.languages import Kind
 from core.localchat.listing import BY_LIMIT, Skip
 from core.localchat.questions import Query
 from core.localchat.rank import Confidence, Ranking, Scored
@@ -65,9 +66,13 @@ def _ranked(query: Query, index: Index) -> tuple[dict[str, float], Ranking]:
     frequencies = index.frequencies(query.weights)
     names = (*query.identifiers, *(title.rpartition(".")[2] for title in query.qualified))
     values = rank.valued(query, frequencies, index.size)
+    candidates = index.candidates(values, _CANDIDATES)
+    if query.how_to:  # among much code, what is written about it would not be looked at
+        prose = index.candidates(values, _CANDIDATES, [Kind.PROSE])
+        candidates = prose + [one for one in candidates if one.kind is not Kind.PROSE]
     ranking = rank.rank(
         query,
-        index.candidates(values, _CANDIDATES),
+        candidates,
         frequencies=frequencies,
         size=index.size,
         defining={name: index.defined_as(name) for name in names},

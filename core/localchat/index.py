@@ -103,16 +103,16 @@ class Index:
             self._rows("SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))", (wanted,))
         )
 
-    def candidates(self, terms: Iterable[str], limit: int) -> list[Candidate]:
-        """The chunks that hold any of the terms, at most `limit`, best by BM25 first."""
+    def candidates(self, terms: Iterable[str], limit: int, kinds: Iterable[Kind] = Kind) -> list[Candidate]:
+        """The chunks of files of these kinds that hold any of the terms, at most `limit`, best by BM25 first."""
         wanted = " OR ".join(f'"{term}"' for term in sorted(set(terms)))
         if not wanted:
             return []
         rows = self._rows(
-            "SELECT file.path, file.kind, chunk.first, chunk.last, found.path, found.names, found.body FROM"
-            " (SELECT rowid, path, names, body FROM terms WHERE terms MATCH ? ORDER BY rank LIMIT ?) AS found"
-            " JOIN chunk ON chunk.id = found.rowid JOIN file ON file.id = chunk.file",
-            (wanted, limit),
+            "SELECT file.path, kind, first, last, terms.path, names, body FROM terms"
+            " JOIN chunk ON chunk.id = terms.rowid JOIN file ON file.id = chunk.file"
+            " WHERE terms MATCH ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?",
+            (wanted, json.dumps(list(kinds)), limit),
         )
         return [
             Candidate(path, Kind(kind), Chunk(first, last), *(tuple(field.split()) for field in fields))

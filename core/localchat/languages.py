@@ -94,6 +94,11 @@ def kind(path: str) -> Kind:
     return Kind.TEST if _TEST.search(path) else Kind.CODE
 
 
+def explains(path: str) -> bool:
+    """Whether a file is written for who uses what lies around it."""
+    return kind(path) is Kind.PROSE and language(path) not in {"json", "xml"} and not _TEST.search(path)
+
+
 def is_import(line: str, language: str) -> bool:
     """Whether a line of code only brings names in from elsewhere."""
     pattern = _IMPORTS.get(language)

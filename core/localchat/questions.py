@@ -53,6 +53,11 @@ _WHERE = tuple(
 _TESTS = re.compile(r"\b(?:tests?|tested|testing|specs?|fixtures?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(?:project|repo|repository|codebase|code ?base|library|application|app)\b", re.IGNORECASE)
 _PROSE = re.compile(r"\b(?:docs?|documentation|documented|readme|changelog|manual|guide|tutorial)\b", re.IGNORECASE)
+_HOW_TO = re.compile(
+    r"\bhow\s+(?:to|(?:do|can|could|should|would|must)\s+(?:i|we|you|one|people|users?))\s+(?:\w+\s+)?"
+    r"(?:build|configure|deploy|install|launch|run|set\s*-?up|start|update|upgrade|use)\b",
+    re.IGNORECASE,
+)
 _ASKING = "call caller use usage invoke import reference instantiate site function method class module"
 _ASKING_WORDS = frozenset(stem(word) for word in _ASKING.split())
 DEFINING_WORDS = _ASKING_WORDS | {stem(word) for word in ("constant", "declare", "define", "definition", "type")}
@@ -83,7 +88,7 @@ class Query:
     neighbouring words as one name. `names` are written as code, with what they belong to; `subjects` are the
     words it asks what or where they are. `identifiers` are all that may be names, `qualified` those with
     what they belong to, as definitions are titled. `pointing`: it cannot be understood without what came before.
-    `overview`: it asks about the repository as such; `callers`: who uses something; `meaning`: also what that does.
+    `overview`: it asks about the repository as such; `how_to`: what a person has to do; `callers`: who uses something; `meaning`: also what that does.
     `previous` are the citations of the answer before, in order, and
     `mentioned` the names it writes as code.
     """
@@ -102,6 +107,7 @@ class Query:
     meaning: bool = False
     tests: bool = False
     prose: bool = False
+    how_to: bool = False
     previous: tuple[Citation, ...] = ()
     mentioned: tuple[str, ...] = ()
 
@@ -132,6 +138,7 @@ def read(messages: Sequence[Message]) -> Query:
         meaning=bool(_MEANING.search(text)),
         tests=bool(_TESTS.search(text)),
         prose=bool(_PROSE.search(text)),
+        how_to=bool(_HOW_TO.search(text)),
         previous=tuple(citations.found(answer)),
         mentioned=_mentioned(answer),
     )
@@ -174,6 +181,8 @@ def _subjects(text: str, names: Sequence[str], *, pointing: bool) -> tuple[str, 
     words = {word for word in words if stem(word.lower()) not in DEFINING_WORDS} or words
     if names:
         return found or (tuple(names) if words <= {part for name in names for part in name.split(".")} else ())
+    if _HOW_TO.search(text):
+        return ()  # `run` and `install` are what is to be done, whatever else is called so
     odd = None if words or pointing else _DEFINED.search(text)
     return (odd[1],) if odd else tuple(words) if len(words) == 1 else ()
 

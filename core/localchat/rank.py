@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.localchat import languages
 from core.localchat.index import Candidate, Defined, Size
 from core.localchat.languages import Kind
 from core.localchat.questions import Query
@@ -16,6 +17,7 @@ _SATURATION, _LENGTH = 1.2, 0.75  # BM25's k1 and b
 _PATH, _NAMES = 3, 3  # what a term in these fields counts
 _DECAY = (1.0, 0.3, 0.15, 0.1, 0.05)  # of a file's chunks, best first
 _DAMPED = 0.7
+_UNASKED = 0.35  # code, where it is asked what to do: that it does the thing explains nothing
 _DEFINES = 0.3  # of the best score, shared among the definitions of a name the question writes as code
 _TITLED = 1.2  # likewise, of a name that it writes with what it belongs to: nothing asks more precisely
 _CITED = 1.15  # a file the answer before has shown, where the question stands alone
@@ -136,7 +138,9 @@ def _holds(candidate: Candidate, place: Defined) -> bool:
 
 
 def _adjusted(candidate: Candidate, score: float, query: Query, cited: set[str]) -> float:
-    if query.tests:
+    if query.how_to:
+        score *= 1.0 if languages.explains(candidate.path) else _UNASKED
+    elif query.tests:
         score *= 1.0 if candidate.kind is Kind.TEST else _DAMPED
     elif query.prose:
         score *= 1.0 if candidate.kind is Kind.PROSE else _DAMPED

@@ -185,6 +185,35 @@ async def test_words_that_stand_in_part_are_named_by_that_part(tmp_path: Path, o
     assert "Of its words only `fn`, `whole_name` occur there." in both
 
 
+async def test_what_a_person_has_to_do_is_looked_for_in_prose(tmp_path: Path, opened: Opened) -> None:
+    files = {
+        f"{folder}/{verb}_{number}.py": f"def {verb}(tests, address):\n    # how to {verb} tests\n    return {verb}_tests()\n"
+        * 9
+        for folder in ("tests", "core")
+        for number in range(20)
+        for verb in ("run", "install", "configure")
+    }
+    files["tests/run.json"] = '{"how": "to run tests, to install, to configure the address"}\n'
+    files["README.md"] = (
+        "# Mill\n\n" + "It grinds corn, and says so.\n" * 40 + "\n## Installation\n\nInstall it by `make`.\n\n"
+        "## The tests\n\nRun them by `make check`.\n"
+        + "They take long.\n" * 40
+        + "\nConfigure the address in `.env`.\n"
+    )
+    top = make(tmp_path / "mill", files)
+    expected = {
+        "How do I run the tests?": "make check",
+        "how to install this": "by `make`",
+        "How can I configure the address?": ".env",
+    }
+    async with opened(top) as asker:
+        for question, words in expected.items():
+            first = check(await asker.answer(question), top)[0]
+            assert first.path == "README.md", question
+            assert words in "\n".join(first.quoted or [])
+        assert check(await asker.answer("how does install work?"), top)[0].path != "README.md"
+
+
 async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opened: Opened) -> None:
     head = git(shop, "rev-parse", "HEAD").decode()[:7]
     async with opened(shop) as asker:
