@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.chat.contract import Message, answered
-from core.localchat import excerpts, extractive, questions, rank, subjects, terms, usages
+from core.localchat import excerpts, extractive, languages, questions, rank, subjects, terms, usages
 from core.localchat.citations import Citation
 from core.localchat.excerpts import Excerpt
 from core.localchat.extractive import Findings, Source, Uses
@@ -44,9 +44,11 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     if not index.size.files:
         return extractive.unreadable(source, _remarks([extractive.skipped(Counter(why for _, why in skips))]))
     query = questions.read(messages)
+    if query.history:
+        return extractive.history(source)
     named = subjects.named(query, index)
     if query.overview or not (named or query.weights or query.identifiers or query.callers):
-        return _overview(source, index)
+        return _overview(source, index, asked=query.overview)
     values, ranking = _ranked(query, index)
     groups = subjects.choose(query, index, ranking) if query.callers else []
     if groups:
@@ -180,7 +182,7 @@ def _around(usage: Usage, index: Index) -> Excerpt:
     return replace(excerpt, within=usage.within.title if usage.within else "")
 
 
-def _overview(source: Source, index: Index) -> str:
+def _overview(source: Source, index: Index, *, asked: bool) -> str:
     paths = index.paths()
     readme = next((path for path in paths if path.lower().startswith("readme")), None)
     shown = []
@@ -188,7 +190,9 @@ def _overview(source: Source, index: Index) -> str:
         lines = index.lines(readme)
         shown = [excerpts.take(readme, lines, (1, min(len(lines), excerpts.MOST_LINES)), index.defined_in(readme))]
     top = dict.fromkeys(f"{path.split('/')[0]}/" if "/" in path else path for path in paths)
-    return extractive.overview(source, shown, sorted(top, key=lambda entry: not entry.endswith("/"))[:12])
+    written = Counter(language for path in paths if (language := languages.language(path)))
+    folders = sorted(top, key=lambda entry: not entry.endswith("/"))[:12]
+    return extractive.overview(source, shown, folders, written.most_common(5), asked=asked)
 
 
 def _occurring(query: Query, index: Index) -> tuple[str, ...]:

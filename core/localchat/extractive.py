@@ -94,14 +94,30 @@ def unknown(source: Source, names: Sequence[str], hints: Sequence[str]) -> str:
     return _joined(f"No model is configured, and nothing in {source} is called {_coded(names)}.", _similar(hints))
 
 
-def overview(source: Source, excerpts: Sequence[Excerpt], folders: Sequence[str]) -> str:
-    """The answer to a question without a word to look for."""
-    opening = f"No model is configured, and the question has no word to look for in {source}."
+def overview(
+    source: Source,
+    excerpts: Sequence[Excerpt],
+    folders: Sequence[str],
+    written: Sequence[tuple[str, int]],
+    *,
+    asked: bool,
+) -> str:
+    """The answer to a question about all of it, or to one without a word to look for: `written` in which languages."""
+    opening = f"No model is configured; this is {source} as a whole."
+    if not asked:
+        opening = f"No model is configured, and the question has no word to look for in {source}."
     if excerpts:
         opening += " How it describes itself:"
     top = f"At the top: {', '.join(map(code, folders))}." if folders else ""
+    files = f"Most of its files: {', '.join(f'{count} {language}' for language, count in written)}." if written else ""
     hint = "Name a function, a file, a setting or an error message to get passages."
-    return _joined(opening, *map(_passage, excerpts), top, hint)
+    return _joined(opening, *map(_passage, excerpts), top, files, hint)
+
+
+def history(source: Source) -> str:
+    """The answer to who changed something, or when."""
+    asked = "`git log` and `git blame` tell who changed what, and when"
+    return _joined(f"No model is configured, and only the present text of the files in {source} is read: {asked}.")
 
 
 def unreadable(source: Source, remarks: Sequence[str]) -> str:

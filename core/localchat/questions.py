@@ -44,7 +44,8 @@ _CALLERS = re.compile(
     re.IGNORECASE,
 )
 _MEANING = re.compile(
-    r"\b(?:what|how)\s+do(?:es)?\b.*\b(?:do|mean|work)\b|\b(?:define[sd]?|definition|describe|explain)\b", re.IGNORECASE
+    r"\b(?:what|how)\s+do(?:es)?\b.{0,80}\b(?:do|mean|work)\b|\b(?:define[sd]?|definition|describe|explain)\b",
+    re.IGNORECASE,
 )
 _WHERE = tuple(
     (re.compile(first, re.IGNORECASE), re.compile(rf"\b{then}\b", re.IGNORECASE))
@@ -52,6 +53,21 @@ _WHERE = tuple(
 )  # the second somewhere behind the first: one pattern for both would look through the text again from every `where`
 _TESTS = re.compile(r"\b(?:tests?|tested|testing|specs?|fixtures?)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\b(?:project|repo|repository|codebase|code ?base|library|application|app)\b", re.IGNORECASE)
+_ALL_OF_IT = re.compile(rf"{_WHOLE.pattern}|\b(?:code|languages?|source|this)\b", re.IGNORECASE)
+_OVERVIEW = """
+architecture brief goal high introduction language layout level main organise organize overview programming purpose
+quick short stack structure structured summarise summarize summary tech technologies written
+"""
+_OVERVIEW_WORDS = frozenset(stem(word) for word in _OVERVIEW.split())
+_LANGUAGE = stem("language")
+_CHANGE = r"(?:added|authored|changed|committed|created|introduced|modified|removed|touched|written|wrote)"
+_HISTORY = re.compile(
+    rf"\bwho\s+(?:last\s+)?{_CHANGE}\b|\bwhen\s+(?:was|were)\b.{{0,80}}\b{_CHANGE}\b"
+    rf"|\bwhat(?:'s|\s+(?:is|are|has|have|was|were))?\s+(?:been\s+)?(?:new|{_CHANGE})"
+    r"\s+(?:lately|recently|since|today|yesterday)\b"
+    r"|\b(?:what|which|who|show|list)\b.{0,40}\b(?:last|latest|most\s+recent|newest|recent)\s+(?:commits?|changes?)\W*$",
+    re.IGNORECASE,
+)
 _PROSE = re.compile(r"\b(?:docs?|documentation|documented|readme|changelog|manual|guide|tutorial)\b", re.IGNORECASE)
 _HOW_TO = re.compile(
     r"\bhow\s+(?:to|(?:do|can|could|should|would|must)\s+(?:i|we|you|one|people|users?))\s+(?:\w+\s+)?"
@@ -85,11 +101,11 @@ class Query:
     """The last question, and what of the conversation helps to rank for it.
 
     `own` are the question's terms, in order; `weights` adds those of earlier turns below 1. `compounds` are guesses:
-    neighbouring words as one name. `names` are written as code, with what they belong to; `subjects` are the
-    words it asks what or where they are. `identifiers` are all that may be names, `qualified` those with
-    what they belong to, as definitions are titled. `pointing`: it cannot be understood without what came before.
-    `overview`: it asks about the repository as such; `how_to`: what a person has to do; `callers`: who uses something; `meaning`: also what that does.
-    `previous` are the citations of the answer before, in order, and
+    neighbouring words as one name. `names` are written as code, with what they belong to; `subjects` are the words it
+    asks what or where they are. `identifiers` are all that may be names, `qualified` those with what they belong to, as
+    definitions are titled. `pointing`: it cannot be understood without what came before. It asks about the repository
+    as such (`overview`), who changed it or when (`history`), what a person has to do (`how_to`), who uses something
+    (`callers`), what that does (`meaning`). `previous` are the citations of the answer before, in order, and
     `mentioned` the names it writes as code.
     """
 
@@ -108,6 +124,7 @@ class Query:
     tests: bool = False
     prose: bool = False
     how_to: bool = False
+    history: bool = False
     previous: tuple[Citation, ...] = ()
     mentioned: tuple[str, ...] = ()
 
@@ -133,15 +150,23 @@ def read(messages: Sequence[Message]) -> Query:
         subjects=_subjects(text, names, pointing=pointing),
         qualified=tuple(dict.fromkeys(".".join(name.split(".")[-2:]) for name in names if "." in name)),
         pointing=pointing or not own,
-        overview=not own and not pointing and not callers and bool(_WHOLE.search(text)),
+        overview=not callers and not names and _overview(text, own, pointing=pointing and bool(earlier)),
         callers=callers,
         meaning=bool(_MEANING.search(text)),
         tests=bool(_TESTS.search(text)),
         prose=bool(_PROSE.search(text)),
+        history=bool(_HISTORY.search(text)),
         how_to=bool(_HOW_TO.search(text)),
         previous=tuple(citations.found(answer)),
         mentioned=_mentioned(answer),
     )
+
+
+def _overview(text: str, own: Sequence[str], *, pointing: bool) -> bool:
+    """Whether it is asked about all of it, in words that say nothing else; of languages, all of it has some."""
+    if not _OVERVIEW_WORDS.issuperset(own) or (pointing and _LANGUAGE not in own):
+        return False
+    return bool((_ALL_OF_IT if own else _WHOLE).search(text))
 
 
 def _for_callers(text: str) -> bool:
@@ -183,7 +208,7 @@ def _subjects(text: str, names: Sequence[str], *, pointing: bool) -> tuple[str, 
         return found or (tuple(names) if words <= {part for name in names for part in name.split(".")} else ())
     if _HOW_TO.search(text):
         return ()  # `run` and `install` are what is to be done, whatever else is called so
-    odd = None if words or pointing else _DEFINED.search(text)
+    odd = None if words or pointing or _WHOLE.search(text) else _DEFINED.search(text)
     return (odd[1],) if odd else tuple(words) if len(words) == 1 else ()
 
 

@@ -186,9 +186,9 @@ async def test_words_that_stand_in_part_are_named_by_that_part(tmp_path: Path, o
 
 
 async def test_what_a_person_has_to_do_is_looked_for_in_prose(tmp_path: Path, opened: Opened) -> None:
+    code = "def {0}(tests, address):\n    # how to {0} tests\n    return {0}_tests()\n"
     files = {
-        f"{folder}/{verb}_{number}.py": f"def {verb}(tests, address):\n    # how to {verb} tests\n    return {verb}_tests()\n"
-        * 9
+        f"{folder}/{verb}_{number}.py": code.format(verb) * 9
         for folder in ("tests", "core")
         for number in range(20)
         for verb in ("run", "install", "configure")
@@ -313,6 +313,24 @@ async def test_a_question_about_the_whole_is_answered_by_the_readme(shop: Path, 
         answer = await asker.answer("What does this project do?")
     assert [one.path for one in check(answer, shop)] == ["README.md"]
     assert "`shop/`" in answer
+
+
+async def test_a_question_about_the_whole_may_say_in_which_regard(shop: Path, opened: Opened) -> None:
+    questions = ("summarize the repo", "give me an overview of this repository", "how is the code organised?")
+    async with opened(shop) as asker:
+        for question in questions:
+            assert check(await asker.answer(question), shop)[0].path == "README.md", question
+        written = await asker.answer("where is reserve?", "`shop/client.py:17`", "what languages is this written in?")
+    assert "Most of its files: 5 python, 1 markdown, 1 typescript." in written
+
+
+async def test_who_changed_what_is_not_guessed(shop: Path, opened: Opened) -> None:
+    async with opened(shop) as asker:
+        for question in ("What changed lately?", "who wrote retry_call?", "when was the basket added?"):
+            answer = await asker.answer(question)
+            assert "`git blame`" in answer
+            assert not check(answer, shop)
+        assert check(await asker.answer("what is changed by a discount?"), shop)
 
 
 async def test_answers_follow_the_working_tree(shop: Path, opened: Opened) -> None:
