@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.chat.contract import Message, answered
-from core.localchat import excerpts, extractive, languages, questions, rank, subjects, terms, usages
+from core.localchat import excerpts, extractive, languages, pointed, questions, rank, subjects, terms, usages
 from core.localchat.citations import Citation
 from core.localchat.excerpts import Excerpt
 from core.localchat.extractive import Findings, Source, Uses
 from core.localchat.index import Defined, Index
-from core.localchat.languages import Kind
 from core.localchat.listing import BY_LIMIT, Skip
+from core.localchat.pointed import Spot
 from core.localchat.questions import Query
 from core.localchat.rank import Confidence, Ranking, Scored
 from core.localchat.usages import Usage
@@ -43,13 +43,16 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     skips = index.skipped()
     if not index.size.files:
         return extractive.unreadable(source, _remarks([extractive.skipped(Counter(why for _, why in skips))]))
-    query = questions.read(messages)
+    query, spots = _pointed(messages, index)
     if query.history:
         return extractive.history(source)
-    named = subjects.named(query, index)
+    within = [path for spot in spots for path in spot.files]
+    named = subjects.named(query, index, within)
+    values, ranking = _ranked(query, index, within)
+    if spots and not named and (pointed.nothing_else(query.own) or ranking.confidence is Confidence.NONE):
+        return pointed.answer(source, index, spots)
     if query.overview or not (named or query.weights or query.identifiers or query.callers):
         return _overview(source, index, asked=query.overview)
-    values, ranking = _ranked(query, index)
     groups = subjects.choose(query, index, ranking) if query.callers else []
     if groups:
         used = ((group, found) for group in groups if (found := usages.find(index, group)))
@@ -63,15 +66,33 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     return extractive.passages(source, findings, _skip_remarks(query, skips, findings.confidence))
 
 
-def _ranked(query: Query, index: Index) -> tuple[dict[str, float], Ranking]:
+def _pointed(messages: Sequence[Message], index: Index) -> tuple[Query, list[Spot]]:
+    """The question without what it names of files and folders, and these: where to look for the rest of it."""
+    query = questions.read(messages)
+    spots = pointed.find(query.text, index)
+    if not spots:
+        return query, []
+    rest = _with(messages, pointed.without(query.text, spots))
+    if rest.callers:  # who uses a file uses its name
+        return rest if rest.own else _with(messages, f"who uses `{spots[0].name}`?"), []
+    sure = pointed.nothing_else(rest.own) or all(spot.sure for spot in spots)
+    return (rest, spots) if sure and not rest.tests else (query, [])  # the tests of a file lie elsewhere
+
+
+def _with(messages: Sequence[Message], text: str) -> Query:
+    return questions.read([*messages[:-1], messages[-1].model_copy(update={"content": text})])
+
+
+def _ranked(query: Query, index: Index, within: Sequence[str]) -> tuple[dict[str, float], Ranking]:
     """The value of each of the query's terms in this index, and the ranking by them."""
     frequencies = index.frequencies(query.weights)
     names = (*query.identifiers, *(title.rpartition(".")[2] for title in query.qualified))
     values = rank.valued(query, frequencies, index.size)
-    candidates = index.candidates(values, _CANDIDATES)
-    if query.how_to:  # among much code, what is written about it would not be looked at
-        prose = index.candidates(values, _CANDIDATES, [Kind.PROSE])
-        candidates = prose + [one for one in candidates if one.kind is not Kind.PROSE]
+    candidates = index.candidates(values, _CANDIDATES, within or None)
+    if query.how_to and not within:  # among much code, what is written about it would not be looked at
+        prose = [path for path in index.paths() if languages.explains(path)]
+        found = index.candidates(values, _CANDIDATES, prose)
+        candidates = found + [one for one in candidates if not languages.explains(one.path)]
     ranking = rank.rank(
         query,
         candidates,

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from core.localchat import languages
 from core.localchat.citations import Citation, code
+from core.localchat.definitions import Definition
 from core.localchat.excerpts import Excerpt
 from core.localchat.rank import Confidence
 
 _COMMIT = 7  # characters
 _MOST_NAMED = 4
 _MOST_PLACES = 12
+_MOST_FILES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,24 @@ def overview(
     files = f"Most of its files: {', '.join(f'{count} {language}' for language, count in written)}." if written else ""
     hint = "Name a function, a file, a setting or an error message to get passages."
     return _joined(opening, *map(_passage, excerpts), top, files, hint)
+
+
+def folder(path: str, files: Sequence[str]) -> str:
+    """What a folder holds."""
+    rest = len(files) - _MOST_FILES
+    shown = [f"- {code(file)}" for file in files[:_MOST_FILES]] + ([f"- and {rest} more"] if rest > 0 else [])
+    return "\n".join((f"Files in {code(path + '/')}:", "", *shown))
+
+
+def file(excerpt: Excerpt, further: Sequence[Definition]) -> str:
+    """A part of a file, and what it defines further on."""
+    titles = [f"{code(one.title)} ({one.line})" for one in further]
+    return _joined(_passage(excerpt), f"Further on: {_listed(titles, _MOST_PLACES)}." if titles else "").rstrip("\n")
+
+
+def pointed(source: Source, parts: Sequence[str]) -> str:
+    """The answer to a question that names files and folders."""
+    return _joined(f"No model is configured; this stands in {source}.", *parts)
 
 
 def history(source: Source) -> str:

@@ -103,16 +103,17 @@ class Index:
             self._rows("SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))", (wanted,))
         )
 
-    def candidates(self, terms: Iterable[str], limit: int, kinds: Iterable[Kind] = Kind) -> list[Candidate]:
-        """The chunks of files of these kinds that hold any of the terms, at most `limit`, best by BM25 first."""
+    def candidates(self, terms: Iterable[str], limit: int, paths: Sequence[str] | None = None) -> list[Candidate]:
+        """The chunks, of these files or of all, that hold any of the terms: at most `limit`, best by BM25 first."""
         wanted = " OR ".join(f'"{term}"' for term in sorted(set(terms)))
         if not wanted:
             return []
         rows = self._rows(
             "SELECT file.path, kind, first, last, terms.path, names, body FROM terms"
             " JOIN chunk ON chunk.id = terms.rowid JOIN file ON file.id = chunk.file"
-            " WHERE terms MATCH ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?",
-            (wanted, json.dumps(list(kinds)), limit),
+            " WHERE terms MATCH ?1 AND (?2 IS NULL OR file.path IN (SELECT value FROM json_each(?2)))"
+            " ORDER BY rank LIMIT ?3",
+            (wanted, None if paths is None else json.dumps(paths), limit),
         )
         return [
             Candidate(path, Kind(kind), Chunk(first, last), *(tuple(field.split()) for field in fields))

@@ -64,7 +64,7 @@ _CHANGE = r"(?:added|authored|changed|committed|created|introduced|modified|remo
 _HISTORY = re.compile(
     rf"\bwho\s+(?:last\s+)?{_CHANGE}\b|\bwhen\s+(?:was|were)\b.{{0,80}}\b{_CHANGE}\b"
     rf"|\bwhat(?:'s|\s+(?:is|are|has|have|was|were))?\s+(?:been\s+)?(?:new|{_CHANGE})"
-    r"\s+(?:lately|recently|since|today|yesterday)\b"
+    r"\s+(?:lately|recently|since|today|yesterday)\b|\bwhat\s+(?:has\s+|have\s+)?changed(?:\s+in\b|\W*$)"
     r"|\b(?:what|which|who|show|list)\b.{0,40}\b(?:last|latest|most\s+recent|newest|recent)\s+(?:commits?|changes?)\W*$",
     re.IGNORECASE,
 )

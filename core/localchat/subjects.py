@@ -18,9 +18,13 @@ _FEW = 5  # a name defined more often distinguishes nothing
 _CITATIONS = 3  # of the answer before; further ones were found by chance
 
 
-def named(query: Query, index: Index) -> list[list[Defined]]:
-    """Of each name that is asked about, its definitions, likeliest first; names with too many are left out."""
-    groups = (places(name, index) for name in query.subjects)
+def named(query: Query, index: Index, within: Sequence[str]) -> list[list[Defined]]:
+    """Of each name that is asked about, its definitions, likeliest first; names with too many are left out.
+
+    Where it is asked of some files, only what they define counts.
+    """
+    found = [places(name, index) for name in query.subjects]
+    groups = [[place for place in group if not within or place.path in within] for group in found]
     asked = set(query.own)
     return [
         sorted(group, key=lambda place: -len(asked & set(terms.of_text(f"{place.path} {place.definition.title}"))))

@@ -214,6 +214,45 @@ async def test_what_a_person_has_to_do_is_looked_for_in_prose(tmp_path: Path, op
         assert check(await asker.answer("how does install work?"), top)[0].path != "README.md"
 
 
+async def test_a_file_or_folder_that_is_named_is_what_is_asked_about(shop: Path, opened: Opened) -> None:
+    many = {f"shop/reports/part_{number}.py": f"def part_{number}():\n    return reserve\n" for number in range(60)}
+    write(shop, {"shop/warehouse.py": "reserve = retry = shop.client\n" * 9, **many})
+    commit(shop)
+    expected = {
+        "what is in shop/client.py?": ("shop/client.py", 1),
+        "Show me `client.py`": ("shop/client.py", 1),
+        "Show me shop/client.py line 19": ("shop/client.py", 16),
+        "explain ./shop/client.py:12-15": ("shop/client.py", 12),
+        "how does shop/client.py reserve?": ("shop/client.py", 16),
+        "what does retry do in shop/retry.py?": ("shop/retry.py", 21),
+        "what does shop/client.py say of zebras?": ("shop/client.py", 1),
+    }
+    async with opened(shop) as asker:
+        for question, (path, line) in expected.items():
+            answer = await asker.answer(question)
+            found = check(answer, shop)
+            assert {one.path for one in found} == {path}, question
+            assert found[0].first == line, question
+        assert "Further on: `Client.reserve` (17)." in await asker.answer("what is in shop/client.py?")
+        beyond = check(await asker.answer("shop/client.py:900"), shop)
+        log = await asker.answer("shop/client.py:11: TypeError\nin web/basket.ts\nwhy does the percent discount fail?")
+        library = await asker.answer("why does a client.py user not see the percent discount?")
+        used = await asker.answer("who calls retry_call in shop/retry.py?")
+        listed = await asker.answer("List all files in shop/reports")
+        plain = await asker.answer("which files are in shop?")
+        importers = check(await asker.answer("who imports shop/retry.py?"), shop)
+        tests = check(await asker.answer("is there a test of shop/retry.py?"), shop)
+    assert beyond[0].last == 19
+    for answer in (log, library):
+        assert "shop/prices.py" in {one.path for one in check(answer, shop)}
+    assert " use `retry_call`, " in used
+    assert listed.count("- `shop/reports/part_") == 50
+    assert "- and 10 more" in listed
+    assert "- `shop/client.py`" in plain
+    assert importers[0].path == "shop/client.py"
+    assert tests[0].path == "tests/test_retry.py"
+
+
 async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opened: Opened) -> None:
     head = git(shop, "rev-parse", "HEAD").decode()[:7]
     async with opened(shop) as asker:
@@ -326,7 +365,12 @@ async def test_a_question_about_the_whole_may_say_in_which_regard(shop: Path, op
 
 async def test_who_changed_what_is_not_guessed(shop: Path, opened: Opened) -> None:
     async with opened(shop) as asker:
-        for question in ("What changed lately?", "who wrote retry_call?", "when was the basket added?"):
+        for question in (
+            "What changed lately?",
+            "what changed in shop/client.py",
+            "who wrote retry_call?",
+            "when was the basket added?",
+        ):
             answer = await asker.answer(question)
             assert "`git blame`" in answer
             assert not check(answer, shop)
