@@ -78,13 +78,14 @@ _ASKING = "call caller use usage invoke import reference instantiate site functi
 _ASKING_WORDS = frozenset(stem(word) for word in _ASKING.split())
 DEFINING_WORDS = _ASKING_WORDS | {stem(word) for word in ("constant", "declare", "define", "definition", "type")}
 _OF = r"(?:(?:function|class|method|constant|type|module)\s+)?"
+_CODE = r"(?:code|definition|implementation|source)"
 _ABOUT = re.compile(
-    r"\b(?:where\s+(?:is|are)|(?:what|how)\s+(?:is|are|does|do)|explain|describe|show\s+me)\s+(?:the\s+)?"
-    rf"{_OF}`*({_DOTTED.pattern})",
+    rf"\b(?:(?:what|where|how)(?:\s+(?:is|are|do|does)|['’]s)|describe|explain|find|show(?:\s+me)?|{_CODE}\s+(?:of|for))"
+    rf"\s+(?:the\s+)?{_OF}(?!{_CODE}\b)`*({_DOTTED.pattern})|^\W*(\w+)\W*$",
     re.IGNORECASE,
 )
 _DEFINED = re.compile(
-    rf"\b(?:where\s+is|(?:what|how)\s+does)\s+(?:the\s+)?{_OF}(\w+)"
+    rf"\b(?:where(?:\s+is|['’]s)|(?:what|how)\s+does)\s+(?:the\s+)?{_OF}(\w+)"
     r"(?:\s+(?:defined|declared|implemented|do|work)\b|\W*$)",
     re.IGNORECASE,
 )
@@ -147,7 +148,7 @@ def read(messages: Sequence[Message]) -> Query:
         compounds=compounds,
         identifiers=identifiers(text),
         names=names,
-        subjects=_subjects(text, names, pointing=pointing),
+        subjects=_subjects(text, names, pointing=pointing, callers=callers),
         qualified=tuple(dict.fromkeys(".".join(name.split(".")[-2:]) for name in names if "." in name)),
         pointing=pointing or not own,
         overview=not callers and not names and _overview(text, own, pointing=pointing and bool(earlier)),
@@ -195,21 +196,22 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_JOINT.sub(".", name) for name in found))[:_MOST_TERMS]
 
 
-def _subjects(text: str, names: Sequence[str], *, pointing: bool) -> tuple[str, ...]:
-    """What it is asked of what or where it is: names, or the only word that says anything.
+def _subjects(text: str, names: Sequence[str], *, pointing: bool, callers: bool) -> tuple[str, ...]:
+    """What it is asked of what or where it is, or who uses it: names, or the only word that says anything.
 
     A word that says nothing elsewhere counts where it is asked what that very word does.
     """
-    asked = (_JOINT.sub(".", match[1]) for match in _ABOUT.finditer(text))
-    found = tuple(name for name in asked if name in names)
-    words = {word for word in terms.identifiers(text) if word.lower() not in STOPWORDS}
-    words = {word for word in words if stem(word.lower()) not in DEFINING_WORDS} or words
+    asked = [_JOINT.sub(".", match[1] or match[2]) for match in _ABOUT.finditer(text)]
+    said = {word for word in terms.identifiers(text) if word.lower() not in STOPWORDS}
+    words = {word for word in said if stem(word.lower()) not in DEFINING_WORDS}
     if names:
+        found = tuple(name for name in asked if name in names)
         return found or (tuple(names) if words <= {part for name in names for part in name.split(".")} else ())
     if _HOW_TO.search(text):
         return ()  # `run` and `install` are what is to be done, whatever else is called so
     odd = None if words or pointing or _WHOLE.search(text) else _DEFINED.search(text)
-    return (odd[1],) if odd else tuple(words) if len(words) == 1 else ()
+    plain = len(words) == 1 and (callers or said > words or words <= set(asked))
+    return (odd[1],) if odd else tuple(words) if plain else ()
 
 
 def _own_terms(text: str, *, callers: bool) -> tuple[str, ...]:
