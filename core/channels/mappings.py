@@ -12,7 +12,7 @@ from core.channels import aliases, audit, tokenrows
 from core.channels.access import Audience
 from core.channels.choosing import Facts, Mapping, WorkspaceDefault
 from core.channels.mapping import mapped_anew, meant, next_default, rebinds
-from core.channels.preferences import preferences_row, renew_audience
+from core.channels.preferences import has_widened, preferences_row, renew_audience
 from core.channels.suspensions import handed_back, suspension_of
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Database
@@ -46,7 +46,8 @@ class Mappings:
     ) -> Mapping:
         """Map the channel to a repository, as `mapped_anew` has it; `default` makes it the default in any case.
 
-        `audience` is who can read the channel now: once more people can, its mappings are suspended.
+        `audience` is who can read the channel now: once more people can, its mappings are suspended; where more can by
+        now than was recorded, all but this one at once. Unknown, what the others were made for is kept.
         Raises BadAlias, AliasTaken, and TokenGone where `token_id` is no token for mappings of this workspace.
         """
         name = parse(repository)
@@ -56,15 +57,21 @@ class Mappings:
         async def unit(connection: AsyncConnection) -> Mapping:
             await lock(connection, channel.workspace)
             here = await mappings_of(connection, channel)
+            others = [each for each in here if not same(each.repository, name)]
+            wider = bool(others) and await has_widened(connection, channel, audience)
+            if wider:
+                await _set_suspended(connection, channel, datetime.now(UTC), actor=actor, anew=True)
+                here = await mappings_of(connection, channel)
             made = mapped_anew(here, name, alias=alias, token_id=token_id, actor=actor, now=datetime.now(UTC))
             made = replace(made, is_default=made.is_default or default)
             if token_id is not None:
                 await tokenrows.require(connection, channel.workspace, token_id)
             await _store(connection, channel, here, made)
-            await renew_audience(self._database, connection, channel, audience)
+            if audience is not Audience.UNKNOWN or all(each.suspended for each in others):
+                await renew_audience(self._database, connection, channel, audience)
             detail = made.repository + (f" as {made.alias}" if made.alias else "")
             await _record(connection, channel, actor, "map", detail)
-            if rebinds(here, made):
+            if wider or rebinds(here, made):
                 await handed_back(connection, channel)
                 await self._database.announce(connection)
             return made
@@ -138,14 +145,8 @@ class Mappings:
         """
 
         async def unit(connection: AsyncConnection) -> tuple[Mapping, ...]:
-            now = datetime.now(UTC)
-            suspended = await _set_suspended(connection, channel, now, actor=actor)
+            suspended = await _set_suspended(connection, channel, datetime.now(UTC), actor=actor, anew=widened)
             if widened:  # with a mapping or without: the workspace's default is not for everybody either
-                await connection.execute(
-                    update(MappingRow)
-                    .where(in_channel(MappingRow, channel), MappingRow.suspended_at != now)
-                    .values(suspended_at=now)
-                )
                 await handed_back(connection, channel)
                 await self._database.announce(connection)
             return suspended
@@ -218,9 +219,9 @@ class Mappings:
 
 
 async def _set_suspended(
-    connection: AsyncConnection, channel: ChannelRef, at: datetime | None, *, actor: str
+    connection: AsyncConnection, channel: ChannelRef, at: datetime | None, *, actor: str, anew: bool = False
 ) -> tuple[Mapping, ...]:
-    """Those that were not so before."""
+    """Those that were not so before. `anew`: from `at` on, too, those that were."""
     await lock(connection, channel.workspace)
     other = MappingRow.suspended_at.is_(None) if at is not None else MappingRow.suspended_at.is_not(None)
     concerned = update(MappingRow).where(in_channel(MappingRow, channel), other).values(suspended_at=at)
@@ -228,6 +229,8 @@ async def _set_suspended(
     if rows:
         names = ", ".join(sorted(row.repository for row in rows))
         await _record(connection, channel, actor, "confirm" if at is None else "suspend", names)
+    if anew:
+        await connection.execute(update(MappingRow).where(in_channel(MappingRow, channel)).values(suspended_at=at))
     return tuple(map(_mapping, rows))
 
 

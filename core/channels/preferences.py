@@ -9,7 +9,7 @@ from sqlalchemy import Row, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channels import audit
-from core.channels.access import Audience, Rules
+from core.channels.access import Audience, Rules, widened
 from core.cipher import Cell, Keyring
 from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef
@@ -54,6 +54,13 @@ async def renew_audience(database: Database, connection: AsyncConnection, channe
     await connection.execute(update(ChannelRow).where(in_channel(ChannelRow, channel)).values(audience=None))
     if now is not Audience.UNKNOWN:
         await _record(database, connection, channel, now)
+
+
+async def has_widened(connection: AsyncConnection, channel: ChannelRef, now: Audience) -> bool:
+    """Within a unit: whether more people are known to read the channel now than was recorded."""
+    row = await preferences_row(connection, channel)
+    recorded = None if row is None or row.audience is None else Audience.of(str(row.audience))
+    return now is not Audience.UNKNOWN and widened(recorded, now)
 
 
 async def _record(database: Database, connection: AsyncConnection, channel: ChannelRef, audience: Audience) -> None:

@@ -63,12 +63,14 @@ def mapped(mapping: Mapping, here: Sequence[Mapping]) -> str:
     """A mapping was made, or made anew; `here` are all of the channel."""
     repository = code(mapping.repository)
     alias = f" `in:{mapping.alias}` at the start of a question names it." if mapping.alias else ""
+    waiting = " and ".join(code(each.repository) for each in here if each.suspended)
+    others = f" I answer nothing about {waiting} until it is confirmed: `/askrepo list` offers that." if waiting else ""
     default = next((each.repository for each in here if each.is_default), mapping.repository)
     if default == mapping.repository:
-        return f"Questions in this channel are about {repository} now.{alias}"
+        return f"Questions in this channel are about {repository} now.{alias}{others}"
     return (
         f"{repository} is mapped here now.{alias} Questions without `in:` stay with {code(default)}; "
-        f"{code('/askrepo map ' + mapping.repository)} once more makes this one the default."
+        f"{code('/askrepo map ' + mapping.repository)} once more makes this one the default.{others}"
     )
 
 

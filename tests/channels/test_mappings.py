@@ -235,6 +235,37 @@ async def test_what_was_read_before_somebody_confirmed_suspends_nothing(
     assert not (await mappings.list(CHANNEL))[0].suspended
 
 
+async def test_what_was_mapped_for_fewer_readers_is_suspended_by_mapping_another(
+    mappings: Mappings, database: Database, workspaces: Workspaces
+) -> None:
+    """That it was shared nobody has told, and whoever maps the other says nothing about these."""
+    preferences = Preferences(database, workspaces)
+    for repository in (WEB, API):
+        await mappings.map(CHANNEL, repository, audience=Audience.PRIVATE, actor="U1")
+    assert not any(each.suspended for each in await mappings.list(CHANNEL))
+    await mappings.suspend(CHANNEL, actor="slack")
+    await mappings.map(CHANNEL, API, audience=Audience.PRIVATE, actor="U1")
+    offered = suspension_of(await mappings.list(CHANNEL))
+    await mappings.map(CHANNEL, DOCS, audience=Audience.SHARED, actor="U2")
+    here = [(each.repository, each.is_default, each.suspended) for each in await mappings.list(CHANNEL)]
+    assert here == [(DOCS, True, False), (API, False, True), (WEB, False, True)]
+    assert (await preferences.of(CHANNEL)).audience is Audience.SHARED
+    assert not await mappings.confirm(CHANNEL, offered, audience=Audience.SHARED, actor="U1")
+    assert (await audited(database))[-2:] == [("U2", "suspend", API), ("U2", "map", DOCS)]
+
+
+async def test_where_nobody_knows_who_reads_along_what_was_mapped_stays_for_whom_it_was(
+    mappings: Mappings, database: Database, workspaces: Workspaces
+) -> None:
+    preferences = Preferences(database, workspaces)
+    await mappings.map(CHANNEL, WEB, audience=Audience.PRIVATE, actor="U1")
+    await mappings.map(CHANNEL, API, actor="shell")
+    assert (await preferences.of(CHANNEL)).audience is Audience.PRIVATE
+    await mappings.suspend(CHANNEL, actor="slack")
+    await mappings.map(CHANNEL, DOCS, actor="shell")
+    assert (await preferences.of(CHANNEL)).audience is None  # the others are confirmed first
+
+
 async def test_mapping_again_confirms(mappings: Mappings) -> None:
     await mappings.map(CHANNEL, WEB, actor="U1")
     await mappings.suspend(CHANNEL, actor="slack")

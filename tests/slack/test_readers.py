@@ -147,6 +147,27 @@ async def test_more_readers_between_mapping_and_the_first_question_suspend(
     assert len(chat.requests) == 1
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_mapping_another_confirms_nothing_that_was_mapped_for_fewer_readers(
+    world: World, start: Start, known: bool
+) -> None:
+    """That it became public, Slack told nobody while we were away."""
+    world.general.kind = "private"
+    async with start() as app:
+        await maps_by_command(world, app)
+    world.general.kind = "public"
+    async with start() as app:
+        if known:
+            await world.slack.command(world.alice, world.general, "map acme/other")
+            await told(world, f"about `{house.REPOSITORY}` until it is confirmed")
+        else:
+            await app.mappings.map(world.place, "acme/other", actor="shell")
+        await ask(world, world.alice, text="in:calcom/cal.com why?")
+        await refused(world, world.alice, SUSPENDED if known else WIDENED)
+        suspended = {each.repository for each in await app.mappings.list(world.place) if each.suspended}
+        assert suspended == {house.REPOSITORY, *([] if known else ["github.com/acme/other"])}
+
+
 async def test_where_slack_does_not_say_at_once_who_reads_along_it_is_mapped_all_the_same(
     world: World, start: Start, chat: FakeChat
 ) -> None:
