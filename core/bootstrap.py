@@ -27,6 +27,7 @@ from core.localchat.hosts import Hosts
 from core.localchat.repos import Repositories
 from core.localchat.server import serving
 from core.metrics import Metrics
+from core.relay import acts
 from core.relay.answering import Answering
 from core.relay.claims import Scope
 from core.relay.delivery import Delivery
@@ -128,7 +129,7 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
         tokens = Tokens(database, workspaces, keyring, origin=settings.chat_url, process_token=token)
         installations = Installations(database, workspaces)
         stack.push_async_callback(installations.drain)
-        metrics = Metrics()
+        allowances, metrics = Allowances(database, workspaces), Metrics()
         workers: list[Worker] = []
 
         def wake() -> None:
@@ -146,14 +147,14 @@ async def opened(settings: Settings, asking: Shares = Shares()) -> AsyncIterator
             tokens=tokens,
             commands=Commands(mappings, tokens, preferences),
             preferences=preferences,
-            trials=Trials(mappings, tokens, preferences, partial(check, client)),
+            trials=Trials(mappings, tokens, preferences, partial(check, client), partial(acts.count, allowances)),
             moves=Moves(database, workspaces),
             rotation=Rotation(database, keyring),
             intake=Intake(database, workspaces, wake, asking, metrics=metrics),
             revisions=Revisions(database, workspaces),
             leases=Leases(database),
             feedback=Feedback(database),
-            allowances=Allowances(database, workspaces),
+            allowances=allowances,
             installations=installations,
             tickets=Tickets(database, keyring),
             passes=Passes(database, keyring),

@@ -10,6 +10,7 @@ import io
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -31,6 +32,8 @@ from core.chat.request import headers
 from core.cipher import Keyring
 from core.database import Database
 from core.errors import AskrepoError, PlatformAway, SecretError, SettingsError, TokenRefused
+from core.relay import acts
+from core.relay.limits import Allowances
 from core.secret import Secret, bearer
 from core.tables import TokenRow
 from core.tickets import Tickets
@@ -125,7 +128,8 @@ async def test_nor_does_the_page_take_it(database: Database, keyring: Keyring, t
         tickets, "", PLACE, place_name="Acme", repository="github.com/o/n", actor="U1", actor_name="Alice"
     )
     mappings = Mappings(database, workspaces, process_repository=None)
-    trials = Trials(mappings, tokens, Preferences(database, workspaces), check)
+    count = partial(acts.count, Allowances(database, workspaces))
+    trials = Trials(mappings, tokens, Preferences(database, workspaces), check, count)
     application = Starlette(routes=token_routes(tickets, tokens, trials))
     async with served(application) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
         for text in texts:

@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -29,6 +30,8 @@ from core.conversation.followup import FollowUps
 from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import Database, now_ms
 from core.errors import AskrepoError, DatabaseUnavailable, NotMappedHere, ServiceUnavailable, TokenRefused
+from core.relay import acts
+from core.relay.limits import Allowances
 from core.secret import Secret
 from core.tables import TicketRow
 from core.tickets import Tickets
@@ -88,7 +91,8 @@ async def open_house(database: Database, keyring: Keyring) -> AsyncIterator[Hous
     mappings = Mappings(database, workspaces, process_repository=None)
     await mappings.map(CHANNEL, REPOSITORY, actor="U1")
     house = House(tickets, tokens)
-    trials = Trials(mappings, tokens, Preferences(database, workspaces), house.check)
+    count = partial(acts.count, Allowances(database, workspaces))
+    trials = Trials(mappings, tokens, Preferences(database, workspaces), house.check, count)
     application = Starlette(routes=token_routes(tickets, tokens, trials))
     async with served(application) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
         house.browser = browser

@@ -84,7 +84,8 @@ class Asking:
         question = worded.question
         with self._heard.first(question.thread.channel, question.message_id) as first:
             if first:
-                said = await self._steering.steered(worded.thread, worded.word, question.order)
+                by = question.asker.user_id
+                said = await self._steering.steered(worded.thread, worded.word, question.order, by)
                 if said:
                     self._tasks.start(self._tell(question, "", Notice(said)))
 

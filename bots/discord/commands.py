@@ -136,7 +136,7 @@ class Commanding:
         place = sender.thread or sender.channel
         words = (await self._parts.commands.run(command, place, actor)).text
         if isinstance(command, Status):
-            words = "\n".join(filter(None, (words, await self._parts.trials.health(place))))
+            words = "\n".join(filter(None, (words, await self._parts.trials.health(place, actor.user_id))))
         await reply.say(words, *await self._offers(sender, command))
 
     async def _offers(self, sender: Sender, command: Command) -> list[Button]:

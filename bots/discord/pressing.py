@@ -77,7 +77,7 @@ class Pressing:
         here = await self._managing.place(sender, value) is not None
         if clicked.action == components.STOP:
             return await self._steering.stop_turn(sender.channel, value) if here else NOTHING_RUNS
-        return await self._steering.again(sender.channel, value) if here else NOT_HERE
+        return await self._steering.again(sender.channel, value, sender.asker.user_id) if here else NOT_HERE
 
     async def _done(self, reply: Reply, clicked: Clicked) -> None:
         sender, value, said = clicked.sender, clicked.value, ""

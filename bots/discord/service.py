@@ -162,7 +162,10 @@ async def opened(parts: Parts) -> AsyncIterator[DiscordService]:
 def listening(service: DiscordService, parts: Parts, stop: Stop, shards: Shards | None) -> Listening:
     """What listens to Discord. `stop` stops what is answered in a thread."""
     return Listening(
-        service, parts, Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop), shards
+        service,
+        parts,
+        Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop, parts.allowances),
+        shards,
     )
 
 

@@ -110,7 +110,7 @@ class Asking:
         if refusal is not None:
             said = sentence(refusal)
         else:
-            said = await self._steering.steered(worded.thread, worded.word, worded.order)
+            said = await self._steering.steered(worded.thread, worded.word, worded.order, somebody.user_id)
         if said:
             self._replying.soon(worded.installed, worded.thread, worded.asker, Notice(said), at=worded.message_id)
 

@@ -64,7 +64,7 @@ class Commanding:
         actor = held.actor(somebody.user_id, of_workspace=of_workspace)
         words = (await self._parts.commands.run(parsed, command.channel, actor)).text
         if isinstance(parsed, Status):
-            words = "\n".join(filter(None, (words, await self._parts.trials.health(command.channel))))
+            words = "\n".join(filter(None, (words, await self._parts.trials.health(command.channel, somebody.user_id))))
         await self._managing.privately.say(somebody, words, *await self._offers(command, parsed, held))
 
     async def _offers(self, command: Commanded, parsed: Command, held: Rights) -> list[Mapping[str, object]]:

@@ -112,7 +112,7 @@ class Managing:
         problem = await self._parts.trials.tried(channel, wanted.repository)
         refused = ""
         if turn_id and not isinstance(problem, TokenWanted):
-            refused = await self._steering.again(channel, turn_id)
+            refused = await self._steering.again(channel, turn_id, somebody.user_id)
         await asyncio.wait({saying})
         if isinstance(problem, TokenWanted):
             words = f"There is no token for {code(wanted.repository)} yet, and the service does not answer without one."

@@ -122,7 +122,7 @@ class Pressing:
             return
         match clicked.action_id:
             case blocks.RETRY | blocks.AGAIN:
-                await self._steered(somebody, clicked, lambda: self._steering.again(channel, value))
+                await self._steered(somebody, clicked, lambda: self._steering.again(channel, value, somebody.user_id))
             case blocks.STOP:
                 await self._steered(somebody, clicked, lambda: self._steering.stop_turn(channel, value))
             case blocks.FEEDBACK:

@@ -128,7 +128,7 @@ async def opened(parts: Parts, stop: Stop, *, alone: bool) -> AsyncIterator[Slac
         people = People(calls)
         around = Around(calls, people, settings.slack_api_url, page=installs.page)
         privately = Privately(installs, calls, around)
-        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop)
+        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop, parts.allowances)
         managing = Managing(parts, installs, calls, people, privately, steering, tasks)
         asking = Asking(parts, Replying(privately, tasks), steering, managing.doorman, tasks)
         bolt = app(

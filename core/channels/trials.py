@@ -9,7 +9,7 @@ from core.channels.mappings import Mappings
 from core.channels.preferences import Preferences
 from core.channels.tokens import TokenRule, Tokens
 from core.conversation.values import ChannelRef, ThreadRef, WorkspaceRef
-from core.errors import AskrepoError, MappingError, TokenRefused, TokenWanted
+from core.errors import AskrepoError, MappingError, TokenRefused, TokenWanted, TooManyAsked
 from core.secret import Secret
 from core.wording import code, sentence
 
@@ -22,14 +22,25 @@ class Check(Protocol):
         ...
 
 
+class Count(Protocol):
+    """Counts a call of the service that somebody has made."""
+
+    async def __call__(self, workspace: WorkspaceRef, user_id: str, /) -> None:
+        """Raises TooManyAsked, DatabaseError and CipherError."""
+        ...
+
+
 class Trials:
     """Tries repositories and tokens of channels. Every method raises DatabaseError and CipherError."""
 
-    def __init__(self, mappings: Mappings, tokens: Tokens, preferences: Preferences, check: Check) -> None:
+    def __init__(
+        self, mappings: Mappings, tokens: Tokens, preferences: Preferences, check: Check, count: Count
+    ) -> None:
         self._mappings = mappings
         self._tokens = tokens
         self._preferences = preferences
         self._check = check
+        self._count = count
 
     async def tried(self, channel: ChannelRef, repository: str) -> AskrepoError | None:
         """What the service has against the repository as it is mapped now; None: nothing."""
@@ -61,13 +72,17 @@ class Trials:
             await self._tokens.mark_refused(workspace, token.token_id)
         return token.rule, problem
 
-    async def health(self, place: ThreadRef | ChannelRef) -> str:
-        """What a real call says about the repository and the token of questions here; "" where none is chosen."""
+    async def health(self, place: ThreadRef | ChannelRef, by: str) -> str:
+        """What a real call says to this person about the repository and token of questions here; "" where none is."""
         channel = place.channel if isinstance(place, ThreadRef) else place
         try:
             repository = choose(await self._mappings.facts(place), "").repository
         except MappingError:
             return ""
+        try:
+            await self._count(channel.workspace, by)
+        except TooManyAsked as error:
+            return f"Service: not tried. {sentence(error)}"
         rule, problem = await self._tried(channel, repository)
         if problem is None:
             takes = "no token" if rule is TokenRule.NONE else "the token"

@@ -12,7 +12,9 @@ from core.channels.mappings import Mappings
 from core.conversation.history import History
 from core.conversation.threads import Place, Threads
 from core.conversation.values import ChannelRef, ThreadRef
-from core.errors import CipherError, LineFull, MappingError
+from core.errors import CipherError, LineFull, MappingError, TooManyAsked
+from core.relay import acts
+from core.relay.limits import Allowances
 from core.relay.revisions import Revisions
 
 NOTHING_RUNS = "Nothing is being answered here."
@@ -38,21 +40,28 @@ class Steering:
     """Carries out what steers a thread. Every method raises DatabaseError: then it was not."""
 
     def __init__(
-        self, threads: Threads, history: History, mappings: Mappings, revisions: Revisions, stop: Stop
+        self,
+        threads: Threads,
+        history: History,
+        mappings: Mappings,
+        revisions: Revisions,
+        stop: Stop,
+        allowances: Allowances,
     ) -> None:
         self._threads = threads
         self._history = history
         self._mappings = mappings
         self._revisions = revisions
         self._stop = stop
+        self._allowances = allowances
 
-    async def steered(self, thread: ThreadRef, word: ThreadWord, order: int) -> str:
-        """Do it; what is to be said about it, "" for nothing. `order` is that of the message that said the word."""
+    async def steered(self, thread: ThreadRef, word: ThreadWord, order: int, by: str) -> str:
+        """Do it; what is to be said about it, "" for nothing. `order` is that of the message in which `by` said it."""
         match word:
             case ThreadWord.STOP:
                 return "" if await self._stop(thread, before=order) else NOTHING_RUNS
             case ThreadWord.RETRY:
-                return await self._retried(thread)
+                return await self._retried(thread, by)
             case ThreadWord.NEW:
                 await self._history.start_anew(thread, order)
                 return "Starting afresh: what was said here before no longer counts."
@@ -63,7 +72,7 @@ class Steering:
                 await self._threads.unmute(thread)
                 return "I answer replies in this thread again."
 
-    async def _retried(self, thread: ThreadRef) -> str:
+    async def _retried(self, thread: ThreadRef, by: str) -> str:
         """Have the thread's newest answer given anew: not an older one, while the newest is under way."""
         for seconds in (*_RECORDED_WITHIN, None):
             if thread not in await self._threads.unfinished(thread.channel, most=_MOST_OPEN):
@@ -73,15 +82,16 @@ class Steering:
             await asyncio.sleep(seconds)
         turn_id = await self._revisions.newest_ended(thread)
         nothing = "There is nothing here to answer again."
-        return nothing if turn_id is None else await self._again(thread, turn_id, nothing)
+        return nothing if turn_id is None else await self._again(thread, turn_id, nothing, by)
 
-    async def _again(self, thread: ThreadRef, turn_id: str, otherwise: str) -> str:
+    async def _again(self, thread: ThreadRef, turn_id: str, otherwise: str, by: str) -> str:
         workspace = thread.channel.workspace
         led_by = await self._revisions.leading(workspace, turn_id)
         try:
             await self._choose(thread, led_by)
+            await acts.count(self._allowances, workspace, by)
             return "" if await self._revisions.again(workspace, led_by) else otherwise
-        except (LineFull, MappingError, CipherError) as error:
+        except (LineFull, MappingError, TooManyAsked, CipherError) as error:
             return wording.sentence(error)
 
     async def _choose(self, thread: ThreadRef, turn_id: str) -> None:
@@ -108,7 +118,7 @@ class Steering:
         place = await self._threads.of_turn(channel.workspace, turn_id)
         return place if place is not None and place.thread.channel == channel else None
 
-    async def again(self, channel: ChannelRef, turn_id: str) -> str:
-        """Have a question of this channel answered once more; what is to be said about it, "" for nothing."""
+    async def again(self, channel: ChannelRef, turn_id: str, by: str) -> str:
+        """Have a question of this channel answered once more, for `by`; what is to be said about it, "" for nothing."""
         place = await self.place(channel, turn_id)
-        return NOT_HERE if place is None else await self._again(place.thread, turn_id, NOT_AGAIN)
+        return NOT_HERE if place is None else await self._again(place.thread, turn_id, NOT_AGAIN, by)

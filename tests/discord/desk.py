@@ -85,7 +85,7 @@ async def desk(discord: DeskDiscord, app: App) -> AsyncIterator[Desk]:
         told.append(notice.text)
 
     not_joined: set[str] = set()
-    steering = Steering(app.threads, app.history, app.mappings, app.revisions, stop)
+    steering = Steering(app.threads, app.history, app.mappings, app.revisions, stop, app.allowances)
     asking = Asking(app, steering, tell, tasks, reads_all=bot.reads_all)
     direct = Direct(rest, app.mappings)
     people = People(rest, Ourselves(rest))

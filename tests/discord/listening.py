@@ -137,7 +137,8 @@ async def ear(
         def now() -> datetime:
             return datetime.fromisoformat(discord.now())
 
-        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, parts.leases.stop)
+        stop = parts.leases.stop
+        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop, parts.allowances)
         asking = Asking(parts, steering, tell, tasks, reads_all=bot.reads_all, now=now)
         guilds = Guilds(parts, rest, now)
         changes = Changes(parts, guilds, forgotten.append, Privately(rest, Posting(rest)), tasks)

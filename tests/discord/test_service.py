@@ -32,7 +32,8 @@ async def test_discord_is_told_our_commands_once_it_can_be(
     given = house.settings(world.discord, chat, f"sqlite:///{tmp_path}/askrepo.db")
     world.discord.fail(*route, **fault)
     async with bootstrap.opened(given) as parts, service.opened(parts) as opened:
-        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, parts.leases.stop)
+        stop = parts.leases.stop
+        steering = Steering(parts.threads, parts.history, parts.mappings, parts.revisions, stop, parts.allowances)
         listening = Listening(opened, parts, steering, None, pause)
         running = asyncio.create_task(listening.run())
         await world.discord.until(lambda: world.discord.gateway.ready and any(world.discord.commands.values()))

@@ -13,6 +13,7 @@ from core.channels.grammar import ThreadWord
 from core.conversation.threads import Threads
 from core.conversation.values import Asker, ChannelRef, Question, ThreadRef
 from core.errors import AskrepoError, DatabaseError
+from core.relay.limits import Uncounted
 from core.relay.revisions import Revised
 from core.relay.steering import Steering
 from core.secret import Secret
@@ -160,7 +161,7 @@ class People:
                 return
             if revised[0] is Revised.ANSWERED and self._dice.random() < 0.5:
                 turn_id = revised[1]
-                await self._once(lambda each: steering(each).again(question.thread.channel, turn_id))  # noqa: B023
+                await self._once(lambda each: steering(each).again(question.thread.channel, turn_id, "U1"))  # noqa: B023
         if len(edits) > 1 and self._dice.random() < 0.5:
             await self._pause(20)
             await self._surely(lambda each: each.revisions.revise(edits[0]))
@@ -169,10 +170,10 @@ class People:
         """It may be delivered again, behind what comes after it."""
         await self._pause(within)
         order = self._order(thread)
-        await self._once(lambda each: steering(each).steered(thread, word, order))
+        await self._once(lambda each: steering(each).steered(thread, word, order, "U1"))
         if self._dice.random() < 0.3:
             await self._pause(60)
-            await self._once(lambda each: steering(each).steered(thread, word, order))
+            await self._once(lambda each: steering(each).steered(thread, word, order, "U1"))
 
     async def _presses(self, thread: ThreadRef) -> None:
         """Somebody wants an answer that they can see once more."""
@@ -180,7 +181,7 @@ class People:
         shown = [each.turn_id for each in self._world.posts[thread].values() if each.footer is not None]
         if shown:
             turn_id = self._dice.choice(shown)
-            await self._once(lambda each: steering(each).again(thread.channel, turn_id))
+            await self._once(lambda each: steering(each).again(thread.channel, turn_id, "U1"))
 
     async def _managed(self, channel: ChannelRef) -> None:
         """An admin changes what is bound to the channel, sometimes only for a while."""
@@ -258,4 +259,4 @@ async def gone(process: Process, question: Question) -> bool:
 def steering(process: Process) -> Steering:
     """What carries out words and buttons in a process."""
     threads = Threads(process.database)
-    return Steering(threads, process.history, process.mappings, process.revisions, process.worker.stop)
+    return Steering(threads, process.history, process.mappings, process.revisions, process.worker.stop, Uncounted())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from core.relay.claims import LEASE_SECONDS, Claim, Covered, Ending, Scope, stil
 from core.relay.hold import Hold
 from core.relay.intake import Intake
 from core.relay.leases import Leases, Renewed
+from core.relay.limits import Allowances
 from core.relay.posts import Posts
 from core.relay.revisions import Revised, Revisions
 from core.relay.shares import Rate, Share
@@ -49,7 +51,7 @@ async def ask(intake: Intake, *threads: ThreadRef, each: int = 1) -> None:
 def steering_of(database: Database, workspaces: Workspaces, stop: Stop) -> Steering:
     mappings = Mappings(database, workspaces, process_repository=None)
     history, revisions = History(database, workspaces), Revisions(database, workspaces)
-    return Steering(Threads(database), history, mappings, revisions, stop)
+    return Steering(Threads(database), history, mappings, revisions, stop, Allowances(database, workspaces))
 
 
 async def let_leases_end(database: Database) -> None:
@@ -293,16 +295,31 @@ async def test_a_button_stops_its_own_turn_alone(
         await leases.finish(claim, Ending(Outcome.ANSWERED))
         return await leases.stop(place, *turn, before=before)
 
-    history, revisions = History(database, workspaces), Revisions(database, workspaces)
-    steering = Steering(
-        Threads(database), history, Mappings(database, workspaces, process_repository=None), revisions, stop
-    )
-    said = await steering.stop_turn(claim.thread.channel, claim.turn_id)
+    said = await steering_of(database, workspaces, stop).stop_turn(claim.thread.channel, claim.turn_id)
     (behind,) = await leases.claim("a", ALL, 10)
     assert (behind.order, behind.stop_requested) == (1, False)
     assert said == NOTHING_RUNS
     assert await leases.stop(thread(), behind.turn_id)
     assert (await leases.renew("a", [behind]))[behind.turn_id].stop_requested
+
+
+async def test_what_one_person_has_answered_again_is_counted_for_them(
+    intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
+) -> None:
+    """It is asked with the shares of whoever asked, and of the channel."""
+    await Mappings(database, workspaces, process_repository=None).map(thread().channel, "acme/web", actor="U0")
+    await ask(intake, *(thread(str(number)) for number in range(25)))
+    claims = await leases.claim("a", ALL, 25)
+    for claim in claims:
+        await leases.finish(claim, ANSWERED)
+    steering, began = steering_of(database, workspaces, leases.stop), time.monotonic()
+    said = [await steering.again(claim.thread.channel, claim.turn_id, "U2") for claim in claims[:-1]]
+    said.append(await steering.steered(claims[-1].thread, ThreadWord.RETRY, 9, "U2"))
+    most = 20 + int((time.monotonic() - began) / 6)
+    assert said[:20] == [""] * 20
+    assert all("from one person" in each and "again in" in each for each in said[most:])
+    assert (await statuses(database)).count("waiting") == said.count("")
+    assert await steering.again(claims[-1].thread.channel, claims[-1].turn_id, "U3") == ""
 
 
 async def test_however_many_are_renewed_there_are_few_statements(
@@ -374,10 +391,7 @@ async def test_a_deleted_question_takes_nobody_along(
 async def test_what_is_answered_again_is_never_what_was_deleted(
     intake: Intake, leases: Leases, database: Database, workspaces: Workspaces
 ) -> None:
-    history, revisions = History(database, workspaces), Revisions(database, workspaces)
-    steering = Steering(
-        Threads(database), history, Mappings(database, workspaces, process_repository=None), revisions, leases.stop
-    )
+    revisions, steering = Revisions(database, workspaces), steering_of(database, workspaces, leases.stop)
     await ask(intake, thread(), each=3)
     (claim,) = await leases.claim("a", ALL, 1)
     covers = tuple(Covered(each.turn_id, each.revision, each.asker_id) for each in (await leases.behind(claim))[:1])
@@ -386,7 +400,7 @@ async def test_what_is_answered_again_is_never_what_was_deleted(
     await leases.finish(newest, ANSWERED)
     for deleted in (newest, claim):
         await revisions.erase(thread().channel, deleted.message_id)
-    assert await steering.steered(thread(), ThreadWord.RETRY, 9) == ""
+    assert await steering.steered(thread(), ThreadWord.RETRY, 9, "U1") == ""
     (again,) = await leases.claim("a", ALL, 1)
     assert again.turn_id == covers[0].turn_id  # by itself: the question whose answer covered it is not there any more
 

@@ -18,6 +18,7 @@ from core.errors import AskrepoError, DeliveryUncertain, GaveUp, NotMapped, NotY
 from core.relay.claims import Scope
 from core.relay.delivery import ECHO, Surroundings
 from core.relay.intake import Accepted
+from core.relay.limits import Uncounted
 from core.relay.revisions import Revised
 from core.relay.steering import Steering
 from core.tables import TurnRow
@@ -179,14 +180,16 @@ async def test_an_answer_stays_where_its_question_would_be_refused_today(
     await process.ask(question(within=HERE))
     turn = (await process.history.turns(HERE))[0].turn_id
     threads = Threads(database)
-    steering = Steering(threads, process.history, process.mappings, process.revisions, process.worker.stop)
+    stop = process.worker.stop
+    steering = Steering(threads, process.history, process.mappings, process.revisions, stop, Uncounted())
     await process.mappings.unmap(HERE.channel, actor="U0")
-    for said in (await steering.again(HERE.channel, turn), await steering.steered(HERE, ThreadWord.RETRY, 9)):
+    by_word = await steering.steered(HERE, ThreadWord.RETRY, 9, "U1")
+    for said in (await steering.again(HERE.channel, turn, "U1"), by_word):
         assert "map" in said
     assert await process.records() == {question().message_id: "answered"}
     await process.map(HERE.channel)
     ended = process.worker.outcome(turn)
-    assert await steering.again(HERE.channel, turn) == ""
+    assert await steering.again(HERE.channel, turn, "U1") == ""
     assert await ended == "answered"
     assert [post.text for post in platform.visible(HERE)] == ["One again."]
 

@@ -110,7 +110,7 @@ async def rim(world: World, chat: FakeChat, tmp_path: Path) -> AsyncIterator[Rim
         people = People(calls)
         around = Around(calls, people, given.slack_api_url)
         privately = Privately(installs, calls, around)
-        steering = Steering(app.threads, app.history, app.mappings, app.revisions, stop)
+        steering = Steering(app.threads, app.history, app.mappings, app.revisions, stop, app.allowances)
         managing = Managing(app, installs, calls, people, privately, steering, tasks)
         asking = Asking(app, Replying(privately, tasks), steering, managing.doorman, tasks)
         pressing = Pressing(app, installs, calls, people, managing, tasks, asking, steering)
