@@ -49,7 +49,6 @@
     │   ├── NotYet                  the platform's pace does not allow it yet
     │   ├── PostGone                a post that was there cannot be changed any more
     │   ├── NotAttached             the platform takes no file in this place
-    │   ├── StoppedThere            a person stopped the answer by the platform's own means
     │   └── DeliveryFailed          the platform did not take it this time
     │       ├── DeliveryUncertain   it may have taken it: its reply was lost
     │       └── PlatformAway        it cannot be reached at all
@@ -491,10 +490,6 @@ class PostGone(DeliveryError):
 
 class NotAttached(DeliveryError):
     """The platform takes no file in this place."""
-
-
-class StoppedThere(DeliveryError):
-    """A person stopped this answer by the platform's own means."""
 
 
 class DeliveryFailed(DeliveryError):

@@ -346,7 +346,6 @@ _WORDS: dict[type[AskrepoError], str | Callable[[Any, _Asked], str]] = {
     errors.PostGone: f"My message was deleted. {_AGAIN}",
     errors.NotAttached: f"I may not attach files here. {_AGAIN}",
     errors.NotYet: lambda e, _: f"The chat platform takes no more messages now. Please wait {duration(e.seconds)}.",
-    errors.StoppedThere: "Somebody stopped this answer. Ask again if you need it.",
     errors.PlatformAway: f"The chat platform cannot be reached just now. {_LATER}",
     errors.DeliveryUncertain: (
         "I cannot tell whether my message arrived: the chat platform's reply was lost. If it did not, please ask again."

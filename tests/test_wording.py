@@ -101,7 +101,6 @@ SAMPLES: list[AskrepoError] = [
     errors.NotYet(30.0),
     errors.PostGone(DETAIL),
     errors.NotAttached(DETAIL),
-    errors.StoppedThere(DETAIL),
     errors.DeliveryFailed(DETAIL),
     errors.DeliveryUncertain(DETAIL),
     errors.PlatformAway(DETAIL),

@@ -7,8 +7,10 @@ said in reply goes out afterwards.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from bots.heard import Heard
@@ -19,6 +21,7 @@ from bots.slack.installed import Installed
 from bots.slack.interactions import Commanded
 from bots.slack.lifecycle import SessionStopped
 from bots.slack.privately import Somebody
+from bots.slack.reference import Reference
 from bots.slack.replying import Replying
 from bots.slack.rights import Doorman
 from bots.tasks import Tasks
@@ -96,12 +99,15 @@ class Asking:
         """Steer the thread, once for each post; where Slack is slow to tell who said it, that goes on afterwards."""
         with self._heard.first(worded.thread.channel, worded.message_id) as first:
             if first:
-                steering = asyncio.create_task(self._steered(worded))
-                self._tasks.start(steering)
-                # not all of it is left to the task: what is said next in the thread is meant to be heard after the word
-                await asyncio.wait({steering}, timeout=_WORD_SECONDS)
-                if steering.done():
-                    steering.result()
+                await self._begun(self._steered(worded))
+
+    async def _begun(self, work: Coroutine[Any, Any, None]) -> None:
+        """Not all of it is left to the task: what is said next in the thread is meant to be heard after the word."""
+        steering = asyncio.create_task(work)
+        self._tasks.start(steering)
+        await asyncio.wait({steering}, timeout=_WORD_SECONDS)
+        if steering.done():
+            steering.result()
 
     async def _steered(self, worded: Worded) -> None:
         """Steer, if they may: who may not ask may not have others' answers changed."""
@@ -163,5 +169,18 @@ class Asking:
 
     async def stopped(self, stopped: SessionStopped) -> None:
         """Somebody pressed Slack's own stop button: what was written there stops, not what is written there by now."""
-        for turn_id in await self._parts.threads.shown_in(stopped.thread, stopped.streaming) or (None,):
+        turns: Sequence[str | None] = (None,)
+        if stopped.streaming:
+            turns = await self._parts.threads.shown_in(stopped.thread, stopped.streaming)
+        if turns:
+            await self._begun(self._stopped(stopped, turns))
+
+    async def _stopped(self, stopped: SessionStopped, turns: Sequence[str | None]) -> None:
+        """Stop these turns, if they may; all that is answered there, where none is named."""
+        somebody = Somebody(stopped.installed, stopped.asker.user_id, stopped.thread.channel)
+        refusal = await self._doorman.admitted(somebody, Reference())
+        if refusal is not None:
+            self._replying.soon(stopped.installed, stopped.thread, stopped.asker, Notice(sentence(refusal)))
+            return
+        for turn_id in turns:
             await self._steering.stop(stopped.thread, turn_id)

@@ -38,7 +38,7 @@ _LOOKED_AT = 200  # posts of a thread, when one of ours is looked for
 
 
 class SlackDelivery:
-    """Shows answers in Slack. Raises PlaceGone, PostUnknown, NotYet, StoppedThere and DeliveryFailed."""
+    """Shows answers in Slack. Raises PlaceGone, PostUnknown, NotYet and DeliveryFailed."""
 
     def __init__(
         self,

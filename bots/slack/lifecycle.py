@@ -101,6 +101,7 @@ class SessionStopped:
 
     thread: ThreadRef
     streaming: tuple[str, ...]
+    asker: Asker
     installed: Installed
 
 
@@ -182,7 +183,10 @@ def _home(event: _Event, installed: Installed) -> Happened | None:
 def _stopped(event: _Event, installed: Installed) -> Happened | None:
     channel, thread_ts = installed.channel(event.get("channel")), stamp(event.get("thread_ts"))
     streaming = tuple(ts for entry in items(event.get("streaming_message_ts")) if (ts := stamp(entry)))
-    return SessionStopped(ThreadRef(channel, thread_ts), streaming, installed) if channel and thread_ts else None
+    user = identifier(event.get("user"))
+    if not (channel and thread_ts and user):
+        return None
+    return SessionStopped(ThreadRef(channel, thread_ts), streaming, Asker(user), installed)
 
 
 def _ids(value: object) -> tuple[str, ...]:

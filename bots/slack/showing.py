@@ -18,7 +18,7 @@ from bots.slack.drawing import TOO_MUCH, drawn
 from bots.slack.outgoing import Growing
 from core import logs
 from core.conversation.values import WorkspaceRef
-from core.errors import DeliveryError, DeliveryUncertain, NotYet, PlaceGone, PostGone, StoppedThere
+from core.errors import DeliveryError, DeliveryUncertain, NotYet, PlaceGone, PostGone
 from core.relay.delivery import Footer, Post
 
 log = logs.get(__name__)
@@ -29,6 +29,7 @@ _SOON_SECONDS = 1.0  # a stream that cannot begin sooner is not waited for
 _REFUSED_SECONDS = 3_600.0  # before a workspace that refused streams is asked again
 _STALE_SECONDS = 3_600.0  # a post nobody finished in this process
 _MOST_IN_ONE_CALL = 11_000  # characters of `markdown_text`; Slack takes 12,000
+# whoever pressed Slack's own stop button may have no right to: until an event tells who it was, the answer goes on
 _ENDED = frozenset({"message_not_in_streaming_state", "stopped_by_user"})
 # what a stream is refused for that says nothing about the workspace
 _ONCE = TOO_MUCH | {"invalid_chunks", "no_text"}
@@ -52,8 +53,7 @@ class _Live:
 class Showing:
     """Shows posts of answers.
 
-    Raises what Calls raises, PostGone for a post that cannot be edited any more, and StoppedThere where a person ended
-    the stream.
+    Raises what Calls raises, and PostGone for a post that cannot be edited any more.
     """
 
     def __init__(self, calls: Calls, clock: Callable[[], float] = time.monotonic) -> None:
@@ -171,8 +171,6 @@ class Showing:
         try:
             await self._calls.call(client, workspace, method, caller=post.turn_id, **given)
         except SlackRefused as error:
-            if error.code == "stopped_by_user" and method == "chat.appendStream":
-                raise StoppedThere("a person ended the stream") from None
             log.info("the stream ended", reason=error.code)
             if error.code not in _ENDED:
                 await self._end_stream(client, post, live)

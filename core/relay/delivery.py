@@ -93,7 +93,7 @@ class Delivery(Protocol):
     """What the core asks of a platform: all of it, nothing optional.
 
     Each call may raise PlaceGone, NotYet or DeliveryFailed; the latter two are tried again. `show` may also raise
-    StoppedThere, PostGone, and NotAttached for a file. Calls for one answer come one at a time.
+    PostGone, and NotAttached for a file. Calls for one answer come one at a time.
     """
 
     @property

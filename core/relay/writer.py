@@ -19,7 +19,6 @@ from core.errors import (
     NotYet,
     PlaceGone,
     PostGone,
-    StoppedThere,
 )
 from core.metrics import Metrics
 from core.relay.delivery import ECHO, Delivery, Footer, Post
@@ -151,7 +150,7 @@ class Writer:
             try:
                 await patiently(lambda: self._show(text, footer))
                 return
-            except (DeliveryFailed, StoppedThere):
+            except DeliveryFailed:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
@@ -188,9 +187,6 @@ class Writer:
             except NotYet as error:
                 pause = error.seconds  # nothing was changed, and whoever comes back late is passed over
                 self._changed.set()
-            except StoppedThere:
-                self._hold.stop.set()
-                return
             except DeliveryFailed as error:
                 log.warning("a change was not shown", turn=self._hold.claim.turn_id, reason=str(error))
             with contextlib.suppress(TimeoutError):

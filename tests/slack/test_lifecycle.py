@@ -52,8 +52,14 @@ MOVED = ChannelRef("slack", HOME, "C0CODE0002")
         (payload("team_access_revoked"), AccessRevoked((HOME, "T0HOME0002"), WE)),
         (payload("app_home_opened"), HomeOpened(Asker(ANNA), "home", WE)),
         (event("app_home_opened", tab="messages"), HomeOpened(Asker(ANNA), "messages", WE)),
-        (payload("agent_session_stopped"), SessionStopped(ThreadRef(CHANNEL, ROOT), ("1760000100.000200",), WE)),
-        (event("agent_session_stopped", streaming_message_ts=...), SessionStopped(ThreadRef(CHANNEL, ROOT), (), WE)),
+        (
+            payload("agent_session_stopped"),
+            SessionStopped(ThreadRef(CHANNEL, ROOT), ("1760000100.000200",), Asker(ANNA), WE),
+        ),
+        (
+            event("agent_session_stopped", streaming_message_ts=...),
+            SessionStopped(ThreadRef(CHANNEL, ROOT), (), Asker(ANNA), WE),
+        ),
     ],
 )
 def test_what_happened(envelope: Json, expected: Happened) -> None:
@@ -82,6 +88,7 @@ def test_an_organisation_may_uninstall_without_naming_a_workspace() -> None:
         event("team_access_revoked", team_ids="T0HOME0001"),
         event("app_home_opened", tab=None),
         event("agent_session_stopped", thread_ts=1760000000.0001),
+        event("agent_session_stopped", user=None),
     ],
 )
 def test_what_cannot_be_read_is_malformed(envelope: Json) -> None:

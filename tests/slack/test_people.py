@@ -284,6 +284,26 @@ async def test_an_outsider_stops_no_answer_and_judges_none(
     assert await app.feedback.counts(place.workspace) == (0, 0)
 
 
+async def test_a_guest_ends_no_answer_by_slacks_own_button(world: World, app: App, chat: FakeChat) -> None:
+    """Slack ends the stream, whoever pressed it; the answer goes on in the post."""
+    slack, gina = world.slack, world.slack.user(world.team, "gina", guest="restricted")
+    world.general.members.append(gina)
+    chat.will(holding("It is\n", "there.", go_on := asyncio.Event()))
+    root = await ask(world, world.alice)
+
+    def streams() -> list[Message]:
+        return [post for post in slack.thread(world.general, root.ts)[1:] if post.stream and "It is" in post.body]
+
+    await slack.until(streams)
+    await slack.stops(gina, streams()[0])
+    await slack.until(lambda: slack.ephemerals(world.general, gina))
+    assert REFUSED_GUEST in slack.ephemerals(world.general, gina)[-1].body
+    go_on.set()
+    (answer,) = await answered(world, root)
+    assert "there." in answer.body
+    assert "Stopped" not in answer.body
+
+
 # bots
 
 
