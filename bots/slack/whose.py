@@ -57,7 +57,8 @@ async def told_to_others(
     installed = of_envelope(envelope)
     channel = _of_several(envelope, installed)
     others = await moves.elsewhere(channel) if channel is not None else ()
-    return await _delivered_elsewhere(envelope, installed, [each.workspace for each in others], installs)
+    told = _as_told_elsewhere(envelope, installed)
+    return await _delivered_elsewhere(told, installed, [each.workspace for each in others], installs)
 
 
 async def replied_to_others(
@@ -92,6 +93,17 @@ def _of_several(envelope: Mapping[str, object], installed: Installed) -> Channel
     if kind not in _FOR_ALL or not (_is_shared(envelope, installed) or kind in _TELLS_OF_SEVERAL):
         return None
     return installed.channel(event.get("old_channel_id" if kind == "channel_id_changed" else "channel"))
+
+
+def _as_told_elsewhere(envelope: Mapping[str, object], installed: Installed) -> Mapping[str, object]:
+    """Where Slack has not said that others are in a channel, its new id moves nothing of a channel of theirs.
+
+    An id alone says nothing. As it may be the same one all the same, what is mapped there waits to be confirmed.
+    """
+    event = mapping(envelope.get("event"))
+    if event.get("type") != "channel_id_changed" or _is_shared(envelope, installed):
+        return envelope
+    return {**envelope, "event": {"type": "channel_shared", "channel": event.get("old_channel_id")}}
 
 
 def _is_shared(envelope: Mapping[str, object], installed: Installed) -> bool:

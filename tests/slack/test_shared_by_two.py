@@ -213,6 +213,15 @@ async def test_a_channel_of_one_organisation_is_no_others_whatever_its_id(shared
         assert (await connection.execute(select(TurnRow.erased_at))).scalars().all() == [None]
 
 
+async def test_a_new_id_moves_no_channel_that_slack_does_not_call_shared(shared: Shared) -> None:
+    """What has the old one elsewhere may be another channel: it stays, and waits for somebody to confirm it."""
+    acme, umbrella = shared.places
+    shared.channel.shared_with.clear()
+    await moved(shared)
+    here = [await shared.parts.mappings.list(each) for each in (acme, umbrella, *shared.places)]
+    assert [[each.suspended for each in found] for found in here] == [[], [True], [True], []]
+
+
 async def test_workspaces_of_one_organisation_share_it_too(slack: FakeSlack, chat: FakeChat, sqlite_url: str) -> None:
     """There one installation is told of both, and Slack does not call that shared with others."""
     teams = [slack.team(name, enterprise="E0GRID") for name in ("one", "two")]
