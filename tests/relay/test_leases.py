@@ -439,17 +439,17 @@ async def test_a_word_that_comes_again_stops_nothing_that_was_asked_since(
     """But what came without a post has its order by another clock than the word may have."""
     steering = steering_of(database, workspaces, leases.stop)
     await intake.accept(question(at=1, within=thread()))
-    assert await steering.steered(thread(), ThreadWord.STOP, 2) == ""
+    assert await steering.steered(thread(), ThreadWord.STOP, 2, "U1") == ""
     (claim,) = await leases.claim("a", ALL, 10)
     await leases.finish(claim, Ending(Outcome.STOPPED))
     await intake.accept(question(at=3, within=thread()))
-    assert await steering.steered(thread(), ThreadWord.STOP, 2) == NOTHING_RUNS
+    assert await steering.steered(thread(), ThreadWord.STOP, 2, "U1") == NOTHING_RUNS
     (later,) = await leases.claim("a", ALL, 10)
-    assert await steering.steered(thread(), ThreadWord.STOP, 2) == NOTHING_RUNS
+    assert await steering.steered(thread(), ThreadWord.STOP, 2, "U1") == NOTHING_RUNS
     assert not (await leases.renew("a", [later]))[later.turn_id].stop_requested
     await leases.finish(later, ANSWERED)
     await intake.accept(question(at=4, within=thread(), message_id=f"{UNSAID}1"))
-    assert await steering.steered(thread(), ThreadWord.STOP, 2) == ""
+    assert await steering.steered(thread(), ThreadWord.STOP, 2, "U1") == ""
 
 
 async def test_stop_reaches_the_one_that_has_begun_before_an_earlier_one(
