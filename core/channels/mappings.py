@@ -69,8 +69,7 @@ class Mappings:
             await _store(connection, channel, here, made)
             if audience is not Audience.UNKNOWN or all(each.suspended for each in others):
                 await renew_audience(self._database, connection, channel, audience)
-            detail = made.repository + (f" as {made.alias}" if made.alias else "")
-            await _record(connection, channel, actor, "map", detail)
+            await _record(connection, channel, actor, "map", _named(made))
             if wider or rebinds(here, made):
                 await handed_back(connection, channel)
                 await self._database.announce(connection)
@@ -232,6 +231,10 @@ async def _set_suspended(
     if anew:
         await connection.execute(update(MappingRow).where(in_channel(MappingRow, channel)).values(suspended_at=at))
     return tuple(map(_mapping, rows))
+
+
+def _named(made: Mapping) -> str:
+    return f"{made.repository} as {made.alias}" if made.alias else made.repository
 
 
 async def _store(connection: AsyncConnection, channel: ChannelRef, here: tuple[Mapping, ...], made: Mapping) -> None:
