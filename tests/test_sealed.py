@@ -25,7 +25,8 @@ from core.conversation.values import ChannelRef, Outcome, ThreadRef, WorkspaceRe
 from core.database import Database
 from core.errors import CipherError, Tampered, UnknownKey
 from core.installations import Installations
-from core.relay.claims import Ending, Scope
+from core.relay.claims import Scope
+from core.relay.endings import Ending
 from core.relay.intake import Intake
 from core.relay.leases import Leases
 from core.secret import Secret

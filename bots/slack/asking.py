@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -162,7 +162,8 @@ class Asking:
     async def _may_come(self, asked: Asked) -> bool:
         """Whether the question would be accepted, should Slack deliver it now."""
         question = asked.question
-        if self._replying.now() - question.asked_at > _LATE:
+        at = max(question.asked_at, datetime.fromtimestamp(question.edited / 1_000_000, UTC))
+        if self._replying.now() - at > _LATE:
             return False
         ours = asked.mentioned or asked.direct
         return ours or await self._parts.threads.standing(question.thread, question.asker.user_id) is not None

@@ -27,7 +27,7 @@ from core.database import Database
 from core.locks import lock_claims
 from core.repositories import same
 from core.scope import in_channel, in_workspace
-from core.statuses import OPEN
+from core.statuses import FREE, OPEN
 from core.tables import ChannelRow, MappingRow, ThreadRow, TurnRow, WorkspaceRow
 from core.workspaces import Workspaces, lock
 
@@ -252,12 +252,12 @@ async def _turns(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) 
     await lock_claims(connection)
     other = aliased(TurnRow)
     twin = and_(in_channel(other, new), other.message_id == TurnRow.message_id)
-    of_old, free = in_channel(TurnRow, old), {"worker": None, "lease_until": None}
+    of_old = in_channel(TurnRow, old)
     answered_with = select(other.turn_id).where(twin).scalar_subquery()
     twice = await connection.execute(
         update(TurnRow)
         .where(of_old, TurnRow.status.in_(OPEN), exists().where(twin))
-        .values(status="stopped", answered_with=answered_with, finished_at=datetime.now(UTC), **free)
+        .values(status="stopped", answered_with=answered_with, finished_at=datetime.now(UTC), **FREE)
     )
     await handed_back(connection, old)
     moved = await connection.execute(

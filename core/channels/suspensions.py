@@ -13,7 +13,7 @@ from core.conversation.values import ChannelRef, WorkspaceRef
 from core.database import now_ms
 from core.locks import lock_claims
 from core.scope import in_channel
-from core.statuses import RUNNING
+from core.statuses import RUNNING, waiting_again
 from core.tables import TurnRow
 
 
@@ -31,12 +31,7 @@ async def handed_back(connection: AsyncConnection, place: ChannelRef | Workspace
     """
     await lock_claims(connection)
     running = and_(_in(place), TurnRow.status == RUNNING, TurnRow.turn_id != but)
-    waiting = {
-        "status": "waiting",
-        "due_at": func.coalesce(TurnRow.lease_until, now_ms()),
-        "worker": None,
-        "lease_until": None,
-    }
+    waiting = waiting_again(due_at=func.coalesce(TurnRow.lease_until, now_ms()))
     await connection.execute(update(TurnRow).where(running).values(waiting))
 
 

@@ -37,8 +37,9 @@ from core.errors import (
     TooManyAsked,
 )
 from core.metrics import Metrics
-from core.relay.claims import Claim, Ending, still_held
+from core.relay.claims import Claim, still_held
 from core.relay.delivery import Delivery, Footer
+from core.relay.endings import STAYS, Ending
 from core.relay.hold import Hold
 from core.relay.leases import MOST_FAILURES, Leases
 from core.relay.limits import Allowances
@@ -109,7 +110,10 @@ class Answering:
                 raise
             log.exception("gave up, and cannot say so there", turn=claim.turn_id)
             ending = await self._last_word(hold, GaveUp())
-        await self._record(hold, ending)
+        if hold.claim.answered and ending.told:
+            ending = STAYS  # whoever may not, or cannot, have it anew takes it from nobody
+        hold.ending = True
+        await recorded(lambda: self._leases.finish(hold.claim, ending), claim.turn_id)
         return ending.outcome
 
     async def _last_word(self, hold: Hold, error: PlaceGone | GaveUp) -> Ending:
@@ -144,13 +148,9 @@ class Answering:
     async def _give_way(self, hold: Hold, writer: Writer) -> None:
         """Before a notice takes the answer's place: from here on no attempt shows an answer, and none is seen."""
         await self._leases.decline(hold.claim, GaveUp())
-        if hold.claim.attempt > 1:
+        if hold.claim.attempt > 1 and not hold.claim.answered:
             with contextlib.suppress(PlaceGone):
                 await writer.clear()
-
-    async def _record(self, hold: Hold, ending: Ending) -> None:
-        hold.ending = True
-        await recorded(lambda: self._leases.finish(hold.claim, ending), hold.claim.turn_id)
 
     async def _ending(self, hold: Hold) -> Ending:
         claim = hold.claim
@@ -170,7 +170,8 @@ class Answering:
                 return await self._refuse(hold, question, error)
         if isinstance(claim.declined, Declined):
             return await self._refuse(hold, question, claim.declined)  # told before, perhaps: no post stands beside it
-        if claim.declined is not None or (question.unsaid and question.thread.thread_id == question.message_id):
+        unsaid = question.unsaid and question.thread.thread_id == question.message_id
+        if claim.declined is not None or claim.answered or unsaid:
             return await self._last_word(hold, GaveUp())  # the same; or there is no thread yet to say it in
         return await self._give_up(hold, question)
 
@@ -190,7 +191,10 @@ class Answering:
         plan = await self._planning.plan(hold.claim, question)
         await self._take_share(hold.claim, plan)
         if hold.claim.answered:
+            if hold.stop.is_set():
+                return STAYS
             await self._leases.begin_anew(hold.claim)
+            hold.began_anew()
         writer = self._writer(hold, question)
         if question.unsaid:
             await writer.echo(lambda thread: self._move(hold, thread))
@@ -232,14 +236,9 @@ class Answering:
         if hold.claim.declined is None:
             await self._leases.decline(hold.claim, error)
         offer = Offer.MAP if isinstance(error, NotMapped) else Offer.AGAIN if isinstance(error, Declined) else None
-        notice = Notice(wording.sentence(error), offer)
-        if hold.claim.answered:  # whoever may not have it anew takes it from nobody
-            with contextlib.suppress(PlaceGone, DeliveryFailed):
-                await writer.tell(notice)
-            return Ending(Outcome.ANSWERED, told=True, stays=True)
-        if hold.claim.attempt > 1:
+        if hold.claim.attempt > 1 and not hold.claim.answered:
             await writer.clear()
-        await writer.tell(notice)
+        await writer.tell(Notice(wording.sentence(error), offer))
         return Ending(Outcome.REFUSED, told=True)
 
     async def _ask(self, hold: Hold, plan: Plan, writer: Writer) -> Said:

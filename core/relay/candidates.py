@@ -148,16 +148,15 @@ _SAID_SINCE = exists().where(
     _said.position > given("order"),
     _said.position < TurnRow.position,
 )
-_BEGUN_SINCE = exists().where(
+_BEGUN_BETWEEN = exists().where(
     in_thread(ThreadRow, THREAD),
-    ThreadRow.history_from > given("order"),
-    ThreadRow.history_from <= TurnRow.position,
+    (ThreadRow.history_from > given("order")) != (ThreadRow.history_from > TurnRow.position),
 )
 _BEHIND = in_thread(TurnRow, THREAD), TurnRow.status == WAITING, TurnRow.turn_id != given("turn_id")
-# what waits in a thread behind the claimed turn of this id and order, up to what was answered or begun anew since
+# what waits in a thread behind the claimed turn of this id and order, up to what was answered or begun anew between
 BEHIND = (
     select(TurnRow.__table__, now_ms().label("now"))
-    .where(*_BEHIND, ~_SAID_SINCE, ~_BEGUN_SINCE)
+    .where(*_BEHIND, ~_SAID_SINCE, ~_BEGUN_BETWEEN)
     .order_by(TurnRow.position, TurnRow.message_id)
     .limit(_MOST_BEHIND)
 )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Update, and_, case, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import UNSAID, ChannelRef, Outcome, ThreadRef, WorkspaceRef
+from core.conversation.values import UNSAID, ChannelRef, ThreadRef, WorkspaceRef
 from core.database import Unit, now_ms
 from core.errors import Declined, GaveUp, LeaseLost, Level, NoRoom, TooLate, TooManyAsked
 from core.scope import given, in_thread, of_turn
@@ -66,28 +66,6 @@ class Claim(Open):
     stop_requested: bool
     answered: bool  # it was asked again, and the answer that it has is still shown
     waited: float  # seconds since it was put in line, for the first time or to be asked again
-
-
-class Covered(NamedTuple):
-    """A waiting turn that another's answer covers: as it was worded then, with what stood around it."""
-
-    turn_id: str
-    revision: int
-    asker_id: str
-    sealed_context: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a turn ended, for the record. `sealed_answer` is None where no text was kept."""
-
-    outcome: Outcome
-    sealed_answer: bytes | None = None
-    repository: str | None = None
-    model: str | None = None
-    covers: tuple[Covered, ...] = ()  # waiting turns that end with it
-    told: bool = False  # its notice is out: of what becomes of the question meanwhile only an edit changes anything
-    stays: bool = False  # the answer that it had before it was asked again is still its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +171,6 @@ def unclaimed_since(claim: Claim) -> ColumnElement[bool]:
     """The condition that nobody else has claimed the turn since, though it may have been put back."""
     open_ = TurnRow.status.in_(OPEN)
     return and_(of_turn(TurnRow, claim.workspace, claim.turn_id), open_, TurnRow.attempt == claim.attempt)
-
-
-def told(claim: Claim) -> ColumnElement[bool]:
-    """The condition that a notice which is out ends the turn: the question was not edited since, or was deleted.
-
-    One that was refused unread stays refused even if it was edited: its notice has a button to ask again.
-    """
-    if isinstance(claim.declined, TooManyAsked | NoRoom | TooLate):
-        return unclaimed_since(claim)
-    return and_(unclaimed_since(claim), or_(TurnRow.revision == claim.revision, TurnRow.erased_at.is_not(None)))
 
 
 def held(claim: Claim) -> ColumnElement[bool]:

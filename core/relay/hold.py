@@ -28,6 +28,10 @@ class Hold:
         """The claim's thread has its own id now."""
         self.claim = replace(self.claim, thread=thread)
 
+    def began_anew(self) -> None:
+        """The answer that the question had gives way to another one."""
+        self.claim = replace(self.claim, answered=False)
+
     def renewed(self, since: float) -> None:
         """The lease counts from `since`, taken before the statement was sent."""
         self._since = since

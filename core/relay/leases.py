@@ -9,12 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import LargeBinary, Update, and_, case, exists, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.values import Outcome, ThreadRef
+from core.conversation.values import ThreadRef
 from core.database import Database, now_ms, padded
 from core.errors import AskrepoError, GaveUp, LeaseLost, TooManyAsked
 from core.locks import lock_claims
@@ -26,7 +25,6 @@ from core.relay.claims import (
     NOW,
     REFUSED,
     Claim,
-    Ending,
     Open,
     Scope,
     asked_before,
@@ -38,12 +36,12 @@ from core.relay.claims import (
     held,
     leased,
     open_turn,
-    told,
     unclaimed_since,
 )
+from core.relay.endings import Ending, asked_again_with, end_turn
 from core.relay.shares import Shares
-from core.scope import in_thread, in_workspace, named, of_turn
-from core.statuses import OPEN, RUNNING, WAITING
+from core.scope import in_thread, in_workspace, named
+from core.statuses import OPEN, RUNNING, WAITING, waiting_again
 from core.tables import TurnRow
 
 TICK_SECONDS = 3.0  # between two renewals
@@ -123,7 +121,7 @@ class Leases:
         Whoever comes back to the thread expects its answers again: none of its open turns is late now.
         """
         running = and_(in_thread(TurnRow, thread), TurnRow.status == RUNNING)
-        freed = update(TurnRow).where(running).values(_waiting_again(failures=TurnRow.failures + 1))
+        freed = update(TurnRow).where(running).values(waiting_again(failures=TurnRow.failures + 1))
         waiting = and_(in_thread(TurnRow, thread), TurnRow.status == WAITING)
         expected = update(TurnRow).where(waiting).values(late_at=now_ms() + int(LATE_SECONDS * 1000))
 
@@ -141,7 +139,7 @@ class Leases:
         """
         tried = claim.failures if blame else claim.attempt - 1
         pause = min(60.0, 2.0 ** min(tried, 6)) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-        values = _waiting_again(failures=TurnRow.failures + int(blame)) | {"due_at": now_ms() + int(pause * 1000)}
+        values = waiting_again(failures=TurnRow.failures + int(blame)) | {"due_at": now_ms() + int(pause * 1000)}
         await self._database.write(guarded(update(TurnRow).where(leased(claim)).values(values)))
 
     async def hand_back(self, claims: Sequence[Claim], *, broken_off: Collection[str] = ()) -> None:
@@ -151,7 +149,7 @@ class Leases:
         were taken away.
         """
         lands = or_(TurnRow.status == WAITING, TurnRow.turn_id.in_(broken_off))
-        values = _waiting_again() | {"due_at": case((lands, now_ms() + _LANDING_MS), else_=now_ms())}
+        values = waiting_again() | {"due_at": case((lands, now_ms() + _LANDING_MS), else_=now_ms())}
 
         async def unit(connection: AsyncConnection) -> None:
             for first in range(0, len(claims), _TOGETHER):
@@ -172,7 +170,7 @@ class Leases:
         async def unit(connection: AsyncConnection) -> bool:
             await lock_claims(connection)
             taken = bool((await connection.execute(select(exists().where(there)))).scalar_one())
-            values = {"thread_id": thread.thread_id, **(_waiting_again() if taken else {})}
+            values = {"thread_id": thread.thread_id, **(waiting_again() if taken else {})}
             await guarded(update(TurnRow).where(held(claim)).values(values))(connection)
             return taken
 
@@ -186,7 +184,12 @@ class Leases:
 
     async def begin_anew(self, claim: Claim) -> None:
         """Forget the answer that the question had before it was asked again: the next one takes its place now."""
-        await self._database.write(guarded(update(TurnRow).where(held(claim)).values(answer=None)))
+
+        async def unit(connection: AsyncConnection) -> None:
+            await guarded(update(TurnRow).where(held(claim)).values(answer=None))(connection)
+            await connection.execute(update(TurnRow).where(asked_again_with(claim)).values(answered_with=None))
+
+        await self._database.write(unit)
 
     async def decline(self, claim: Claim, error: AskrepoError) -> None:
         """Record, before anybody is told, that the turn ends with this notice: a redo tells the same, and no more."""
@@ -211,28 +214,9 @@ class Leases:
         May be repeated where its reply was lost. A notice is no outcome of a question that was edited since it was
         claimed: that waits for an answer to its new words, and LeaseLost is raised.
         """
-        done = {"status": ending.outcome.value, "finished_at": datetime.now(UTC)}
-        about, kept = {"repository": ending.repository}, TurnRow.erased_at.is_(None)
-        answer = about | {"answer": case((kept, literal(ending.sealed_answer, LargeBinary()))), "model": ending.model}
-        values = done | {"reference": case((kept, TurnRow.reference))} | ({} if ending.stays else answer) | _FREE
-        own = update(TurnRow).where(told(claim) if ending.told else held(claim)).values(values)
 
         async def unit(connection: AsyncConnection) -> bool:
-            ended = (await connection.execute(own.returning(TurnRow.erased_at))).one_or_none()
-            if ended is None:
-                return await _recorded(connection, claim, ending)
-            if ending.outcome is Outcome.STOPPED and ended.erased_at is not None:
-                return True  # it was deleted: those who did not delete theirs are answered
-            if ending.covers:
-                others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
-                worded = [(each.turn_id, each.revision) for each in ending.covers]
-                same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(worded)  # one edited meanwhile waits
-                await connection.execute(others.where(same).values(done | about | {"answered_with": claim.turn_id}))
-            for each in ending.covers:
-                covered = and_(of_turn(TurnRow, claim.workspace, each.turn_id), TurnRow.answered_with == claim.turn_id)
-                if each.sealed_context is not None:
-                    await connection.execute(update(TurnRow).where(covered, kept).values(context=each.sealed_context))
-            return True
+            return await end_turn(connection, claim, ending)
 
         if not await self._database.write(unit):
             raise LeaseLost("the question was edited while its notice went out")
@@ -269,30 +253,10 @@ class Leases:
         return await self._database.write(unit)
 
 
-async def _recorded(connection: AsyncConnection, claim: Claim, ending: Ending) -> bool:
-    """Whether this ending stands there already; False where the question was edited instead, which is put back."""
-    ours = and_(of_turn(TurnRow, claim.workspace, claim.turn_id), TurnRow.attempt == claim.attempt)
-    recorded = select(exists().where(ours, TurnRow.status == ending.outcome.value))
-    if (await connection.execute(recorded)).scalar_one():
-        return True
-    edited = update(TurnRow).where(unclaimed_since(claim), TurnRow.revision != claim.revision)
-    anew = edited.values(_waiting_again(declined=None, failures=0))
-    if not ending.told or (await connection.execute(anew)).rowcount != 1:
-        raise LeaseLost("another worker has this turn")
-    return False
-
-
 def expired_statement() -> Update:
     """Put turns back whose leases have ended."""
     return (
         update(TurnRow)
         .where(TurnRow.status == RUNNING, TurnRow.lease_until < NOW)
-        .values(_waiting_again(failures=TurnRow.failures + 1))
+        .values(waiting_again(failures=TurnRow.failures + 1))
     )
-
-
-_FREE: dict[str, object] = {"worker": None, "lease_until": None}
-
-
-def _waiting_again(**values: object) -> dict[str, object]:
-    return {"status": "waiting", "due_at": now_ms(), **_FREE, **values}

@@ -16,8 +16,9 @@ from core.chat.contract import Message
 from core.conversation.history import Exchange, History, put
 from core.conversation.values import Asker, Question
 from core.errors import AccessUnknown, CipherError, DeliveryError, NoDefault, NothingAsked, NotMapped
-from core.relay.claims import Claim, Covered, Open
+from core.relay.claims import Claim, Open
 from core.relay.delivery import Delivery, Surroundings
+from core.relay.endings import Covered
 from core.relay.leases import Leases
 from core.relay.patience import patiently
 from core.repositories import same

@@ -72,6 +72,7 @@ class Revisions:
                 "stop_requested": False,  # that was about the words before, as these are
                 "declined": case((TurnRow.declined.not_in((REFUSED, GIVEN_UP)), TurnRow.declined)),
                 "failures": 0,
+                "answered_with": case((TurnRow.status.not_in(OPEN), TurnRow.answered_with)),
                 "late_at": now_ms() + int(LATE_SECONDS * 1000),  # whoever edits it expects an answer
             }
             changed = {"edited": question.edited} | ({} if same else reworded)
@@ -212,7 +213,6 @@ class Revisions:
                     failures=0,
                     stop_requested=False,
                     answer=case((TurnRow.status == Outcome.ANSWERED.value, TurnRow.answer)),
-                    answered_with=None,
                     finished_at=None,
                 )
             )

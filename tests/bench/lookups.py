@@ -33,7 +33,8 @@ from core.channels.commands import Actor
 from core.channels.grammar import List, Why
 from core.channels.suspensions import handed_back
 from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
-from core.relay.claims import Claim, Ending, Scope
+from core.relay.claims import Claim, Scope
+from core.relay.endings import Ending
 from core.relay.posts import Posts
 from core.settings import Settings
 from tests.bench.accepting import postgres

@@ -10,7 +10,8 @@ from core.conversation.history import History
 from core.conversation.threads import Place, Threads
 from core.conversation.values import Outcome, ThreadRef
 from core.database import Database
-from core.relay.claims import Ending, Scope
+from core.relay.claims import Scope
+from core.relay.endings import Ending
 from core.relay.leases import Leases
 from core.relay.revisions import Revisions
 from core.workspaces import Workspaces

@@ -19,7 +19,8 @@ from bots.discord.managing import REOPEN, enter_token
 from core import bootstrap
 from core.channels.suspensions import suspension_of
 from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
-from core.relay.claims import Ending, Scope
+from core.relay.claims import Scope
+from core.relay.endings import Ending
 from tests.discord import house
 from tests.discord.desk import Desk, DeskDiscord, desk
 from tests.discord.house import World

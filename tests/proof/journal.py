@@ -72,7 +72,7 @@ SCHEMA: Sequence[str] = (
     )
     """,
     _turns(
-        "status", "OLD.status IS NOT NEW.status", "NEW.declined IS NOT NULL, OLD.status, NEW.status, NEW.answered_with"
+        "status", "OLD.status IS NOT NEW.status", "OLD.answer IS NOT NULL, OLD.status, NEW.status, NEW.answered_with"
     ),
     _turns(
         "leased", "OLD.attempt IS NOT NEW.attempt AND NEW.status = 'running'", "NEW.attempt, NULL, NULL, NEW.worker"

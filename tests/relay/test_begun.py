@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from core.conversation.values import Outcome
 from core.database import Database
-from core.relay.claims import Ending, Scope
+from core.relay.claims import Scope
+from core.relay.endings import Ending
 from core.relay.intake import Intake
 from core.relay.leases import Leases
 from core.workspaces import Workspaces

@@ -17,7 +17,8 @@ from core.conversation.history import History
 from core.conversation.values import Outcome
 from core.database import Database
 from core.errors import DatabaseUnavailable, LineFull, NoRoom
-from core.relay.claims import Ending, Scope
+from core.relay.claims import Scope
+from core.relay.endings import Ending
 from core.relay.intake import Accepted, Intake
 from core.relay.leases import Leases
 from core.relay.revisions import Revisions

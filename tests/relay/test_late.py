@@ -16,7 +16,8 @@ from core.cipher import Keyring
 from core.conversation.values import Offer, Outcome
 from core.database import Database, now_ms
 from core.errors import PlatformAway, SettingsError
-from core.relay.claims import LATE_SECONDS, REFUSED, Ending
+from core.relay.claims import LATE_SECONDS, REFUSED
+from core.relay.endings import Ending
 from core.relay.patience import in_vain, word_expected
 from core.tables import TurnRow
 from tests.fakes.chat import FakeChat

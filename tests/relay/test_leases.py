@@ -17,7 +17,8 @@ from core.conversation.threads import Threads
 from core.conversation.values import UNSAID, Outcome, ThreadRef
 from core.database import Database, now_ms
 from core.errors import GaveUp, LeaseLost, NoRoom
-from core.relay.claims import LEASE_SECONDS, Claim, Covered, Ending, Scope, still_held
+from core.relay.claims import LEASE_SECONDS, Claim, Scope, still_held
+from core.relay.endings import Covered, Ending
 from core.relay.hold import Hold
 from core.relay.intake import Intake
 from core.relay.leases import Leases, Renewed

@@ -221,6 +221,89 @@ async def test_an_answer_stays_where_its_asker_may_not_ask_any_more(
         assert [post.text for post in platform.visible(HERE)] == ["One again."]
 
 
+async def test_an_answer_stays_where_asking_again_fails_before_it_shows_anything(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    broken = False
+
+    async def step(name: str) -> None:
+        if broken and name == "before survey":
+            raise RuntimeError("ours")
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    chat.will(says("One."))
+    async with process.running():
+        await process.ask(question(within=HERE))
+        broken = True
+        (turn,) = await process.history.turns(HERE)
+        assert await answered_again(process, turn.turn_id) == "answered"
+        assert [post.text for post in platform.visible(HERE)] == ["One."]
+        assert len(platform.notices[HERE]) == 1
+        assert await process.history.turns(HERE) == [turn]
+
+
+async def test_an_answer_that_gave_way_does_not_stay_where_the_place_goes(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    gone = False
+
+    async def step(name: str) -> None:
+        if gone and name == "before show":
+            raise PlaceGone("archived")
+
+    process = Process(database, keyring, platform, chat.url, step=step)
+    await process.map(HERE.channel)
+    chat.will(says("One."), says("One again."))
+    async with process.running():
+        await process.ask(question(within=HERE))
+        gone = True
+        (turn,) = await process.history.turns(HERE)
+        assert await answered_again(process, turn.turn_id) == "failed"
+
+
+async def test_an_answer_stays_with_all_that_it_covers(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    chat.will(says("Both."), says("Both again."))
+    accepted = [await process.intake.accept(question(at=at, within=HERE)) for at in (1, 2)]
+    assert accepted[0].turn_id is not None
+    known = platform.surroundings
+    async with process.running():
+        assert await process.worker.outcome(accepted[0].turn_id) == "answered"
+        turns = await process.history.turns(HERE)
+        platform.surroundings = replace(known, standing=Standing.UNKNOWN)
+        assert await answered_again(process, accepted[0].turn_id) == "answered"
+        assert await process.history.turns(HERE) == turns
+        assert len(platform.notices[HERE]) == 1
+        platform.surroundings = known
+        assert await answered_again(process, accepted[0].turn_id) == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["Both again."]
+    asked = [[message["content"] for message in request.json["messages"]] for request in chat.requests]
+    assert asked[0] == asked[1]
+    assert set((await process.records()).values()) == {"answered"}
+
+
+async def test_a_stop_before_it_is_asked_again_leaves_the_answer(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    chat.will(says("One."))
+    async with process.running():
+        await process.ask(question(within=HERE))
+    (turn,) = await process.history.turns(HERE)
+    assert await process.revisions.again(HERE.channel.workspace, turn.turn_id)
+    assert await process.leases.stop(HERE)
+    async with process.running():
+        assert await process.worker.outcome(turn.turn_id) == "answered"
+    assert [post.text for post in platform.visible(HERE)] == ["One."]
+    assert await process.history.turns(HERE) == [turn]
+    assert len(chat.requests) == 1
+
+
 async def test_an_answer_that_gave_way_already_does_not_stay(
     process: Process, platform: FakePlatform, chat: FakeChat
 ) -> None:

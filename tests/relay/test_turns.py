@@ -18,7 +18,7 @@ from core.cipher import Keyring
 from core.conversation.values import Asker, ThreadRef
 from core.database import Database
 from core.errors import DatabaseUnavailable, DeliveryFailed, DeliveryUncertain, LeaseLost, PlaceGone
-from core.relay.claims import LEASE_SECONDS, REFUSED
+from core.relay.claims import LEASE_SECONDS, REFUSED, Scope
 from core.relay.delivery import Surroundings
 from core.relay.hold import Hold
 from core.secret import Secret
@@ -356,6 +356,24 @@ async def test_what_is_asked_behind_a_fresh_start_is_not_answered_with_what_was_
         assert await process.ask(question("5?", at=5, within=HERE)) == "answered"
     asked = [[message["content"] for message in request.json["messages"]] for request in chat.requests]
     assert asked == [["1?", "2?"], ["4?"], ["4?", "New.", "5?"]]
+
+
+async def test_what_comes_late_from_before_a_fresh_start_is_not_answered_with_what_was_asked_behind_it(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    chat.will(says("New."), says("Late."))
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    begun = await process.intake.accept(question("4?", at=4, within=HERE))
+    (claim,) = await process.leases.claim("dead", Scope((HERE.channel.platform,)), most=1)
+    await process.history.start_anew(HERE, 3)
+    await process.intake.accept(question("1?", at=1, within=HERE))
+    await process.leases.free_thread(HERE)
+    async with process.running():
+        assert await ends(process, begun.turn_id) == "answered"
+        await platform.until(lambda: "Late." in platform.texts)
+    assert claim.order == 4
+    assert [request.question for request in chat.requests] == ["4?", "1?"]
 
 
 async def test_a_word_stops_what_waits_before_it_and_not_what_runs_and_was_asked_after_it(

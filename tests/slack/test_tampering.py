@@ -30,7 +30,8 @@ from core import bootstrap
 from core.bootstrap import App
 from core.channels.suspensions import suspension_of
 from core.conversation.values import Asker, ChannelRef, Outcome, Question, ThreadRef
-from core.relay.claims import Ending, Scope
+from core.relay.claims import Scope
+from core.relay.endings import Ending
 from core.relay.steering import Steering
 from tests.fakes.chat import FakeChat
 from tests.fakes.slack_values import Channel, User
