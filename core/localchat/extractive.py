@@ -129,6 +129,13 @@ def file(excerpt: Excerpt, further: Sequence[Definition]) -> str:
     return _joined(_passage(excerpt), f"Further on: {_listed(titles, _MOST_PLACES)}." if titles else "").rstrip("\n")
 
 
+def length(path: str, lines: int) -> str:
+    """How long a file is."""
+    if not lines:
+        return f"{code(path)} is empty."
+    return f"{code(path)} has {lines} line{'s' if lines > 1 else ''}."
+
+
 def pointed(source: Source, parts: Sequence[str]) -> str:
     """The answer to a question that names files and folders."""
     return _joined(f"No model is configured; this stands in {source}.", *parts)

@@ -72,15 +72,19 @@ def nothing_else(terms: Sequence[str]) -> bool:
 
 def answer(source: Source, index: Index, spots: Sequence[Spot]) -> str:
     """What stands there: a folder's files, the lines asked for, or how a file begins and what it defines further on."""
-    parts = []
-    for spot in spots:
-        if spot.files != (spot.path,):
-            parts.append(extractive.folder(spot.path, spot.files))
-            continue
-        excerpt = _excerpt(spot, index)
-        defined = [] if spot.first else index.defined_in(spot.path)
-        parts.append(extractive.file(excerpt, [one for one in defined if one.line > excerpt.citation.last]))
+    folders = [spot for spot in spots if spot.files != (spot.path,)]
+    parts = [extractive.folder(spot.path, spot.files) if spot in folders else _file(spot, index) for spot in spots]
     return extractive.pointed(source, parts)
+
+
+def _file(spot: Spot, index: Index) -> str:
+    lines = len(index.lines(spot.path))
+    if not lines:
+        return extractive.length(spot.path, lines)
+    excerpt = _excerpt(spot, index)
+    defined = [] if spot.first else index.defined_in(spot.path)
+    told = extractive.file(excerpt, [one for one in defined if one.line > excerpt.citation.last])
+    return f"{extractive.length(spot.path, lines)}\n\n{told}" if spot.first > lines else told
 
 
 def _spots(written: str, paths: Sequence[str], lines: re.Match[str] | None) -> Iterator[Spot]:

@@ -138,6 +138,21 @@ async def test_a_file_or_folder_that_is_named_is_what_is_asked_about(shop: Path,
     assert tests[0].path == "tests/test_retry.py"
 
 
+async def test_of_a_file_that_is_named_it_is_said_where_it_ends(tmp_path: Path, opened: Opened) -> None:
+    top = make(
+        tmp_path / "short", {"pkg/__init__.py": "", "pkg/one.py": "one = 1\n", "pkg/two.py": "one = 1\ntwo = 2\n"}
+    )
+    async with opened(top) as asker:
+        empty = await asker.answer("what is in pkg/__init__.py?")
+        both = await asker.answer("show me pkg/__init__.py and pkg/two.py")
+        one, two, inside = [await asker.answer(f"show pkg/{at}") for at in ("one.py:7", "two.py:3", "two.py:2")]
+    assert empty.endswith(".\n\n`pkg/__init__.py` is empty.\n")
+    assert "`pkg/__init__.py` is empty.\n\n`pkg/two.py:1-2`" in both
+    assert "`pkg/one.py` has 1 line.\n\n`pkg/one.py:1`" in one
+    assert "`pkg/two.py` has 2 lines.\n\n`pkg/two.py:1-2`" in two
+    assert " has " not in inside
+
+
 async def test_a_question_about_the_whole_may_say_in_which_regard(shop: Path, opened: Opened) -> None:
     questions = ("summarize the repo", "give me an overview of this repository", "how is the code organised?")
     async with opened(shop) as asker:
