@@ -17,7 +17,7 @@ from core.localchat.listing import BY_LIMIT, Skip
 from core.localchat.pointed import Spot
 from core.localchat.questions import Query
 from core.localchat.rank import Confidence, Ranking, Scored
-from core.localchat.usages import Usage
+from core.localchat.usages import Usage, Use
 
 _CANDIDATES = 300  # chunks scored for one question
 _PLACES = 5  # uses shown with their lines
@@ -55,9 +55,7 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
         return _overview(source, index, asked=query.overview)
     groups = subjects.choose(query, index, ranking) if query.callers else []
     if groups:
-        used = ((group, found) for group in groups if (found := usages.find(index, group)))
-        group, found = next(used, (groups[-1], []))
-        return _caller_answer(query, source, index, group, found)
+        return _caller_answer(query, source, index, *_used(query, index, groups))
     limited = any(why in BY_LIMIT for _, why in skips)
     if named:
         findings = _definitions(query, index, named, ranking, values)
@@ -149,10 +147,19 @@ def _excerpt(scored: Scored, index: Index, query: Query, values: dict[str, float
     return excerpts.take(path, lines, span, defined, values)
 
 
+def _used(query: Query, index: Index, groups: Sequence[Sequence[Defined]]) -> tuple[Sequence[Defined], list[Usage]]:
+    """The group that was meant and its uses: a plain word that nothing defines is a name only where code uses it."""
+    for group in groups:
+        found = usages.find(index, group)
+        if found and (group[0].path or query.names or found[0].use is not Use.MENTION):
+            return group, found
+    return groups[-1], usages.find(index, groups[-1])
+
+
 def _caller_answer(query: Query, source: Source, index: Index, group: Sequence[Defined], found: Sequence[Usage]) -> str:
     """One excerpt for each function that uses the name; its further uses are part of it or left out."""
     if not found and not group[0].path:
-        return extractive.unknown(source, query.names, _hints(query, index))
+        return extractive.unknown(source, query.names or query.subjects, _hints(query, index))
     shown: list[Excerpt] = []
     seen: set[tuple[str, str]] = set()
     more: list[Citation] = []
@@ -178,7 +185,11 @@ def _caller_answer(query: Query, source: Source, index: Index, group: Sequence[D
             tuple(dict.fromkeys(more)),
             tuple(Citation(place.path, place.definition.line, place.definition.line) for place in defined),
             tuple(_definition(place, index) for place in meant[:1]),
-            tuple(name for name in query.subjects if name not in names and not query.names),
+            tuple(
+                name
+                for name in query.subjects
+                if not query.names and name not in names and not usages.find(index, [subjects.elsewhere(name)])
+            ),
         ),
     )
 

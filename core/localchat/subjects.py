@@ -37,16 +37,16 @@ def choose(query: Query, index: Index, ranking: Ranking) -> list[list[Defined]]:
     """The definitions asked about, in groups: the first group with any use is the one that was meant.
 
     A name in the question wins, even one that is defined elsewhere; then what the answer before has shown, if the
-    question points there; then what the question itself finds.
+    question points there; then a plain word that nothing here defines, and what the question itself finds.
     """
     for names in (query.names, query.subjects, query.identifiers):
         found = [place for name in names for place in _defined(name, query, index)]
         if found:
             return [found[:_MOST]]
     if query.names:
-        return [[_elsewhere(name) for name in query.names[:_MOST]]]
+        return [[elsewhere(name) for name in query.names[:_MOST]]]
     groups = _shown_before(query, index) if query.pointing else []
-    return groups or _found_now(query, index, ranking)
+    return groups or [*([elsewhere(name)] for name in query.subjects), *_found_now(query, index, ranking)]
 
 
 def places(name: str, index: Index) -> list[Defined]:
@@ -57,7 +57,8 @@ def places(name: str, index: Index) -> list[Defined]:
     return owned or found
 
 
-def _elsewhere(name: str) -> Defined:
+def elsewhere(name: str) -> Defined:
+    """A name as it may be used here, whatever defines it."""
     owner, _, last = name.rpartition(".")
     return Defined("", Definition(last, 0, 0, owner.rpartition(".")[2]))
 

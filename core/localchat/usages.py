@@ -72,15 +72,15 @@ def _of(index: Index, subject: Defined) -> Iterator[Usage]:
         yield from _in_file(index, path, kind, subject, own)
 
 
-def classify(line: str, name: str, language: str) -> Use | None:
-    """How a line of code uses a name; None where it does not stand there as a whole word."""
+def classify(line: str, name: str, language: str, *, module: bool = False) -> Use | None:
+    """How a line of code uses a name, perhaps a module's; None where it does not stand there as a whole word."""
     escaped = re.escape(name)
     word = re.compile(rf"(?<!\w){escaped}(?!\w)")
     if not word.search(line):
         return None
     if _COMMENT.match(line) or not word.search(_REMARK.split(line, maxsplit=1)[0]):
         return Use.MENTION
-    if language == "python" and (source := _FROM.match(line)):
+    if language == "python" and not module and (source := _FROM.match(line)):
         return Use.IMPORT if word.search(line[source.end() :]) else None
     if languages.is_import(line, language) or re.fullmatch(rf"\s*{escaped}(?:\s+as\s+\w+)?,?\s*", line):
         return Use.IMPORT  # or one line of a longer list, mostly of imports
@@ -130,7 +130,10 @@ def _in_file(index: Index, path: str, kind: Kind, subject: Defined, own: Sequenc
     excluded = {one.line for one in own}
     if path == subject.path:
         excluded |= set(range(subject.definition.line, excerpts.end(lines, subject.definition) + 1))
-    uses = {number: classify(line, name, language) for number, line in enumerate(lines, 1) if name in line}
+    module = not subject.path
+    uses = {
+        number: classify(line, name, language, module=module) for number, line in enumerate(lines, 1) if name in line
+    }
     imported = Use.IMPORT in uses.values()
     knows_scope = bool(scope) and any(scope in line for line in lines)
     quoted = _quoted(lines) if language == "python" else frozenset()

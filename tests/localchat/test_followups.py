@@ -61,6 +61,25 @@ async def test_a_name_of_elsewhere_is_found_by_its_uses(shop: Path, opened: Open
     assert any("time.sleep(" in line for line in found[0].quoted or [])
 
 
+async def test_a_plain_word_that_code_uses_is_found_though_nothing_defines_it(shop: Path, opened: Opened) -> None:
+    write(shop, {"shop/prose.py": "# Decimal marmalade\n", "notes.md": "The quantize of httpx, and kubernetes.\n"})
+    commit(shop)
+    async with opened(shop) as asker:
+        for question, path in {
+            "who uses pytest?": "tests/test_retry.py",
+            "who calls quantize?": "shop/prices.py",
+            "where is Decimal used?": "shop/prices.py",
+            "who imports functools?": "shop/retry.py",
+        }.items():
+            answer = await asker.answer(question)
+            assert {one.path for one in check(answer, shop)} == {path}, question
+            assert "is called" not in answer
+        mentioned = [await asker.answer(f"who uses {name}?") for name in ("httpx", "marmalade", "kubernetes")]
+        described = await asker.answer("who calls the warehouse?")
+    assert not any("is called" in answer for answer in (*mentioned, described))
+    assert "use `warehouse`" not in described
+
+
 async def test_what_it_does_is_shown_beside_who_calls_it_where_both_are_asked(shop: Path, opened: Opened) -> None:
     async with opened(shop) as asker:
         both = check(await asker.answer("what does retry_call do and what calls it?"), shop)
