@@ -62,12 +62,13 @@ _OVERVIEW_WORDS = frozenset(stem(word) for word in _OVERVIEW.split())
 _LANGUAGE = stem("language")
 _CHANGE = r"(?:added|authored|changed|committed|created|introduced|modified|removed|touched|written|wrote)"
 _HISTORY = re.compile(
-    rf"\bwho\s+(?:last\s+)?{_CHANGE}\b|\bwhen\s+(?:was|were)\b.{{0,80}}\b{_CHANGE}\b"
-    rf"|\bwhat(?:'s|\s+(?:is|are|has|have|was|were))?\s+(?:been\s+)?(?:new|{_CHANGE})"
-    r"\s+(?:lately|recently|since|today|yesterday)\b|\bwhat\s+(?:has\s+|have\s+)?changed(?:\s+in\b|\W*$)"
-    r"|\b(?:what|which|who|show|list)\b.{0,40}\b(?:last|latest|most\s+recent|newest|recent)\s+(?:commits?|changes?)\W*$",
+    r"(?:^|[.!?]\s|\n)\W{0,9}(?:(?:and|but|hey|hi|so)\W{1,9})?(?:"
+    rf"who\s+(?:last\s+)?{_CHANGE}\b|when\s+(?:was|were)\b.{{0,80}}\b{_CHANGE}\b"
+    rf"|what(?:'s|\s+(?:is|are|has|have|was|were))?\s+(?:been\s+)?(?:new|{_CHANGE})"
+    r"\s+(?:lately|recently|since|today|yesterday)\b|what\s+(?:has\s+|have\s+)?changed(?:\s+in\b|\W*$)"
+    r"|(?:what|which|who|show|list)\b.{0,40}\b(?:last|latest|most\s+recent|newest|recent)\s+(?:commits?|changes?)\W*$)",
     re.IGNORECASE,
-)
+)  # not every `who changed`: "where do we store who changed it" is answered by code
 _PROSE = re.compile(r"\b(?:docs?|documentation|documented|readme|changelog|manual|guide|tutorial)\b", re.IGNORECASE)
 _HOW_TO = re.compile(
     r"\bhow\s+(?:to|(?:do|can|could|should|would|must)\s+(?:i|we|you|one|people|users?))\s+(?:\w+\s+)?"
