@@ -56,7 +56,7 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
     groups = subjects.choose(query, index, ranking) if query.callers else []
     if groups:
         return _caller_answer(query, source, index, *_used(query, index, groups))
-    limited = any(why in BY_LIMIT for _, why in skips)
+    limited = _limited(skips)
     if named:
         findings = _definitions(query, index, named, ranking, values)
     else:
@@ -158,8 +158,10 @@ def _used(query: Query, index: Index, groups: Sequence[Sequence[Defined]]) -> tu
 
 def _caller_answer(query: Query, source: Source, index: Index, group: Sequence[Defined], found: Sequence[Usage]) -> str:
     """One excerpt for each function that uses the name; its further uses are part of it or left out."""
+    skips = index.skipped()
     if not found and not group[0].path:
-        return extractive.unknown(source, query.names or query.subjects, _hints(query, index))
+        asked, remarks = query.names or query.subjects, _skip_remarks(query, skips, Confidence.NONE)
+        return extractive.unknown(source, asked, _hints(query, index), remarks, limited=_limited(skips))
     shown: list[Excerpt] = []
     seen: set[tuple[str, str]] = set()
     more: list[Citation] = []
@@ -177,21 +179,22 @@ def _caller_answer(query: Query, source: Source, index: Index, group: Sequence[D
     whole = next((name for name in query.names if name.rpartition(".")[2] == names[0]), names[0])
     defined = subjects.places(whole, index) if len(names) == 1 else []
     meant = [place for place in group if place.definition.name in used and place.path] if query.meaning else []
-    return extractive.usages(
-        source,
-        Uses(
-            tuple(names),
-            tuple(shown),
-            tuple(dict.fromkeys(more)),
-            tuple(Citation(place.path, place.definition.line, place.definition.line) for place in defined),
-            tuple(_definition(place, index) for place in meant[:1]),
-            tuple(
-                name
-                for name in query.subjects
-                if not query.names and name not in names and not usages.find(index, [subjects.elsewhere(name)])
-            ),
-        ),
+    absent = [
+        name
+        for name in query.subjects
+        if not query.names and name not in names and not usages.find(index, [subjects.elsewhere(name)])
+    ]
+    uses = Uses(
+        tuple(names),
+        tuple(shown),
+        tuple(dict.fromkeys(more)),
+        tuple(Citation(place.path, place.definition.line, place.definition.line) for place in defined),
+        tuple(_definition(place, index) for place in meant[:1]),
+        tuple(absent),
+        _limited(skips),
     )
+    sure = shown and not absent
+    return extractive.usages(source, uses, _skip_remarks(query, skips, Confidence.STRONG if sure else Confidence.NONE))
 
 
 def _covered(usage: Usage, shown: Sequence[Excerpt]) -> bool:
@@ -246,6 +249,10 @@ def _hints(query: Query, index: Index) -> tuple[str, ...]:
         for match in difflib.get_close_matches(word, index.names_like(word[:2], 2_000), n=2, cutoff=_SIMILAR)
     )
     return tuple(dict.fromkeys(similar))[:_HINTS]
+
+
+def _limited(skips: Sequence[tuple[str, str]]) -> bool:
+    return any(why in BY_LIMIT for _, why in skips)
 
 
 def _skip_remarks(query: Query, skips: Sequence[tuple[str, str]], confidence: Confidence) -> list[str]:

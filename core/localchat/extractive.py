@@ -54,7 +54,7 @@ class Uses:
     """Where `names` are used, the most telling first, `more` by line only.
 
     They are `defined` there, which is shown where that is asked too. `absent` are the names that were asked about,
-    where `names` are but what was likeliest meant.
+    where `names` are but what was likeliest meant. `limited`: as in `Findings`.
     """
 
     names: tuple[str, ...]
@@ -63,6 +63,7 @@ class Uses:
     defined: tuple[Citation, ...]
     definitions: tuple[Excerpt, ...]
     absent: tuple[str, ...]
+    limited: bool
 
 
 def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
@@ -77,23 +78,26 @@ def passages(source: Source, findings: Findings, remarks: Sequence[str]) -> str:
     return _joined(opening, *shown, _more(findings.more), _related(findings.related), *remarks)
 
 
-def usages(source: Source, uses: Uses) -> str:
+def usages(source: Source, uses: Uses, remarks: Sequence[str]) -> str:
     """The answer to "who calls it?"."""
-    listed = _coded(uses.names)
-    absent = f"nothing in {source} is called {_coded(uses.absent)}; " if uses.absent else ""
-    where = "there" if absent else f"in {source}"
+    listed, whole = _coded(uses.names), _within(source, limited=uses.limited)
+    absent = f"nothing {whole} is called {_coded(uses.absent)}; " if uses.absent else ""
+    where = "there" if absent else f"in {source}" if uses.excerpts else whole
     places = f"Defined at {_listed([str(place) for place in uses.defined])}." if uses.defined else ""
     definitions = map(_passage, uses.definitions)
     if not uses.excerpts:
         use = f"by name alone, nothing {where} uses {listed} outside its own definition."
-        return _joined(f"No model is configured; {absent}{use}", *definitions, places)
+        return _joined(f"No model is configured; {absent}{use}", *definitions, places, *remarks)
     opening = f"No model is configured; {absent}these places {where} use {listed}, found by name alone."
-    return _joined(opening, *definitions, *map(_use, uses.excerpts), _more(uses.more), places)
+    return _joined(opening, *definitions, *map(_use, uses.excerpts), _more(uses.more), places, *remarks)
 
 
-def unknown(source: Source, names: Sequence[str], hints: Sequence[str]) -> str:
-    """The answer to a question about names that stand nowhere."""
-    return _joined(f"No model is configured, and nothing in {source} is called {_coded(names)}.", _similar(hints))
+def unknown(
+    source: Source, names: Sequence[str], hints: Sequence[str], remarks: Sequence[str], *, limited: bool
+) -> str:
+    """The answer to a question about names that stand nowhere; `limited` as in `Findings`."""
+    where = _within(source, limited=limited)
+    return _joined(f"No model is configured, and nothing {where} is called {_coded(names)}.", _similar(hints), *remarks)
 
 
 def overview(
@@ -171,6 +175,10 @@ def fenced(lines: Sequence[str], language: str) -> str:
     runs = [len(run) for line in lines for run in re.findall("`+", line)]
     fence = "`" * max(3, max(runs, default=0) + 1)
     return "\n".join((fence + language, *lines, fence))
+
+
+def _within(source: Source, *, limited: bool) -> str:
+    return f"in what was read of {source}" if limited else f"in {source}"
 
 
 def _nothing(source: Source, findings: Findings, remarks: Sequence[str]) -> str:

@@ -141,11 +141,18 @@ async def test_the_answer_names_what_is_defined_and_the_commit(shop: Path, opene
 
 
 async def test_what_a_limit_left_out_is_not_said_to_be_nowhere(tmp_path: Path, opened: Opened) -> None:
-    top = make(tmp_path / "limited", {"small.py": "one = 1\n", "large.py": "kubernetes = 1\n" * 80_000})
+    top = make(
+        tmp_path / "limited",
+        {"small.py": "def turn():\n    return 1  # turned\n", "large.py": "kubernetes = 1\n" * 80_000},
+    )
     async with opened(top) as asker:
         answer = await asker.answer("kubernetes ingress")
+        used = [await asker.answer(f"who uses {name}?") for name in ("`kubernetes`", "kubernetes", "`turn`", "turns")]
     assert "None of its words occurs in what was read." in answer
-    assert "1 (over 1 MB)" in answer
+    for said, told in zip(("is called `kubernetes`",) * 2 + ("uses `turn`", "is called `turns`"), used, strict=True):
+        assert re.match(rf"No model.* nothing in what was read of `\S+` at `\S+` {said}", told)
+    for told in (answer, *used):
+        assert "1 (over 1 MB)" in told
 
 
 async def test_a_qualified_name_leads_to_its_definition_alone(tmp_path: Path, opened: Opened) -> None:
