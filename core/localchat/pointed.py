@@ -61,7 +61,7 @@ def find(text: str, index: Index) -> list[Spot]:
 def without(text: str, spots: Sequence[Spot]) -> str:
     """The text without what is written there of these."""
     for spot in spots:
-        text = text.replace(spot.written, "")
+        text = re.sub(rf"(?<![\w./-]){re.escape(spot.written)}(?!\.?[\w/-])", "", text)
     return text
 
 

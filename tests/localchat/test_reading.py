@@ -21,6 +21,7 @@ from core.localchat import (
     languages,
     listing,
     names,
+    pointed,
     stems,
     terms,
     usages,
@@ -30,6 +31,7 @@ from core.localchat.definitions import Definition
 from core.localchat.index import Defined
 from core.localchat.languages import Kind
 from core.localchat.listing import Entry
+from core.localchat.pointed import Spot
 from tests.linear import is_linear
 
 LINES = st.lists(
@@ -208,6 +210,18 @@ def test_a_header_without_end_is_cut_in_few_passes() -> None:
     read = Read(lines)
     chunks.cut(read, definitions.find(lines, "c"))
     assert read.times <= 5 * len(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("files in app that map an application", "files in  that map an application"),
+        ("what of app/a.py, or of `app`?", "what of app/a.py, or of ``?"),
+        ("my.app, re-app, app-wide, app.py: (app).", "my.app, re-app, app-wide, app.py: ()."),
+    ],
+)
+def test_a_named_path_is_taken_out_of_no_other_word(text: str, rest: str) -> None:
+    assert pointed.without(text, [Spot("app", "app", ("app/a.py",))]) == rest
 
 
 @pytest.mark.parametrize("unit", ["a", "a.", "a ", ".", " ", "a::"])
