@@ -71,8 +71,8 @@ def _pointed(messages: Sequence[Message], index: Index) -> tuple[Query, list[Spo
     if not spots:
         return query, []
     rest = _with(messages, pointed.without(query.text, spots))
-    if rest.callers:  # who uses a file uses its name
-        return rest if rest.own else _with(messages, f"who uses `{spots[0].name}`?"), []
+    if rest.callers:  # who uses a file uses its name, which no word of the question need be
+        return rest if rest.own else replace(rest, names=(spots[0].name,), subjects=(spots[0].name,)), []
     sure = pointed.nothing_else(rest.own) or all(spot.sure for spot in spots)
     return (rest, spots) if sure and not rest.tests else (query, [])  # the tests of a file lie elsewhere
 

@@ -138,6 +138,21 @@ async def test_a_file_or_folder_that_is_named_is_what_is_asked_about(shop: Path,
     assert tests[0].path == "tests/test_retry.py"
 
 
+async def test_who_imports_a_file_is_found_by_its_whole_name(tmp_path: Path, opened: Opened) -> None:
+    files = {
+        "src/foo-bar.ts": "export const a = 1;\n",
+        "src/main.ts": 'import { a } from "./foo-bar";\n',
+        "src/parts.ts": "export function foo() {}\nexport function bar() {}\nfoo();\nbar();\n",
+        "app/leases.py": "TERM = 15\n",
+        "app/main.py": "from app.leases import TERM\n",
+    }
+    top = make(tmp_path / "dashed", files)
+    async with opened(top) as asker:
+        for question, path in {"src/foo-bar.ts": "src/main.ts", "app/leases.py": "app/main.py"}.items():
+            answer = await asker.answer(f"Who imports {question}?")
+            assert [one.path for one in check(answer, top)] == [path]
+
+
 async def test_of_a_file_that_is_named_it_is_said_where_it_ends(tmp_path: Path, opened: Opened) -> None:
     top = make(
         tmp_path / "short", {"pkg/__init__.py": "", "pkg/one.py": "one = 1\n", "pkg/two.py": "one = 1\ntwo = 2\n"}
