@@ -120,11 +120,12 @@ def overview(
     return _joined(opening, *map(_passage, excerpts), top, files, hint)
 
 
-def folder(path: str, files: Sequence[str]) -> str:
-    """What a folder holds."""
+def folder(path: str, files: Sequence[str], skipped: Sequence[tuple[str, str]]) -> str:
+    """What a folder holds, and what of it was not read."""
     rest = len(files) - _MOST_FILES
     shown = [f"- {code(file)}" for file in files[:_MOST_FILES]] + ([f"- and {rest} more"] if rest > 0 else [])
-    return "\n".join((f"Files in {code(path + '/')}:", "", *shown))
+    unread = _listed([f"{code(file)} ({why})" for file, why in skipped], _MOST_PLACES)
+    return "\n".join((f"Files in {code(path + '/')}:", "", *shown, *(("", f"Not read: {unread}.") if unread else ())))
 
 
 def file(excerpt: Excerpt, further: Sequence[Definition]) -> str:

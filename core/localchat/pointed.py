@@ -72,9 +72,13 @@ def nothing_else(terms: Sequence[str]) -> bool:
 
 def answer(source: Source, index: Index, spots: Sequence[Spot]) -> str:
     """What stands there: a folder's files, the lines asked for, or how a file begins and what it defines further on."""
-    folders = [spot for spot in spots if spot.files != (spot.path,)]
-    parts = [extractive.folder(spot.path, spot.files) if spot in folders else _file(spot, index) for spot in spots]
+    parts = [_file(spot, index) if spot.files == (spot.path,) else _folder(spot, index) for spot in spots]
     return extractive.pointed(source, parts)
+
+
+def _folder(spot: Spot, index: Index) -> str:
+    skipped = [item for item in index.skipped() if item[0].startswith(f"{spot.path}/")]
+    return extractive.folder(spot.path, spot.files, skipped)
 
 
 def _file(spot: Spot, index: Index) -> str:

@@ -153,6 +153,17 @@ async def test_who_imports_a_file_is_found_by_its_whole_name(tmp_path: Path, ope
             assert [one.path for one in check(answer, top)] == [path]
 
 
+async def test_what_of_a_folder_was_not_read_is_named(shop: Path, opened: Opened) -> None:
+    write(shop, {"shop/logo.png": b"\x89PNG\0\0", "shopping.png": b"\0", **{f"web/{n}.lock": "" for n in range(20)}})
+    commit(shop)
+    async with opened(shop) as asker:
+        one, many = [await asker.answer(f"list the files in {folder}/") for folder in ("shop", "web")]
+        none = await asker.answer("list the files in shop/jobs/")
+    assert one.endswith("\n- `shop/retry.py`\n\nNot read: `shop/logo.png` (binary).\n")
+    assert many.endswith(" and 8 more.\n")
+    assert "Not read" not in none
+
+
 async def test_of_a_file_that_is_named_it_is_said_where_it_ends(tmp_path: Path, opened: Opened) -> None:
     top = make(
         tmp_path / "short", {"pkg/__init__.py": "", "pkg/one.py": "one = 1\n", "pkg/two.py": "one = 1\ntwo = 2\n"}
