@@ -49,7 +49,7 @@ _KEPT_COMMITS = 2  # the older one may still be being read
 _KEPT_REPOSITORIES = 256
 _KEPT_OCTETS = 8 << 30  # of all of them, and half of what the disk has for them at most
 _AT_ONCE = 16  # refreshed or cloned; further ones wait, whether anybody still waits for them or not
-_OF_ONE = 4  # of these, from the hosts of one owner: they may be slow on purpose
+_OF_ONE = 4  # of these, of one owner: they may be slow on purpose
 _LINE_SECONDS = 1.0  # that somebody waits in line for a newer commit where there is a clone to answer from
 _STALE_SECONDS = 86_400.0  # older than any transfer can be
 _COMMIT_FOLDER = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.git")
@@ -131,7 +131,7 @@ class Clones:
     async def _in_turn(self, name: str, home: Path, have: Path | None, its_turn: asyncio.Future[None]) -> Path:
         """The newest clone, or the one there is where its host has trouble; `its_turn` is done when it is begun."""
         try:
-            async with self._turns.of(name.partition("/")[0]):
+            async with self._turns.of(name):
                 its_turn.set_result(None)
                 found = await self._refreshed(name, home, have)
         except (ServiceUnavailable, NoGit, OSError) as error:

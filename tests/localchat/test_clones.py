@@ -339,13 +339,14 @@ async def test_slow_hosts_do_not_hold_up_what_is_cloned(host: GitHost, shop: Pat
 
 async def test_nobody_has_every_turn() -> None:
     turns = Turns(4, of_one=1)
-    async with turns.of("a.slow.org"), asyncio.timeout(10):
-        async with turns.of("github.com"), turns.of("slow.com"):
+    async with turns.of("a.slow.org/o/n"), turns.of("github.com/slow/n"), asyncio.timeout(10):
+        async with turns.of("github.com/o/n"), turns.of("slow.com/o/n"):
             pass
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), turns.of("b.slow.org"):
-                pass
-    async with asyncio.timeout(10), turns.of("b.slow.org"):
+        for name in ("b.slow.org/p/n", "github.com/Slow/m"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), turns.of(name):
+                    pass
+    async with asyncio.timeout(10), turns.of("b.slow.org/p/n"):
         pass
 
 
