@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,11 +11,19 @@ import pytest
 
 from core.errors import RepositoryAway, UnknownRepository
 from core.localchat.clones import Clones
-from core.localchat.hosts import Hosts, is_public, looked_up
+from core.localchat.hosts import PROXIES, Hosts, is_public, looked_up
 from core.localchat.threads import Threads
 from tests.localchat.githost import GitHost, hosting
 
 SHOP, OTHER = "shop.example.org", "other.example.org"  # known to nobody but the tests' look-ups
+
+
+@pytest.fixture(autouse=True)
+def without_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine may have one."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
@@ -67,11 +76,16 @@ async def test_git_connects_to_what_was_looked_at_and_asks_no_name_server(host: 
     assert f"host: {SHOP}" in host.heads[0]
 
 
-async def test_a_host_without_address_is_away(host: GitHost, tmp_path: Path) -> None:
+async def test_a_host_without_address_is_away(host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RepositoryAway):
         await clones(host, tmp_path, Hosts(look_up=leading(shop=[]))).current("example.org/o/n")
-    assert await looked_up("nowhere.invalid") == set()
     assert "127.0.0.1" in await looked_up("127.0.0.1")
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert await looked_up("nowhere.invalid") == set()
 
 
 async def test_a_redirect_leads_no_further_than_a_name_does(host: GitHost, shop: Path, tmp_path: Path) -> None:
