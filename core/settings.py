@@ -197,7 +197,7 @@ def _broken(file: str | None) -> Iterator[SettingsError]:
         return
     with Path(file).open(encoding=_ENCODING) as stream:
         for binding in parse_stream(stream):
-            if binding.error:
+            if binding.error or (binding.key is not None and binding.value is None):
                 text, line = binding.original
                 line += text[: len(text) - len(text.lstrip())].count("\n")  # it takes blank ones before along
                 yield SettingsFileError(f"line {line} of .env is not NAME=value", "correct it, or begin it with #")
