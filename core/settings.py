@@ -192,12 +192,15 @@ def load_despite(*, dotenv: bool = True) -> tuple[Settings, tuple[SettingsError,
 
 
 def _broken(file: str | None) -> Iterator[SettingsError]:
-    """The first line of `.env` that says nothing: those after it may be broken by that one alone."""
+    """The first line of `.env` that says nothing: those after it may be broken by that one alone.
+
+    A name alone is passed on by Docker; of ours it would be taken for not set.
+    """
     if file is None or not Path(file).is_file():
         return
     with Path(file).open(encoding=_ENCODING) as stream:
         for binding in parse_stream(stream):
-            if binding.error or (binding.key is not None and binding.value is None):
+            if binding.error or (binding.value is None and (binding.key or "").upper() in names()):
                 text, line = binding.original
                 line += text[: len(text) - len(text.lstrip())].count("\n")  # it takes blank ones before along
                 yield SettingsFileError(f"line {line} of .env is not NAME=value", "correct it, or begin it with #")

@@ -192,7 +192,7 @@ def test_a_dotenv_file_that_is_no_text_is_told(octets: bytes, tmp_path: Path) ->
         ('ASKREPO_CHAT_MODEL="two\nlines"\nASKREPO_REPO="hunter2\n', 3),
         ("ASKREPO_REPO=a/b\n\n\n=hunter2", 4),
         ("ASKREPO_CHAT_MODEL=mine\nASKREPO_REPO\n", 2),
-        ("\nexport hunter2", 2),
+        ("\nexport ASKREPO_REPO", 2),
     ],
 )
 def test_a_broken_line_is_named_and_not_repeated(
