@@ -7,8 +7,8 @@ A signature need not be remembered longer than the time in it passes.
 
 Each process remembers for itself, since a row for each request would cost more than what is left: of several `web`
 processes each may take a copy once. A question in it meets its natural key, a form its ticket, which the database
-redeems once; `new` changes nothing twice; `stop` ends no answer to what was asked after it; `retry` is refused while an
-answer runs; `mute` and `unmute` hold as if they were said again, where everybody sees it.
+redeems once; `new` changes nothing twice; `stop` ends nothing that was asked after it, unless an answer is given anew
+since; `retry` is refused while an answer runs; `mute` and `unmute` hold as if said again, where everybody sees it.
 """
 
 from __future__ import annotations

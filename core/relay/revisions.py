@@ -144,9 +144,10 @@ class Revisions:
         return await self._database.write(unit)
 
     async def forget_around(self, channel: ChannelRef, thread_ids: Collection[str], order: int) -> None:
-        """Forget what stood around the questions of these threads: of that, a post of this order is deleted.
+        """Forget what stood around the questions of these threads: a post of this order may be in it, and is deleted.
 
-        A question that was asked before it was never sent with it. What is being answered goes on.
+        A question that was asked before the post was never sent with it. What is being answered goes on, and what a
+        question itself was about (a reply, a shortcut) stays with it until it is deleted.
         """
         here = and_(in_channel(TurnRow, channel), TurnRow.thread_id.in_(thread_ids))
         around = and_(here, TurnRow.position > order, TurnRow.context.is_not(None))
