@@ -74,16 +74,18 @@ async def end_turn(connection: AsyncConnection, claim: Claim, ending: Ending) ->
     if ending.outcome is Outcome.STOPPED and ended.erased_at is not None:
         return True  # it was deleted: those who did not delete theirs are answered
     if ending.stays:
-        await connection.execute(update(TurnRow).where(asked_again_with(claim)).values(done))
+        covered = update(TurnRow).where(asked_again_with(claim))
+        await connection.execute(covered.where(TurnRow.revision == 0).values(done))
+        await connection.execute(covered.values(answered_with=None))  # to what has other words now, it is no answer
     if ending.covers:
         others = update(TurnRow).where(in_thread(TurnRow, claim.thread), TurnRow.status == WAITING)
         worded = [(each.turn_id, each.revision) for each in ending.covers]
         same = tuple_(TurnRow.turn_id, TurnRow.revision).in_(worded)  # one edited meanwhile waits
         await connection.execute(others.where(same).values(done | about | {"answered_with": claim.turn_id}))
     for each in ending.covers:
-        covered = and_(of_turn(TurnRow, claim.workspace, each.turn_id), TurnRow.answered_with == claim.turn_id)
+        with_it = and_(of_turn(TurnRow, claim.workspace, each.turn_id), TurnRow.answered_with == claim.turn_id)
         if each.sealed_context is not None:
-            await connection.execute(update(TurnRow).where(covered, kept).values(context=each.sealed_context))
+            await connection.execute(update(TurnRow).where(with_it, kept).values(context=each.sealed_context))
     return True
 
 

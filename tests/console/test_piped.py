@@ -156,7 +156,7 @@ async def test_told_to_end_it_hands_the_question_back_and_resume_answers_it(away
 
 @pytest.mark.parametrize("together", [False, True], ids=["apart", "notices with answers"])
 async def test_told_to_end_it_ends_though_nobody_reads(away: Home, chat: FakeChat, together: bool) -> None:
-    chat.will(says("word " * 100_000), says("The whole answer."))
+    chat.will(says(*["word " * 1_000] * 100), says("The whole answer."))
     asking = await away.start("console", "--ask", "what is it?", together=together)
     await asyncio.to_thread(os.read, asking.out, 1)  # the rest does not fit into the pipe
     asking.process.send(signal.SIGTERM)

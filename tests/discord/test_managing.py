@@ -435,7 +435,7 @@ async def test_a_member_reads_the_settings_and_cannot_change_them(world: World, 
 async def test_the_default_repository_by_form(world: World, people: People, app: App) -> None:
     await people.opened(world.alice, "askrepo-default")
     said = await people.sent(world.alice, default="??")
-    assert "names no repository" in said.content
+    assert "which repository you mean" in said.content
     await people.again(world.alice, said)
     await people.mends(world.alice, said, "`github.com/acme/usual`", default="acme/usual")
     assert filled(await people.opened(world.alice, "askrepo-default")) == {"default": "github.com/acme/usual"}

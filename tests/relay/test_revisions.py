@@ -286,6 +286,26 @@ async def test_an_answer_stays_with_all_that_it_covers(
     assert set((await process.records()).values()) == {"answered"}
 
 
+async def test_an_answer_that_stays_is_none_to_what_was_edited_since(
+    database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
+) -> None:
+    process = Process(database, keyring, platform, chat.url)
+    await process.map(HERE.channel)
+    chat.will(says("Both."))
+    first, second = [await process.intake.accept(question(at=at, within=HERE)) for at in (1, 2)]
+    assert first.turn_id is not None
+    assert second.turn_id is not None
+    async with process.running():
+        assert await process.worker.outcome(first.turn_id) == "answered"
+        await process.revisions.revise(question("Meant otherwise.", at=2, within=HERE))
+        platform.surroundings = replace(platform.surroundings, standing=Standing.UNKNOWN)
+        edited = asyncio.ensure_future(process.worker.outcome(second.turn_id))
+        assert await answered_again(process, first.turn_id) == "answered"
+        assert await edited == "refused"
+    assert [post.text for post in platform.visible(HERE)] == ["Both."]
+    assert len(platform.notices[HERE]) == 2
+
+
 async def test_a_stop_before_it_is_asked_again_leaves_the_answer(
     database: Database, keyring: Keyring, platform: FakePlatform, chat: FakeChat
 ) -> None:
