@@ -31,6 +31,13 @@ class Tasks:
         """Begin the work and give it a moment to finish: an acknowledged event is not sent again, were we killed."""
         await asyncio.wait({self.start(work)}, timeout=_MOMENT_SECONDS)
 
+    async def attempt(self, work: Awaitable[None]) -> None:
+        """As `begin`; what fails within that moment is raised, so that whoever sent the event sends it again."""
+        doing = asyncio.ensure_future(work)
+        await self.begin(doing)
+        if doing.done():
+            doing.result()
+
     def start(self, work: Awaitable[object]) -> asyncio.Task[None]:
         """Begin it now; what fails is logged."""
         task = asyncio.create_task(self._guarded(work))

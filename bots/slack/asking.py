@@ -6,11 +6,9 @@ said in reply goes out afterwards.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from bots.heard import Heard
@@ -35,7 +33,6 @@ from core.wording import sentence
 
 # what was no question for so long, or is forgotten since, is not asked by an edit; nor is a post delivered so late
 _LATE = timedelta(hours=1)
-_WORD_SECONDS = 1.0  # Slack waits for three to be acknowledged
 
 log = logs.get(__name__)
 
@@ -99,15 +96,8 @@ class Asking:
         """Steer the thread, once for each post; where Slack is slow to tell who said it, that goes on afterwards."""
         with self._heard.first(worded.thread.channel, worded.message_id) as first:
             if first:
-                await self._begun(self._steered(worded))
-
-    async def _begun(self, work: Coroutine[Any, Any, None]) -> None:
-        """Not all of it is left to the task: what is said next in the thread is meant to be heard after the word."""
-        steering = asyncio.create_task(work)
-        self._tasks.start(steering)
-        await asyncio.wait({steering}, timeout=_WORD_SECONDS)
-        if steering.done():
-            steering.result()
+                # begun at least: what is said next in the thread is meant to be heard after the word
+                await self._tasks.attempt(self._steered(worded))
 
     async def _steered(self, worded: Worded) -> None:
         """Steer, if they may: who may not ask may not have others' answers changed."""
@@ -174,7 +164,7 @@ class Asking:
         if stopped.streaming:
             turns = await self._parts.threads.shown_in(stopped.thread, stopped.streaming)
         if turns:
-            await self._begun(self._stopped(stopped, turns))
+            await self._tasks.attempt(self._stopped(stopped, turns))
 
     async def _stopped(self, stopped: SessionStopped, turns: Sequence[str | None]) -> None:
         """Stop these turns, if they may; all that is answered there, where none is named."""

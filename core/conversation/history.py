@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, case, false, func, inspect, literal, select
+from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, case, false, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.cipher import Cell, Keyring
+from core.conversation.threads import change
 from core.conversation.values import Answer, Asker, Outcome, Question, ThreadRef, Turn, WorkspaceRef
 from core.database import Database, Unit
 from core.scope import THREAD, in_thread, named, of_turn
@@ -138,7 +138,7 @@ class History:
             if provided is not None:
                 await provided(connection)
             about = {"repository": repository}
-            await self._upsert(connection, thread, about, about)
+            await change(self._database, connection, thread, about, about)
 
         await self._database.write(unit, lasting=False)
 
@@ -153,24 +153,7 @@ class History:
             "crowded": case((newer, false()), else_=ThreadRow.crowded),
         }
         first = {"history_from": position}
-        await self._database.write(lambda connection: self._upsert(connection, thread, first, values))
-
-    async def _upsert(
-        self, connection: AsyncConnection, thread: ThreadRef, first: Mapping[str, object], values: Mapping[str, object]
-    ) -> None:
-        channel = thread.channel
-        await connection.execute(
-            self._database.insert(ThreadRow)
-            .values(
-                platform=channel.platform,
-                workspace_id=channel.workspace_id,
-                channel_id=channel.channel_id,
-                thread_id=thread.thread_id,
-                created_at=datetime.now(UTC),
-                **{"history_from": 0, "repository": None, **first},
-            )
-            .on_conflict_do_update(index_elements=inspect(ThreadRow).primary_key, set_=values)
-        )
+        await self._database.write(lambda connection: change(self._database, connection, thread, first, values))
 
 
 _FROM = select(ThreadRow.history_from).where(in_thread(ThreadRow, THREAD))

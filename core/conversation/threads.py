@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -191,20 +191,27 @@ class Threads:
         await self._set(thread, crowded=True)
 
     async def _set(self, thread: ThreadRef, **values: object) -> None:
-        async def unit(connection: AsyncConnection) -> None:
-            await connection.execute(
-                self._database.insert(ThreadRow)
-                .values(
-                    **asdict(thread.channel),
-                    thread_id=thread.thread_id,
-                    history_from=0,
-                    created_at=datetime.now(UTC),
-                    **values,
-                )
-                .on_conflict_do_update(index_elements=inspect(ThreadRow).primary_key, set_=values)
-            )
+        await self._database.write(lambda connection: change(self._database, connection, thread, values, values))
 
-        await self._database.write(unit)
+
+async def change(
+    database: Database,
+    connection: AsyncConnection,
+    thread: ThreadRef,
+    first: Mapping[str, object],
+    values: Mapping[str, object],
+) -> None:
+    """Within a unit: store what changes of a thread; `first`, where nothing of it is stored yet."""
+    await connection.execute(
+        database.insert(ThreadRow)
+        .values(
+            **asdict(thread.channel),
+            thread_id=thread.thread_id,
+            created_at=datetime.now(UTC),
+            **{"history_from": 0, **first},
+        )
+        .on_conflict_do_update(index_elements=inspect(ThreadRow).primary_key, set_=values)
+    )
 
 
 def _channels(workspace: WorkspaceRef) -> CTE:

@@ -55,7 +55,7 @@ def _answer(name: str, index: Index, messages: Sequence[Message]) -> str:
         return _overview(source, index, asked=query.overview)
     groups = subjects.choose(query, index, ranking) if query.callers else []
     if groups:
-        return _caller_answer(query, source, index, *_used(query, index, groups))
+        return _caller_answer(query, source, index, skips, *_used(query, index, groups))
     limited = _limited(skips)
     if named:
         findings = _definitions(query, index, named, ranking, values)
@@ -149,16 +149,23 @@ def _excerpt(scored: Scored, index: Index, query: Query, values: dict[str, float
 
 def _used(query: Query, index: Index, groups: Sequence[Sequence[Defined]]) -> tuple[Sequence[Defined], list[Usage]]:
     """The group that was meant and its uses: a plain word that nothing defines is a name only where code uses it."""
+    group, found = groups[-1], list[Usage]()
     for group in groups:
         found = usages.find(index, group)
         if found and (group[0].path or query.names or found[0].use is not Use.MENTION):
-            return group, found
-    return groups[-1], usages.find(index, groups[-1])
+            break
+    return group, found
 
 
-def _caller_answer(query: Query, source: Source, index: Index, group: Sequence[Defined], found: Sequence[Usage]) -> str:
+def _caller_answer(
+    query: Query,
+    source: Source,
+    index: Index,
+    skips: Sequence[tuple[str, str]],
+    group: Sequence[Defined],
+    found: Sequence[Usage],
+) -> str:
     """One excerpt for each function that uses the name; its further uses are part of it or left out."""
-    skips = index.skipped()
     if not found and not group[0].path:
         asked, remarks = query.names or query.subjects, _skip_remarks(query, skips, Confidence.NONE)
         return extractive.unknown(source, asked, _hints(query, index), remarks, limited=_limited(skips))

@@ -23,7 +23,7 @@ _TITLED = 1.2  # likewise, of a name that it writes with what it belongs to: not
 _CITED = 1.15  # a file the answer before has shown, where the question stands alone
 _POINTED = 1.3  # and where it points there
 _PRIOR_CHUNKS, _PRIOR_COUNT = 200, 2  # how rare a word is cannot be told from a handful of chunks
-_FEW = 5  # a name defined more often distinguishes nothing
+FEW = 5  # a name defined more often distinguishes nothing
 MOST_PASSAGES = 5
 _LEAST_PASSAGES = 3
 _WORTH, _FILLING = 0.35, 0.15  # of the best file's score; what reaches only the second is shown to fill up
@@ -126,7 +126,7 @@ def _defined_here(candidate: Candidate, defining: Mapping[str, Sequence[Defined]
     for places in defining.values():
         titled = [place for place in places if place.definition.title in qualified]
         meant, worth = (titled, _TITLED) if titled else (places, _DEFINES)
-        if 0 < len({place.path for place in meant}) <= _FEW:
+        if 0 < len({place.path for place in meant}) <= FEW:
             here = any(_holds(candidate, place) for place in meant)
             share += worth * here / len(meant)
     return share

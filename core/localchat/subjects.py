@@ -11,10 +11,9 @@ from core.localchat.definitions import Definition
 from core.localchat.index import Defined, Index
 from core.localchat.languages import Kind, kind
 from core.localchat.questions import Query
-from core.localchat.rank import Ranking
+from core.localchat.rank import FEW, Ranking
 
 _MOST = 4
-_FEW = 5  # a name defined more often distinguishes nothing
 _CITATIONS = 3  # of the answer before; further ones were found by chance
 
 
@@ -29,7 +28,7 @@ def named(query: Query, index: Index, within: Sequence[str]) -> list[list[Define
     return [
         sorted(group, key=lambda place: -len(asked & set(terms.of_text(f"{place.path} {place.definition.title}"))))
         for group in groups
-        if 0 < len(group) <= _FEW
+        if 0 < len(group) <= FEW
     ][:_MOST]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any
 
@@ -154,7 +155,7 @@ def _place(question: Question, standing: Standing, wall: float) -> dict[str, Any
 
     How old it is, is a matter between the platform's clock and this machine's: the database's may show another time.
     """
-    age = max(0.0, wall - question.asked_at.timestamp())
+    age = question.age(datetime.fromtimestamp(wall, UTC))
     return {
         "behind": int(standing.behind * 1000),
         "late_in": int((LATE_SECONDS - age) * 1000),
