@@ -20,7 +20,6 @@ from sqlalchemy import BigInteger, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidatePoolError, NoSuchModuleError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -28,6 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from core.batches import Batches
+from core.connections import Connections
 from core.database_url import libpq, parse_url
 from core.errors import DatabaseError, DatabaseUnavailable, DatabaseUnreadable, SettingsError
 from core.secret import Secret
@@ -46,8 +46,7 @@ _OLDEST_SECONDS = 180  # the oldest of those; load balancers drop silent ones wi
 _READERS = 4  # connections that read a SQLite file beside its one writer
 _GROUP = 64  # units that share one SQLite transaction at most; what is urgent waits for one such group
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON")
-_LOST = (*LOST, PoolTimeout)
-_RAISED = (*_LOST, sqlite3.Error, asyncpg.PostgresError)
+_RAISED = (*LOST, sqlite3.Error, asyncpg.PostgresError)
 # what passes: of SQLite by its code, of PostgreSQL by the class of its SQLSTATE ("Appendix A"): connections, rollbacks,
 # resources, states of an object, an operator's doing, the system; and a server that just became another's standby
 _PASSING_CODES = frozenset(
@@ -85,9 +84,9 @@ class Database:
         self._busy_seconds = busy_seconds
         self._read_only = read_only
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self._reader = self._engine(pool_size=_READERS if self.is_sqlite else _POOL)
-        self._writer = self._engine(pool_size=1, immediate=True) if self.is_sqlite else self._reader
-        self._urgent = self._writer if self.is_sqlite else self._engine(pool_size=_URGENT)
+        self._reader = Connections(self._engine(pool_size=_READERS if self.is_sqlite else _POOL))
+        self._writer = Connections(self._engine(pool_size=1, immediate=True)) if self.is_sqlite else self._reader
+        self._urgent = self._writer if self.is_sqlite else Connections(self._engine(pool_size=_URGENT))
         self._open = 0  # calls under way
         self._idle = asyncio.Event()
         self._idle.set()
@@ -128,13 +127,13 @@ class Database:
         with self.translated(), self._under_way():
             if self.is_sqlite:
                 return cast("Result", await self._units.add((unit, lasting), urgent=urgent))
-            async with (self._urgent if urgent else self._writer).begin() as connection:
+            async with (self._urgent if urgent else self._writer).connect() as connection, connection.begin():
                 return await unit(connection)
 
     async def _write_group(self, group: Sequence[tuple[Unit[Any], bool]]) -> Sequence[Any]:
         units = [unit for unit, _ in group]
-        cast("Dialect", self._writer.dialect).lasting = any(lasting for _, lasting in group)
-        async with self._writer.begin() as connection:
+        cast("Dialect", self._writer.engine.dialect).lasting = any(lasting for _, lasting in group)
+        async with self._writer.connect() as connection, connection.begin():
             if len(units) == 1:
                 return [await units[0](connection)]
             return [await _in_savepoint(connection, unit) for unit in units]
@@ -148,8 +147,8 @@ class Database:
         """Let what is under way finish, then close every connection."""
         await self._idle.wait()
         await self._units.drain()
-        for engine in (self._urgent, self._writer, self._reader):
-            await engine.dispose()
+        for each in (self._urgent, self._writer, self._reader):
+            await each.engine.dispose()
 
     @contextlib.contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -263,7 +262,7 @@ def _passes(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate is not None:
         # a statement prepared before the tables changed is prepared anew the next time
         return error.sqlstate[:2] in _PASSING_CLASSES or isinstance(error, asyncpg.InvalidCachedStatementError)
-    return isinstance(error, _LOST)
+    return isinstance(error, LOST)
 
 
 def _reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import stat
 import sys
@@ -30,8 +31,9 @@ from core import sqlite as inline
 from core.batches import Batches
 from core.channels.tokens import Tokens
 from core.cipher import Keyring, new_key
+from core.connections import Connections
 from core.conversation.values import WorkspaceRef
-from core.database import _POOL, Database, now_ms
+from core.database import _POOL, _READERS, _URGENT, Database, now_ms
 from core.database_url import parse_url
 from core.errors import (
     DatabaseError,
@@ -394,6 +396,45 @@ async def test_what_is_urgent_does_not_wait_for_a_connection_of_others(postgres_
     written.set()
     await asyncio.gather(*reading)
     await database.close()
+
+
+async def test_who_waits_for_a_connection_opens_it_where_those_before_were_cancelled(database_url: str) -> None:
+    """Their own time would run out for nothing: nobody opens what they wait for."""
+    database = Database(Secret(database_url))
+    all_of_them = _READERS if database.is_sqlite else _POOL
+
+    async def read() -> int:
+        async with database.reading() as connection:
+            return int((await connection.execute(text("SELECT 1"))).scalar_one())
+
+    before, waiting = ([asyncio.create_task(read()) for _ in range(each * all_of_them)] for each in (1, 3))
+    await asyncio.sleep(0)  # each has begun
+    for each in before:
+        each.cancel()
+    assert await asyncio.gather(*waiting) == [1] * len(waiting)
+    await database.close()
+
+
+async def test_who_waits_for_a_connection_hears_why_there_is_none(unused_tcp_port: int) -> None:
+    """At once, and not after 30 seconds that all were in use."""
+    database = Database(Secret(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/nothing"))
+    asked = [database.write(lambda connection: _run(connection, "SELECT 1"), urgent=True) for _ in range(_URGENT + 3)]
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    await database.close()
+    assert {type(each) for each in told} == {DatabaseUnavailable}
+    assert len({str(each) for each in told}) == 1
+
+
+async def test_nobody_waits_for_a_connection_for_ever(database: Database) -> None:
+    connections = Connections(database._reader.engine, wait_seconds=0)
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(_READERS if database.is_sqlite else _POOL):
+            await held.enter_async_context(connections.connect())
+        with pytest.raises(DatabaseUnavailable, match="all its connections are in use"), database.translated():
+            async with connections.connect():
+                pytest.fail("more than there are")
+    async with connections.connect() as connection:
+        await _run(connection, "SELECT 1")
 
 
 async def test_no_connection_to_postgresql_grows_old(postgres_url: str) -> None:

@@ -103,7 +103,7 @@ def full(parts: App) -> Iterator[None]:
     def fails(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    engine = parts.database._writer.sync_engine
+    engine = parts.database._writer.engine.sync_engine
     event.listen(engine, "before_cursor_execute", fails)
     try:
         yield

@@ -142,7 +142,7 @@ async def _steps(app: bootstrap.App) -> AsyncIterator[Work]:
         await act()
         return taken - before
 
-    for engine in {app.database._reader.sync_engine, app.database._writer.sync_engine}:
+    for engine in {app.database._reader.engine.sync_engine, app.database._writer.engine.sync_engine}:
         event.listen(engine, "checkout", counted)
     yield work
 
@@ -169,7 +169,7 @@ async def explained(app: bootstrap.App, act: Act, explain: str) -> list[list[Any
         if statement.startswith(_STATEMENTS) and "pg_" not in statement:
             said.append((statement, parameters))
 
-    engines = {app.database._reader.sync_engine, app.database._writer.sync_engine}
+    engines = {app.database._reader.engine.sync_engine, app.database._writer.engine.sync_engine}
     for engine in engines:
         event.listen(engine, "before_cursor_execute", heard)
     await act()

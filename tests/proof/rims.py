@@ -122,7 +122,7 @@ class SimDatabase(Database):
 
     def held(self) -> int:
         """Connections that were taken from the pools and not given back."""
-        pools = {self._reader.pool, self._writer.pool, self._urgent.pool}
+        pools = {each.engine.pool for each in (self._reader, self._writer, self._urgent)}
         return sum(cast("QueuePool", pool).checkedout() for pool in pools)
 
 

@@ -329,7 +329,7 @@ async def test_however_many_are_renewed_there_are_few_statements(
     """A connection keeps each that it has prepared."""
     statements: set[str] = set()
     event.listen(
-        database._urgent.sync_engine,
+        database._urgent.engine.sync_engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, *rest: statements.add(statement),
     )
@@ -347,7 +347,7 @@ async def test_however_many_are_handed_back_there_are_few_statements(
     """A process is given some seconds to end, and each statement may take a while."""
     sent: list[str] = []
     event.listen(
-        database._urgent.sync_engine,
+        database._urgent.engine.sync_engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, *rest: sent.append(statement),
     )

@@ -120,7 +120,7 @@ async def test_those_of_a_process_share_a_statement(allowances: Allowances, data
     await reserve(allowances)
     statements: list[str] = []
     event.listen(
-        database._writer.sync_engine,
+        database._writer.engine.sync_engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, *rest: statements.append(statement),
     )

@@ -236,7 +236,7 @@ def away(app: App) -> Iterator[None]:
     def fails(*_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
-    engine = app.database._writer.sync_engine
+    engine = app.database._writer.engine.sync_engine
     event.listen(engine, "before_cursor_execute", fails)
     try:
         yield
@@ -304,7 +304,7 @@ def counted(app: App) -> Iterator[list[tuple[str, Any]]]:
         if not statement.startswith(("UPDATE turns", "SELECT EXISTS (SELECT", "BEGIN", "PRAGMA")):
             found.append((statement, parameters))
 
-    engines = [app.database._writer.sync_engine, app.database._reader.sync_engine]
+    engines = [app.database._writer.engine.sync_engine, app.database._reader.engine.sync_engine]
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     try:
