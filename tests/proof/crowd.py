@@ -85,6 +85,7 @@ class Crowd:
     asked: dict[str, tuple[float, Message]] = field(default_factory=dict)  # by the word of the question
     heard: list[Heard] = field(default_factory=list)
     _threads: dict[tuple[int, str], Message] = field(default_factory=dict)
+    _one_more: asyncio.Event = field(default_factory=asyncio.Event)
     _open: int = 0
     _asking: set[asyncio.Task[None]] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -141,6 +142,13 @@ class Crowd:
             ended.set()  # not cancelled: what is under way would be delivered by nobody
             await asyncio.gather(*tasks, delivering, return_exceptions=True)
 
+    async def asks(self, many: int) -> None:
+        """Return when so many more questions have been asked."""
+        enough = len(self.asked) + many
+        while len(self.asked) < enough:
+            self._one_more.clear()
+            await self._one_more.wait()
+
     async def delivered(self) -> None:
         """Return when everything was delivered that Slack delivers; somebody should listen by now."""
         if self._asking:
@@ -170,6 +178,7 @@ class Crowd:
         at = time.monotonic()
         message = await self.slack.says(person, place.channel, text, thread=thread)
         self.asked[word] = at, message
+        self._one_more.set()
         self._threads[place.number, person.id] = thread or message
 
     async def _keep_asking(self, rate: float) -> None:

@@ -22,6 +22,7 @@ from tests.proof.versions import later_versions
 
 EXIT_SECONDS = 25.0
 TOGETHER = 5
+BETWEEN = 5  # questions at least from one version to the next, however fast the machine is
 # database, later versions, questions a second, processes
 CASES = [
     pytest.param("postgresql", 1, 5.0, 2, id="sample"),
@@ -38,9 +39,11 @@ async def test_a_new_version_takes_over_while_people_ask(
         await stage.fleet.start()
         async with stage.crowd.asking(rate, stage.app.database):
             for house in later_versions(tmp_path, versions):
+                await stage.crowd.asks(BETWEEN)
                 with forking(house) as newer:
                     assert await stage.fleet.replace_all(newer, EXIT_SECONDS) == [0] * processes
                     await _too_old(stage, forks)
+            await stage.crowd.asks(BETWEEN)
         found = await stage.over()
         stage.holds(found)
 
