@@ -32,7 +32,7 @@ from tests.lost import AT_ONCE, LOST, PATIENCE, QUICK, Case, judged, say_in_two
 
 SAID, MORE = lines(6), lines(120)  # in one post, and in two
 NUMBERS = count()
-FEW_AT_ONCE = 10
+FEW_AT_ONCE = 3  # each is refused two edits, and perhaps a deletion
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ async def lose(
 
 
 def batches(wanted: Sequence[tuple[Write, str]]) -> Iterator[Sequence[tuple[Write, str]]]:
-    """Each for a process of its own: one that Discord refuses fifty edits sends hardly anything any more."""
+    """Each for a process of its own: to a guild that refused it ten calls, it sends hardly anything any more."""
     for refused, most in ((False, AT_ONCE), (True, FEW_AT_ONCE)):
         some = [each for each in wanted if each[0].edits_refused is refused]
         yield from (some[start : start + most] for start in range(0, len(some), most))
