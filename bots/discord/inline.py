@@ -17,7 +17,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from bots.discord import links, verbatim
 from bots.discord.literal import literal
-from core.invisible import without_unseen
+from core.invisible import with_unseen_named, without_unseen
 from core.links import BARE, reach, same
 
 _BARE = re.compile(BARE)
@@ -71,7 +71,7 @@ def pieces(nodes: Iterable[SyntaxTreeNode]) -> tuple[Piece, ...]:
         elif node.type in _STYLES:
             found.append(Styled(_STYLES[node.type], pieces(node.children)))
         elif node.type == "code_inline":
-            found.append(Raw(verbatim.span(node.content), node.content))
+            found.append(Raw(verbatim.span(node.content), with_unseen_named(node.content)))
         elif node.type in {"link", "image"}:
             found += _link(node)
         else:
