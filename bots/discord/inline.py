@@ -71,7 +71,7 @@ def pieces(nodes: Iterable[SyntaxTreeNode]) -> tuple[Piece, ...]:
         elif node.type in _STYLES:
             found.append(Styled(_STYLES[node.type], pieces(node.children)))
         elif node.type == "code_inline":
-            found.append(Raw(verbatim.span(node.content), with_unseen_named(node.content)))
+            found.append(Raw(verbatim.span(node.content), node.content))
         elif node.type in {"link", "image"}:
             found += _link(node)
         else:
@@ -80,13 +80,18 @@ def pieces(nodes: Iterable[SyntaxTreeNode]) -> tuple[Piece, ...]:
 
 
 def plain(parts: Iterable[Piece]) -> str:
-    """How the pieces read without any formatting."""
-    return without_unseen(
-        "".join(
-            part.text if isinstance(part, Words) else part.plain if isinstance(part, Raw) else plain(part.pieces)
-            for part in parts
-        )
-    )
+    """How the pieces read without any formatting; what nobody sees is named in code and targets, and gone elsewhere."""
+    return without_unseen("".join(map(_read, parts)))
+
+
+def _read(part: Piece) -> str:
+    match part:
+        case Words(text):
+            return text
+        case Raw(plain=code):
+            return with_unseen_named(code)
+        case Styled(pieces=inner):
+            return plain(inner)
 
 
 def written(parts: Sequence[Piece]) -> str:

@@ -240,6 +240,7 @@ def test_what_nobody_sees_is_gone_from_text_and_named_in_code() -> None:
         assert rendered(f"`a{character}b`") == f"`a<U+{ord(character):04X}>b`"
         assert rendered(f"`{character}`") == f"`<U+{ord(character):04X}>`"
         assert f"a<U+{ord(character):04X}>b" in rendered(f"| code |\n| --- |\n| `a{character}b` |")
+        assert f"c<U+{ord(character):04X}>d" in rendered(f"| link |\n| --- |\n| [x](<b:c{character}d>) |")
         assert rendered(f"a|b\n-|-\n{character}|d") == "```\na  b\n-  -\n   d\n```"
         assert escaped(f"a{character}b") == "ab"
     assert rendered(f"```\na{Z * 200}b\n```") == "```\nab\n```"
